@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_PROTO_IPADDR_H
+#define SMTPD_PROTO_IPADDR_H
+
+#include "smtpd/lib/bytes.h"
+
+/* An address of either family; IPv4 lives in ::ffff:0:0/96, as a dual-stack socket reports it. */
+struct ipaddr {
+	uint8_t b[16];
+};
+
+enum { IPADDR_TEXT = 45 }; /* the longest text form */
+
+bool ipaddr_v4(const struct ipaddr *a);
+
+/* Text forms, nothing around them: four decimal octets without leading zeros; RFC 4291 2.2 without
+ * a zone. False: *out untouched. ipaddr_parse() takes either form. */
+bool ipaddr_parse4(struct slice in, struct ipaddr *out);
+bool ipaddr_parse6(struct slice in, struct ipaddr *out);
+bool ipaddr_parse(struct slice in, struct ipaddr *out);
+
+/* Dotted for IPv4, RFC 5952 otherwise. */
+void ipaddr_put(struct buf *b, const struct ipaddr *a);
+
+/* ADDRESS/LENGTH. Bits below the length are kept in `addr`; `bits` counts in the 16-octet form,
+ * so a.b.c.d/24 has 120. */
+struct ipaddr_net {
+	struct ipaddr addr;
+	unsigned bits;
+};
+
+bool ipaddr_net_parse(struct slice in, struct ipaddr_net *out);
+bool ipaddr_in(const struct ipaddr *a, const struct ipaddr_net *net);
+
+#endif
