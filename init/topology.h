@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef INIT_TOPOLOGY_H
+#define INIT_TOPOLOGY_H
+
+#include <stdint.h>
+
+/* Names for the rows of topology.def. */
+
+enum proc_id {
+#define PROC(id, ...) P_##id,
+#include "init/topology.def"
+	P_MAX
+};
+
+enum program {
+	PROG_LOG,
+	PROG_DNS,
+	PROG_HOLDER,
+	PROG_AUTH,
+	PROG_NET,
+	PROG_CLOCK,
+	PROG_OUT,
+	PROG_CHECK,
+	PROG_FRONT,
+	PROG_QUEUE,
+	PROG_MAX
+};
+
+enum chan_id {
+#define CHAN(requester, answerer, credit) CH_##requester##_##answerer,
+#include "init/topology.def"
+	CH_MAX
+};
+
+enum grant_kind {
+	GRANT_CONSOLE,
+	GRANT_LOG_TAPS, /* P_MAX descriptors: one for each process */
+	GRANT_USERS_CDB,
+	GRANT_DHCP_PACKET,
+	GRANT_ROUTE_SOCKET,
+	GRANT_VIRTUAL_CDB,
+	GRANT_LISTEN_25,
+	GRANT_LISTEN_465,
+	GRANT_LISTEN_587,
+	GRANT_ANCHORS_PEM,
+	GRANT_MAX
+};
+
+enum proc_root { ROOT_EMPTY, ROOT_KEYS, ROOT_DATA };
+
+enum { UID_BASE = 100 };
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_MSG_CHECK_H
+#define SMTPD_MSG_CHECK_H
+
+#include "smtpd/msg/answer.h"
+
+/* front -> check */
+enum check_type { CHECK_RCPT = 1, CHECK_LETTER, CHECK_TYPES };
+
+/* May this recipient be given to this sender? Reply: struct answer. The tail is sender, recipient, grant, one after
+ * the other; both paths in the canonical form of path_print(), an empty sender is <>; the grant is the octets auth
+ * returned (submission) or empty (mx). */
+struct check_rcpt {
+	struct msg h;
+	uint16_t sender_len;
+	uint16_t rcpt_len;
+	uint16_t grant_len;
+	uint16_t zero;
+};
+
+/* A whole letter: descriptors `text` and `head` (envelope records, smtpd/proto/envelope.h, with an empty header).
+ * Reply: struct answer, when the letter's fate is known: mx after the destination answered, submission after the
+ * journal is on disk. The reply means that no one below holds the letter's memory any more. */
+struct check_letter {
+	struct msg h;
+	uint64_t text_size; /* octets; the receiver compares with the descriptor */
+};
+
+enum { CHECK_RCPT_TAIL = 256 + 256 + 1024 };
+
+_Static_assert(sizeof(struct check_rcpt) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct check_letter) == 16, "no padding on the wire");
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_MSG_DNS_H
+#define SMTPD_MSG_DNS_H
+
+#include "smtpd/lib/chan.h"
+
+/* out, clock, net -> dns */
+enum dns_type { DNS_QUERY = 1, DNS_SERVERS, DNS_TYPES };
+
+enum dns_result { DNS_OK, DNS_NODATA, DNS_NXDOMAIN, DNS_FAILED /* SERVFAIL, timeout, nonsense: temporary */ };
+
+/* tail: the name, ASCII, without final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 28 AAAA, 15 MX, 16 TXT). */
+struct dns_query {
+	struct msg h;
+	uint16_t qtype;
+	uint16_t zero[3];
+};
+
+/* The tail holds n records, CNAMEs already followed, one after the other, each a big-endian 16-bit length and then
+ *   A 4 octets | AAAA 16 octets | MX 2 octets preference (big endian) + host as text | TXT the joined strings. */
+struct dns_reply {
+	struct msg h;
+	uint8_t result; /* enum dns_result */
+	uint8_t n;
+	uint16_t zero;
+	uint32_t ttl; /* s */
+};
+
+enum { DNS_TAIL = 8 * 1024, DNS_SERVERS_MAX = 4 };
+
+/* net only: the name servers from now on (IPv4 as ::ffff:a.b.c.d). Reply: struct dns_servers_set. */
+struct dns_servers {
+	struct msg h;
+	uint32_t n;
+	uint32_t zero;
+	uint8_t addr[DNS_SERVERS_MAX][16];
+};
+
+struct dns_servers_set {
+	struct msg h;
+};
+
+_Static_assert(sizeof(struct dns_query) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct dns_reply) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct dns_servers) == 80, "no padding on the wire");
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_MSG_HOLDER_H
+#define SMTPD_MSG_HOLDER_H
+
+#include "smtpd/lib/chan.h"
+
+/* front, check -> holder. A request names a purpose and carries the preimage; its shape is checked here. */
+enum holder_type {
+	HOLDER_CERT = 1,    /* holder.tls: the certificate chain to present */
+	HOLDER_TLS_SIGN,    /* holder.tls: this ServerKeyExchange; the one blocking request, 50 ms */
+	HOLDER_DKIM_SIGN,   /* holder.dkim: these canonical header fields for domain slot n */
+	HOLDER_SRS_FORWARD, /* holder.srs: rewrite this envelope sender */
+	HOLDER_SRS_REVERSE, /* holder.srs: whose address is behind this SRS local part? */
+	HOLDER_TYPES
+};
+
+enum holder_result {
+	HOLDER_DONE,
+	HOLDER_NOT_YET, /* the key does not exist yet: temporary */
+	HOLDER_REFUSED, /* the request has not the shape of its purpose, or an SRS address is forged or too old */
+};
+
+struct holder_reply { /* tail: the product, when result is HOLDER_DONE */
+	struct msg h;
+	uint8_t result; /* enum holder_result */
+	uint8_t zero[7];
+};
+
+/* Product: certificates in DER, the end entity first, each after a big-endian 16-bit length. */
+struct holder_cert {
+	struct msg h;
+};
+
+/* tail: client_random[32] server_random[32] and ServerECDHParams (RFC 8422 5.4): 03, curve, length, point.
+ * Product: the ECDSA signature, DER. */
+struct holder_tls_sign {
+	struct msg h;
+	uint16_t hash; /* TLS HashAlgorithm: 4 SHA-256, 5 SHA-384, 6 SHA-512 */
+	uint16_t zero[3];
+};
+
+/* tail: the preimage of RFC 6376 3.7: canonical header fields ending with the dkim-signature field, b= empty.
+ * slot: index of the domain in SMTPD_DOMAINS. Product: the signature octets. */
+struct holder_dkim_sign {
+	struct msg h;
+	uint8_t slot;
+	uint8_t zero[7];
+};
+
+/* tail: local part (local_len octets, decoded form), then domain. Product: the new local part (at the SRS domain),
+ * or for REVERSE, where domain is empty, the original address in the form of path_print(). */
+struct holder_srs {
+	struct msg h;
+	uint16_t local_len;
+	uint16_t zero[3];
+};
+
+enum {
+	HOLDER_CERT_TAIL = 8 * 1024,
+	HOLDER_TBS_MAX = 32 + 32 + 4 + 133,
+	HOLDER_SIG_MAX = 512,
+	HOLDER_PREIMAGE_MAX = 12 * 1024,
+	HOLDER_SRS_TAIL = 64 + 255,
+};
+
+_Static_assert(sizeof(struct holder_reply) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct holder_tls_sign) == 16, "no padding on the wire");
+
+#endif
