@@ -104,7 +104,7 @@ static bool split1(struct slice local, struct slice *hash, struct slice part[3])
 {
 	struct slice rest = slice_from(local, PREFIX + 1), first;
 
-	if (!cut(&rest, hash) || !cut(&rest, &first) || rest.n < 2)
+	if (!cut(&rest, hash) || !cut(&rest, &first) || !rest.n)
 		return false;
 	if (rest.p[0] != '=' && rest.p[0] != '-' && rest.p[0] != '+')
 		return false;
