@@ -116,7 +116,7 @@ class Names:
     @staticmethod
     def record(line):
         name, kind, data = line.split(" ", 2)
-        return "%s. 60 IN %s %s" % (name, kind, data)
+        return "%s. 0 IN %s %s" % (name, kind, data)
 
     @staticmethod
     def control(*words):

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: ISC
+"""cpio archives of the kind the kernel unpacks (newc): enough to read the shipped one and to make a second."""
+import lzma
+import os
+import stat
+
+
+def pad(n):
+    return -n % 4
+
+
+def entries(data):
+    """(name, mode, octets) of every entry of an archive, plain or xz."""
+    if data[:6] == b"\xfd7zXZ\0":
+        data = lzma.decompress(data)
+    at = 0
+    while data[at:at + 6] == b"070701":
+        field = [int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+        mode, size, length = field[1], field[6], field[11]
+        name = data[at + 110:at + 109 + length].decode()
+        at += 110 + length
+        at += pad(at)
+        if name == "TRAILER!!!":
+            return
+        yield name.lstrip("./"), mode, data[at:at + size]
+        at += size
+        at += pad(at)
+
+
+def unpack(data, into):
+    """Folders, files and links below `into`; device nodes are left out: an ordinary user cannot make them."""
+    for name, mode, octets in entries(data):
+        path = os.path.join(into, name)
+        if stat.S_ISDIR(mode):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, mode & 0o7777)
+        elif stat.S_ISLNK(mode):
+            os.symlink(octets.decode(), path)
+        elif stat.S_ISREG(mode):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as f:
+                f.write(octets)
+            os.chmod(path, mode & 0o7777)
+
+
+def pack(files):
+    """An archive of regular files {name: octets}, readable for all; put behind another it wins."""
+    out = b""
+    for i, (name, octets) in enumerate(list(files.items()) + [("TRAILER!!!", b"")]):
+        field = [i + 1, 0o100444 if octets else 0, 0, 0, 1, 0, len(octets), 0, 0, 0, 0, len(name) + 1, 0]
+        out += b"070701" + b"".join(b"%08x" % x for x in field) + name.encode() + b"\0"
+        out += b"\0" * pad(len(out))
+        out += octets
+        out += b"\0" * pad(len(out))
+    return out
