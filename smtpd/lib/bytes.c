@@ -106,7 +106,7 @@ bool slice_u64(struct slice s, uint64_t max, uint64_t *out)
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t d = s.p[i] - '0';
 
-		if (d > 9 || v > max / 10 || v * 10 > max - d)
+		if (d > 9 || d > max || v > (max - d) / 10)
 			return false;
 		v = v * 10 + d;
 	}
