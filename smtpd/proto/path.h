@@ -47,7 +47,8 @@ void path_local(const struct path *p, struct buf *out);
 /* Canonical text without brackets; the local part is quoted only where it must be. Never longer
  * than what was parsed. The null path prints nothing. */
 void path_print(const struct path *p, struct buf *out);
-/* The same from a decoded local part; an empty domain leaves out the '@'. */
+/* The same from a decoded local part; an empty domain leaves out the '@'. *out becomes bad
+ * when the local part is not printable ASCII, or is longer than PATH_LOCAL as it must be written. */
 void path_join(struct slice local, struct slice domain, struct buf *out);
 /* Decoded local parts octet for octet, domains without case. */
 bool path_eq(const struct path *a, const struct path *b);
