@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: ISC
+# tinpost: one non-recursive build. `make help` lists the targets, HACKING.md explains them.
+
+MAKEFLAGS += -rR --no-print-directory
+SHELL := /bin/sh
+.SHELLFLAGS := -ec
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# Nothing of the environment decides what comes out.
+export PATH := /usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL := C
+export TZ := UTC
+export PYTHONDONTWRITEBYTECODE := 1
+unexport CFLAGS CPPFLAGS LDFLAGS LIBRARY_PATH LD_LIBRARY_PATH LD_RUN_PATH CPATH C_INCLUDE_PATH \
+	GCC_EXEC_PREFIX COMPILER_PATH PYTHONPATH PYTHONHOME CDPATH ENV GREP_OPTIONS
+CPUS := $(shell nproc)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(CPUS)
+endif
+
+# Where things are. Without SITE the tests and `run` use a site of their own: out/demo.
+given-O := $(filter command environment,$(origin O))
+O ?= out
+SITE ?=
+demo-goals := run check unit fuzz fuzz-replay bench test-system test-dialog check-% out/demo/%
+ifneq ($(filter $(demo-goals),$(filter-out check-fresh check-format check-deps,$(MAKECMDGOALS))),)
+ifeq ($(SITE)$(KCONFIG_CONFIG),)
+override O := $(O)/demo
+DEMO := y
+endif
+endif
+KCONFIG_CONFIG ?= $(if $(DEMO),$(O)/.config,$(if $(SITE),$(SITE)/.config,$(if $(given-O),$(O)/.config,.config)))
+export KCONFIG_CONFIG
+SITE_DIR := $(if $(DEMO),tests/site,$(or $(SITE),.))
+CACHE ?=
+CACHE_DIR := $(if $(filter no,$(CACHE)),$(abspath $(O))/cache,$(or $(CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tinpost))
+export CACHE_DIR DL_DIR CACHE
+ifeq ($(CACHE),no)
+export CCACHE_DISABLE := 1
+endif
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),1700000000)
+export SOURCE_DATE_EPOCH
+export V O
+Q := $(if $(filter 1,$(V)),,@)
+say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))'
+GEN := $(O)/gen
+
+# Configuration: .config -> autoconf.h (forced into every C file) and auto.conf (read here).
+KCONFIGS := Kconfig $(wildcard */Kconfig)
+kconfig = /usr/bin/python3 -m $(1)
+free-goals := help clean distclean %config list-defconfigs source check-fresh check-format check-deps \
+	rfc-index host-deps test-letter
+ifneq ($(filter-out $(free-goals),$(or $(MAKECMDGOALS),all)),)
+include $(GEN)/auto.conf
+endif
+unquote = $(subst ",,$(1))
+ARCH := $(or $(call unquote,$(CONFIG_BOARD_ARCH)),x86_64)
+BOARD := $(or $(call unquote,$(CONFIG_BOARD_NAME)),qemu-x86_64)
+ifneq ($(ARCH),$(shell uname -m))
+CROSS_COMPILE ?= $(ARCH)-linux-gnu-
+endif
+
+$(GEN)/auto.conf: $(KCONFIG_CONFIG) $(KCONFIGS) rootfs/check-settings $(GEN)/host.ok
+	$(Q)$(call kconfig,genconfig) --header-path $(GEN)/autoconf.h --config-out $@.new Kconfig >/dev/null
+	$(Q)rootfs/check-settings $@.new
+	$(Q)mv $@.new $@
+	$(Q)touch $(GEN)/autoconf.h
+$(GEN)/autoconf.h: $(GEN)/auto.conf ;
+
+ifdef DEMO
+$(KCONFIG_CONFIG): board/qemu-x86_64/defconfig tests/site/config $(KCONFIGS) | $(GEN)/host.ok
+	$(Q)mkdir -p $(@D)
+	$(Q)cat board/qemu-x86_64/defconfig tests/site/config >$@.demo
+	$(Q)$(call kconfig,defconfig) --kconfig Kconfig $@.demo >/dev/null && rm $@.demo && touch $@
+else
+$(KCONFIG_CONFIG):
+	@echo "There is no $@: run 'make menuconfig', or 'make $(BOARD)_defconfig' and edit it." >&2; exit 1
+endif
+
+# Tools of this machine that the build needs; missing ones are installed or named.
+$(GEN)/host.ok: rootfs/host-deps
+	$(Q)mkdir -p $(@D)
+	$(Q)rootfs/host-deps build
+	@touch $@
+
+# Packages: unpacked, patched and built by rootfs/package, kept in the cache.
+HOSTCC := /usr/bin/gcc
+host-pkgs := bearssl libsodium tinycdb
+pkg-inputs = rootfs/package $(wildcard rootfs/$(1)/*)
+alive = $(if $(wildcard $(O)/pkg/$(1)/.),,FORCE)
+host-flags := -O2 -g -fPIE -fstack-protector-strong
+lib-flags := -O2 -g -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections \
+	-fno-unwind-tables -fno-asynchronous-unwind-tables
+
+$(host-pkgs:%=$(O)/pkg/host/%.ok): $(O)/pkg/host/%.ok: $$(call pkg-inputs,$$*) $$(call alive,host/$$*) | $(GEN)/host.ok
+	$(Q)CC=$(HOSTCC) RECIPE_CFLAGS="$(host-flags)" rootfs/package build $* host $(O)/pkg/host/$*
+	@touch $@
+
+$(host-pkgs:%=$(O)/pkg/$(ARCH)/%.ok): $(O)/pkg/$(ARCH)/%.ok: $$(call pkg-inputs,$$*) $$(call alive,$(ARCH)/$$*) \
+		$(O)/pkg/$(ARCH)/musl.ok
+	$(Q)CC=$(abspath $(TCC)) AR=$(CROSS_COMPILE)ar RECIPE_CFLAGS="$(lib-flags)" \
+		RECIPE_FILES="$(TCC)" rootfs/package build $* $(ARCH) $(O)/pkg/$(ARCH)/$*
+	@touch $@
+
+$(O)/pkg/$(ARCH)/headers.ok: $(call pkg-inputs,headers) rootfs/linux/pin $(call alive,$(ARCH)/headers) | $(GEN)/host.ok
+	$(Q)CC=$(CROSS_COMPILE)gcc rootfs/package build headers $(ARCH) $(O)/pkg/$(ARCH)/headers
+	@touch $@
+
+$(O)/pkg/$(ARCH)/musl.ok: $(call pkg-inputs,musl) $(O)/pkg/$(ARCH)/headers.ok $(call alive,$(ARCH)/musl)
+	$(Q)CC=$(CROSS_COMPILE)gcc RECIPE_HEADERS=$$(readlink -f $(O)/pkg/$(ARCH)/headers) \
+		rootfs/package build musl $(ARCH) $(O)/pkg/$(ARCH)/musl
+	@touch $@
+
+# The kernel depends on nothing of ours but its fragment.
+FRAGMENT := board/$(BOARD)/linux.fragment
+$(O)/pkg/$(ARCH)/linux.ok: $(call pkg-inputs,linux) $(FRAGMENT) $(call alive,$(ARCH)/linux) | $(GEN)/host.ok
+	$(Q)CC=$(CROSS_COMPILE)gcc RECIPE_FILES="$(FRAGMENT) rootfs/linux/check-config" FRAGMENT=$(abspath $(FRAGMENT)) \
+		CROSS_COMPILE=$(CROSS_COMPILE) rootfs/package build linux $(ARCH) $(O)/pkg/$(ARCH)/linux
+	@touch $@
+
+# Programs: one .mk beside each lists its objects, packages and forbidden symbols.
+PROGS :=
+HOSTPROGS :=
+include $(wildcard smtpd/lib/lib.mk)
+include $(filter-out smtpd/lib/lib.mk,$(wildcard */*.mk */*/*.mk */*/*/*.mk))
+
+TCC := $(O)/pkg/$(ARCH)/musl/bin/cc
+archive-bearssl := bearssl/lib/libbearssl.a
+archive-sodium := libsodium/lib/libsodium.a
+archive-cdb := tinycdb/lib/libcdb.a
+pkg-bearssl := bearssl
+pkg-sodium := libsodium
+pkg-cdb := tinycdb
+archives = $(foreach l,$($(2)-libs),$(O)/pkg/$(1)/$(archive-$(l)))
+stamps = $(foreach l,$($(2)-libs),$(O)/pkg/$(1)/$(pkg-$(l)).ok)
+pkg-includes = $(foreach p,$(host-pkgs),-isystem $(O)/pkg/$(1)/$(p)/include)
+
+warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+	-Wwrite-strings -Wimplicit-fallthrough
+maps := -ffile-prefix-map=$(abspath $(O))=out $(if $(filter-out /%,$(O)),-ffile-prefix-map=$(O)=out) \
+	-ffile-prefix-map=$(CACHE_DIR)=cache -ffile-prefix-map=$(CURDIR)=.
+common := -std=c11 -D_GNU_SOURCE= -g $(warnings) -I. -include $(GEN)/autoconf.h -include smtpd/lib/on.h -MMD -MP
+target-flags := $(common) $(if $(CONFIG_ROOTFS_OPTIMIZE_SIZE),-Os,-O2) -fPIE -fstack-protector-strong \
+	-ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections -fno-unwind-tables \
+	-fno-asynchronous-unwind-tables $(maps)
+target-link := -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--build-id=sha1 -Wl,--fatal-warnings
+asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+
+prereq-headers = $(GEN)/autoconf.h Makefile | $(host-pkgs:%=$(O)/pkg/$(1)/%.ok)
+$(O)/target/%.o: %.c $(call prereq-headers,$(ARCH))
+	$(call say,CC,$*.o)
+	@mkdir -p $(@D)
+	$(Q)$(TCC) $(target-flags) $(call pkg-includes,$(ARCH)) -c -o $@ $<
+$(O)/host/obj/%.o: %.c $(call prereq-headers,host)
+	$(call say,HOSTCC,$*.o)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(common) -O2 $(call pkg-includes,host) -c -o $@ $<
+$(O)/asan/%.o: %.c $(call prereq-headers,host)
+	$(call say,ASAN,$*.o)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(common) $(asan) $(call pkg-includes,host) -c -o $@ $<
+
+define prog-rules
+$(O)/symbols/$(1): $($(1)-y:%=$(O)/target/%) $(call stamps,$(ARCH),$(1)) $(O)/pkg/$(ARCH)/musl.ok
+	$$(call say,LINK,$(1))
+	@mkdir -p $$(@D)
+	$(Q)$(TCC) $(target-link) -o $$@ $($(1)-y:%=$(O)/target/%) $(call archives,$(ARCH),$(1))
+$(O)/bin/$(1): $(O)/symbols/$(1)
+	@mkdir -p $$(@D)
+	$(Q)$(CROSS_COMPILE)strip -s -o $$@ $$<
+endef
+$(foreach p,$(PROGS),$(eval $(call prog-rules,$(p))))
+
+define hostprog-rules
+$(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
+	$$(call say,HOSTLD,$(1))
+	$(Q)$(HOSTCC) -o $$@ $($(1)-y:%=$(O)/host/obj/%) $(call archives,host,$(1)) -lpthread
+endef
+$(foreach p,$(HOSTPROGS),$(eval $(call hostprog-rules,$(p))))
+
+# Tests of modules: every tests/unit/*.c and tests/fuzz/*.c is a program over all modules.
+own-sources := $(wildcard init/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
+modules := $(filter-out %main.c,$(own-sources))
+units := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+host-archives := $(foreach l,bearssl sodium cdb,$(O)/pkg/host/$(archive-$(l)))
+
+$(O)/asan/modules.a: $(modules:%.c=$(O)/asan/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+$(units:%=$(O)/unit/%): $(O)/unit/%: $(O)/asan/tests/unit/%.o $(O)/asan/modules.a
+	$(call say,LINK,unit/$*)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread
+$(fuzzers:%=$(O)/replay/%): $(O)/replay/%: $(O)/asan/tests/fuzz/%.o $(O)/asan/tests/check/replay.o $(O)/asan/modules.a
+	$(call say,LINK,fuzz/$*)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread
+
+unit: $(units:%=$(O)/unit/%)
+	@tests/check/runner tests/check/unit
+fuzz-replay: $(fuzzers:%=$(O)/replay/%)
+	@tests/check/runner tests/check/fuzz
+
+-include $(wildcard $(O)/target/*/*.d $(O)/target/*/*/*.d $(O)/target/*/*/*/*.d $(O)/host/obj/*/*.d \
+	$(O)/host/obj/*/*/*.d $(O)/host/obj/*/*/*/*.d $(O)/asan/*/*.d $(O)/asan/*/*/*.d $(O)/asan/*/*/*/*.d)
+
+FORCE:
+.PHONY: FORCE all unit fuzz-replay
