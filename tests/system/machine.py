@@ -16,8 +16,9 @@ import world
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 IMAGES = os.path.join(world.OUT, "images")
-ANCHORS, USERS = "etc/anchors.pem", "etc/users.cdb"  # files that a test replaces
-READY = r"\binit: .*\bev=ready\b"
+# files of the root file system that a test replaces
+ANCHORS, USERS, VIRTUAL = ("etc/tinpost/" + x for x in ("anchors.pem", "users.cdb", "virtual.cdb"))
+READY = r"\binit: (ev=)?ready\b"
 
 
 class Machine:

@@ -8,26 +8,34 @@ import subprocess
 
 import world
 
-GMAIL = "gmail-smtp-in.l.google.com"
+
+def of(symbol, usual):
+    return world.config.get(symbol) or usual
+
+
+APPLIANCE = of("SMTPD_HOSTNAME", "mail.example.org")
+HOME = of("SMTPD_DOMAINS", "example.org").split()[0]     # the appliance's mail domain
+TO = of("FORWARD_TO", "someone@gmail.com")               # where everything is forwarded
+ROUTE = TO.split("@")[1]
+GMAIL = [x for x in of("FORWARD_MX", "gmail-smtp-in.l.google.com").split() if x[0] != "*"][0]
+SELECTOR = of("KEYS_DKIM_SELECTOR", "tinpost")
 STRANGER = "stranger.example"   # a foreign domain: sends letters, gets bounces
-HOME = "example.org"            # the appliance's mail domain
-APPLIANCE_NAME = "mail.example.org"
 
 ZONE = """
-gmail.com MX 5 gmail-smtp-in.l.google.com.
-gmail.com MX 10 alt1.gmail-smtp-in.l.google.com.
-gmail-smtp-in.l.google.com A 192.0.2.25
-alt1.gmail-smtp-in.l.google.com A 192.0.2.25
-example.org MX 10 mail.example.org.
-example.org TXT "v=spf1 a:mail.example.org -all"
-mail.example.org A 192.0.2.10
-mail.example.org TXT "v=spf1 a -all"
+%(ROUTE)s MX 5 %(GMAIL)s.
+%(ROUTE)s MX 10 alt1.%(GMAIL)s.
+%(GMAIL)s A 192.0.2.25
+alt1.%(GMAIL)s A 192.0.2.25
+%(HOME)s MX 10 %(APPLIANCE)s.
+%(HOME)s TXT "v=spf1 a:%(APPLIANCE)s -all"
+%(APPLIANCE)s A 192.0.2.10
+%(APPLIANCE)s TXT "v=spf1 a -all"
 stranger.example MX 10 mx.stranger.example.
 stranger.example TXT "v=spf1 ip4:192.0.2.77 -all"
 mx.stranger.example A 192.0.2.26
 other.example MX 10 mx.other.example.
 mx.other.example A 192.0.2.27
-"""
+""" % globals()
 
 
 def path(*parts):
@@ -68,10 +76,10 @@ def certificates():
     ec = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
     make_ca("ca")
     make_ca("unknown")
-    make_cert("ca", "good", [GMAIL, "*." + GMAIL])
-    make_cert("ca", "good-ec", [GMAIL], ec)
+    make_cert("ca", "good", [GMAIL, "*." + GMAIL, "mx.stranger.example"])
+    make_cert("ca", "good-ec", [GMAIL, "*." + GMAIL], ec)
     make_cert("ca", "name", ["mx.stranger.example"], ec)
-    make_cert("unknown", "stray", [GMAIL], ec)
+    make_cert("unknown", "stray", [GMAIL, "*." + GMAIL], ec)
     openssl("x509", "-in", "/srv/ca/good-ec.csr", "-req", "-CA", "/srv/ca/ca.pem", "-CAkey", "/srv/ca/ca.key",
             "-CAcreateserial", "-days", "-1", "-extfile", "/srv/ca/good-ec.ext", "-out", "/srv/ca/old.pem")
     os.link(path("srv/ca/good-ec.key"), path("srv/ca/old.key"))
@@ -130,6 +138,12 @@ class Names:
     def drop(self, name):
         self.control("local_data_remove", name + ".")
 
+    def route(self, address):
+        """The pinned route's exchangers are at this address from now on."""
+        for name in (GMAIL, "alt1." + GMAIL):
+            self.drop(name)
+            self.add("%s A %s" % (name, address))
+
     def silent(self):
         os.kill(self.process.pid, signal.SIGSTOP)
 
@@ -147,7 +161,7 @@ def publish(names, name, text):
 # --- the stand-in for Gmail ---
 
 class Standin:
-    """Debian's Postfix: requires TLS, keeps every letter for gmail.com and stranger.example in a Maildir."""
+    """Debian's Postfix: requires TLS, keeps every letter for the route and stranger.example in a Maildir."""
 
     MAIN = """compatibility_level = 3.6
 queue_directory = /var/spool/postfix
@@ -162,7 +176,7 @@ inet_interfaces = %s, %s
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 maillog_file = /dev/stdout
-virtual_mailbox_domains = gmail.com, stranger.example
+virtual_mailbox_domains = %s, stranger.example
 virtual_mailbox_base = /srv/mail
 virtual_mailbox_maps = texthash:/srv/postfix/boxes
 virtual_uid_maps = static:104
@@ -192,9 +206,9 @@ proxymap unix - - n - - proxymap
     QUEUES = "active bounce corrupt defer deferred flush hold incoming private maildrop public saved trace pid".split()
 
     def __init__(self):
-        put("srv/postfix/main.cf", self.MAIN % (GMAIL, world.MX, world.MX2))
+        put("srv/postfix/main.cf", self.MAIN % (GMAIL, world.MX, world.MX2, ROUTE))
         put("srv/postfix/master.cf", self.MASTER)
-        put("srv/postfix/boxes", "@gmail.com gmail/\n@stranger.example stranger/\n")
+        put("srv/postfix/boxes", "@%s gmail/\n@stranger.example stranger/\n" % ROUTE)
         for d in ["srv/postfix/data"] + ["var/spool/postfix/" + q for q in self.QUEUES]:
             os.makedirs(path(d), exist_ok=True)
             if not d.endswith("/pid"):

@@ -7,6 +7,7 @@ the user shall reach are made before, outside, and relayed to the appliance.
 """
 import ctypes
 import os
+import re
 import select
 import signal
 import socket
@@ -21,6 +22,20 @@ OUT = os.environ.get("TINPOST_OUT") or os.path.abspath(os.environ.get("O", os.pa
 APPLIANCE, DNS, MX, MX2, FAKE, CLIENT = ("192.0.2.%d" % n for n in (10, 53, 25, 26, 27, 77))
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/root"}
 
+def configuration():
+    """The symbols of the build under test, without CONFIG_."""
+    out = {}
+    name = os.environ.get("KCONFIG_CONFIG") or os.path.join(OUT, ".config")
+    for path in (name, os.path.join(TOP, ".config")):
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as f:
+                for key, value in re.findall(r"^CONFIG_(\w+)=(.*)$", f.read(), re.M):
+                    out[key] = value.strip('"')
+            break
+    return out
+
+
+config = configuration()
 root = ""         # the peers' private root, mounted and ready after enter()
 host_ports = {}   # appliance port -> port on the host's 127.0.0.1
 

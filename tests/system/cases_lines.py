@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: ISC
+"""Octets that try to become commands: smuggling, injection, broken lines, endless errors."""
+import peers
+from mail import Client, forward, letter
+from stage import expect, need
+
+HELLO = ("hello@" + peers.HOME).encode()
+
+# An end of data that is none. Each stands behind a complete line; only CRLF.CRLF may end the letter.
+BEFORE = (b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\0\r\n", b"\r\0\n")
+BEHIND = (b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\0\r\n")
+FALSE_ENDS = [a + b"." + z for a in BEFORE for z in BEHIND if b"\r\n.\r\n" not in a + b"." + z]
+
+
+def smuggling(w):
+    """Every false end is refused at the true end, nothing behind it is read as a command, nothing is delivered."""
+    w.appliance()
+    with w.fake() as f:
+        for end in FALSE_ENDS:
+            mark, text = letter("ann@stranger.example")
+            inner = b"MAIL FROM:<evil@stranger.example>\r\nRCPT TO:<" + HELLO + b">\r\nDATA\r\n" + text
+            with Client() as c:
+                c.hello()
+                c.cmd("MAIL FROM:<ann@stranger.example>")
+                c.cmd("RCPT TO:<" + HELLO.decode() + ">")
+                expect(c.cmd("DATA"), 354)
+                c.raw(text + b"last line" + end + inner.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+                got = c.reply()
+                need(got[0] in (550, 554), "%r: %d %s" % (end, *got))
+                got = c.cmd("NOOP")
+                need(got[0] == 250, "%r: after it %d %s" % (end, *got))
+        need(not f.letters, "something was delivered: %r" % [x["data"][-60:] for x in f.letters])
+
+
+def bad_octets(w):
+    """NUL, bare CR, bare LF anywhere in a letter."""
+    w.appliance()
+    with w.fake() as f:
+        for bad in (b"a\0b", b"a\rb", b"a\nb", b"\n", b"\r", b"\0", b"x\n.y", b"\r\r\n"):
+            for where in (0, 1):
+                parts = letter("ann@stranger.example")[1].split(b"\r\n\r\n", 1)
+                parts[where] += b"\r\nX: " + bad + (b"" if where == 0 else b"\r\n")
+                got = forward(b"\r\n\r\n".join(parts))
+                need(got[0] in (550, 554), "%r: %d %s" % (bad, *got))
+        need(not f.letters, "something was delivered")
+
+
+def starttls_injection(w):
+    """What came in clear text behind STARTTLS is not executed under TLS."""
+    w.appliance()
+    for port in (25, 587):
+        with Client(port) as c:
+            c.hello()
+            c.raw(b"STARTTLS\r\nEHLO evil\r\nMAIL FROM:<evil@stranger.example>\r\nRSET\r\n")
+            expect(c.reply(), 220)
+            try:
+                c.wrap()
+            except OSError:
+                continue       # the handshake met the injected octets: refused, too
+            got = c.cmd("NOOP")
+            need(got[0] in (250, 530), "the first reply under TLS is %d %s" % got)
+            got = c.cmd("RCPT TO:<x@y.example>")
+            need(got[0] in (503, 530), "RCPT under TLS: %d %s" % got)
+
+
+def starttls_rules(w):
+    w.appliance()
+    with Client() as c:
+        need("STARTTLS" in c.hello()[1], "STARTTLS is not offered")
+        expect(c.cmd("STARTTLS now"), 501)
+        expect(c.starttls(), 220)
+        need("STARTTLS" not in c.hello()[1], "STARTTLS is offered under TLS")
+        expect(c.cmd("STARTTLS"), 503)
+
+
+def grammar(w):
+    w.appliance()
+    with Client() as c:
+        need(" ESMTP" in c.banner[1] and c.banner[1].startswith(peers.APPLIANCE), "banner: " + c.banner[1])
+        text = c.hello()[1]
+        for word in ("PIPELINING", "SIZE ", "8BITMIME", "ENHANCEDSTATUSCODES"):
+            need(word in text, "not offered: " + word)
+        for word in ("CHUNKING", "BINARYMIME", "SMTPUTF8", "VRFY", "XCLIENT"):
+            need(word not in text, "offered: " + word)
+        expect(c.cmd("RCPT TO:<x@y.example>"), 503)
+        expect(c.cmd("DATA"), 503)
+        expect(c.cmd("MAIL FROM:ann@stranger.example"), 501)
+        expect(c.cmd("MAIL FROM:<ann@stranger.example> SIZE=99999999999"), (501, 552))
+        expect(c.cmd("MAIL FROM:<ann@stranger.example> FOO=1"), 555)
+        expect(c.cmd("MAIL FROM:<ann@stranger.example>"), 250)
+        expect(c.cmd("MAIL FROM:<ann@stranger.example>"), 503)
+        expect(c.cmd("RSET"), 250)
+        expect(c.cmd("NONSENSE"), 500)
+
+
+def long_lines_and_many_errors(w):
+    w.appliance()
+    with Client() as c:
+        c.hello()
+        got = c.cmd("NOOP " + "x" * 100000)
+        need(got[0] in (500, 421, 0), "%d %s" % got)
+    with Client() as c:
+        c.hello()
+        codes = []
+        while len(codes) < 200 and (not codes or codes[-1] not in (421, 0)):
+            codes.append(c.cmd("NONSENSE")[0])
+        need(421 in codes and len(codes) < 60, "errors have no end: %r" % codes[-3:])
+    expect(forward(letter("ann@stranger.example")[1]), 250)
+
+
+CASES = [smuggling, bad_octets, starttls_injection, starttls_rules, grammar, long_lines_and_many_errors]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: ISC
+"""Ports 465 and 587: accounts, signatures, refusals."""
+import base64
+import re
+
+import peers
+import world
+from mail import Client, letter, submit
+from stage import expect, need
+
+APP = "app@" + peers.HOME
+
+
+def signed_and_verified(w):
+    """Over 465 and 587, PLAIN and LOGIN: Date and Message-ID added, Bcc removed, three judges agree."""
+    w.appliance()
+    for port in (465, 587):
+        mark, text = letter(APP, to=peers.TO, extra=b"X-Keep: this\r\nBcc: hidden@secret.example\r\n")
+        expect(submit(text, w.account, port=port, rcpt=peers.TO), 250)
+        got = w.standin.wait(mark)
+        need(b"hidden@secret.example" not in got, "Bcc is still there")
+        need(b"X-Keep: this" in got, "a field was lost")
+        need(got.endswith(text.split(b"\r\n\r\n", 1)[1].replace(b"\r\n", b"\n")), "the body changed")
+        need(b"d=%s;" % peers.HOME.encode() in got, "no signature of ours")
+        for judge, verdict in peers.judge(got).items():
+            need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
+
+
+def missing_fields_are_added(w):
+    w.appliance()
+    mark, _ = letter(APP)
+    text = b"From: app@%s\r\nTo: x@gmail.com\r\nSubject: bare %s\r\n\r\nbody\r\n" % (
+        peers.HOME.encode(), mark.encode())
+    expect(submit(text, w.account, rcpt=peers.TO), 250)
+    got = w.standin.wait(mark)
+    need(re.search(rb"^Date: \w{3}, \d+ \w{3} \d{4} ", got, re.M), "no Date was added")
+    need(re.search(rb"^Message-ID: <[^>]+@[^>]+>", got, re.M | re.I), "no Message-ID was added")
+    verdict = peers.judge(got)["dkimpy"]
+    need(verdict.startswith("pass"), "dkimpy says: " + verdict)
+
+
+def auth_login(w):
+    w.appliance()
+    user, password = w.account
+    with Client(465, tls=True) as c:
+        need("AUTH PLAIN LOGIN" in c.hello()[1], "AUTH is not offered under TLS")
+        expect(c.cmd("AUTH LOGIN"), 334)
+        expect(c.cmd(base64.b64encode(user.encode()).decode()), 334)
+        expect(c.cmd(base64.b64encode(password.encode()).decode()), 235)
+        expect(c.cmd("AUTH LOGIN"), 503)
+    with Client(465, tls=True) as c:
+        c.hello()
+        expect(c.cmd("AUTH PLAIN"), 334)
+        expect(c.cmd("*"), 501)
+        expect(c.cmd("AUTH PLAIN !!!!"), 501)
+
+
+def auth_needs_tls(w):
+    box = w.appliance()
+    with Client(587) as c:
+        need("AUTH" not in c.hello()[1], "AUTH is offered before TLS")
+        expect(c.login(*w.account), (530, 538))
+        expect(c.cmd("MAIL FROM:<%s>" % APP), 530)
+    with Client(465, tls=True) as c:
+        c.hello()
+        expect(c.cmd("MAIL FROM:<%s>" % APP), 530)
+    blob = base64.b64encode(("\0%s\0%s" % w.account).encode()).decode()
+    console = "\n".join(box.lines)
+    need(w.account[1] not in console and blob not in console, "the password is in the log")
+
+
+def wrong_passwords(w):
+    w.appliance()
+    for user, password in ((w.account[0], "wrong"), ("nobody", w.account[1]), (w.account[0], "")):
+        with Client(465, tls=True) as c:
+            c.hello()
+            expect(c.login(user, password), (535, 501), "")
+    mark, text = letter(APP)
+    expect(submit(text, w.account, rcpt=peers.TO), 250)
+    w.standin.wait(mark)
+
+
+def foreign_senders_are_refused(w):
+    """Envelope sender, From: and Sender: must belong to the account; a letter must be well formed."""
+    w.appliance()
+    _, text = letter(APP)
+    expect(submit(text, w.account, sender="x@elsewhere.example"), (550, 553))
+    lines = text.split(b"\r\n", 1)[1]
+    for head in (b"From: boss@elsewhere.example\r\n", b"From: a@%s\r\nSender: b@elsewhere.example\r\n",
+                 b"From: a@%s\r\nFrom: b@elsewhere.example\r\n", b"From: a@%s, b@elsewhere.example\r\n",
+                 b"From: \"a@%s\" <b@elsewhere.example>\r\n", b"", b"From: a@%s\r\nSubject: one\r\n",
+                 b"From: a@%s\r\nno colon here\r\n", b"From: a@%s\r\nX-Bad : name\r\n"):
+        head = head.replace(b"%s", peers.HOME.encode())
+        got = submit(head + lines, w.account)
+        need(500 <= got[0] < 560, "%r: %d %s" % (head, *got))
+
+
+def own_domain_through_the_alias_map(w):
+    w.appliance()
+    mark, text = letter(APP)
+    expect(submit(text, w.account, rcpt="hello@" + peers.HOME), 250)
+    got = w.standin.wait(mark).decode()
+    need("Delivered-To: " + peers.TO in got or "X-Original-To: " + peers.TO in got, "it did not reach the alias")
+    with Client(465, tls=True) as c:
+        c.hello()
+        c.login(*w.account)
+        expect(c.cmd("MAIL FROM:<%s>" % APP), 250)
+        expect(c.cmd("RCPT TO:<nobody.here@%s>" % peers.HOME), 550, "5.1.1")
+
+
+def many_recipients_and_places(w):
+    """One letter to the pinned route and to a domain elsewhere: each recipient gets it once."""
+    w.appliance()
+    mark, text = letter(APP)
+    with w.fake() as f:
+        expect(submit(text, w.account, rcpt=[peers.TO, "second@" + peers.ROUTE, "ann@other.example"]), 250)
+        world.until("three deliveries", 20, lambda: len(f.letters) == 3)
+        rcpts = sorted(r for x in f.letters for r in x["rcpts"])
+        need(rcpts == sorted([peers.TO, "second@" + peers.ROUTE, "ann@other.example"]), "recipients: %r" % rcpts)
+        need(len({x["data"].split(b"\r\nReceived", 1)[-1] for x in f.letters}) == 1, "the copies differ")
+        need(all(mark.encode() in x["data"] for x in f.letters), "another letter")
+
+
+CASES = [signed_and_verified, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
+         foreign_senders_are_refused, own_domain_through_the_alias_map, many_recipients_and_places]

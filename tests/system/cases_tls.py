@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: ISC
+"""TLS on the listening side, seen by OpenSSL."""
+import subprocess
+
+import peers
+import world
+from stage import need
+
+AT25 = ("-connect", world.APPLIANCE + ":25", "-starttls", "smtp")
+AT465 = ("-connect", world.APPLIANCE + ":465")
+
+
+def handshake(*words, typed=b"QUIT\r\n"):
+    done = subprocess.run(["chroot", world.root, "openssl", "s_client", "-bind", world.CLIENT] + list(words),
+                          env=world.CLEAN, input=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=30, check=False)
+    return done.stdout.decode(errors="replace")
+
+
+def accepted(*words):
+    text = handshake(*words)
+    return "Cipher is (NONE)" not in text and "Cipher is" in text, text
+
+
+def groups_and_suites(w):
+    w.appliance()
+    for at in (AT25, AT465):
+        for group in ("X25519", "P-256"):
+            good, text = accepted(*at, "-groups", group)
+            need(good and "TLSv1.2" in text, "%s with %s: %s" % (at[1], group, text[-300:]))
+        for suite in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+            good, text = accepted(*at, "-cipher", suite)
+            need(good and suite in text, "%s: %s" % (suite, text[-300:]))
+
+
+def old_and_weak_is_refused(w):
+    w.appliance()
+    for words in (("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"), ("-tls1", "-cipher", "ALL:@SECLEVEL=0"),
+                  ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"),
+                  ("-tls1_2", "-cipher", "AES128-GCM-SHA256:AES256-SHA:AES128-SHA"),
+                  ("-tls1_3",)):
+        for at in (AT25, AT465):
+            good, text = accepted(*at, *words)
+            need(not good, "%r was accepted: %s" % (words, text[-200:]))
+
+
+def renegotiation_is_refused(w):
+    w.appliance()
+    text = handshake(*AT465, "-tls1_2", typed=b"R\nNOOP\r\n")
+    need("RENEGOTIATING" in text, "the client did not ask: " + text[-200:])
+    need("no renegotiation" in text or "handshake failure" in text or "SSL routines" in text, text[-300:])
+
+
+def certificate_is_ours(w):
+    """P-256, self-signed, for our name; one key for ports 25 and 465; the same after a restart of the holder."""
+    box = w.appliance()
+    seen = set()
+    for at in (AT25, AT465):
+        text = handshake(*at)
+        need("-----BEGIN CERTIFICATE-----" in text, text[-300:])
+        pem = text[text.index("-----BEGIN"):text.index("-----END CERTIFICATE-----") + 26]
+        peers.put("srv/ca/seen.pem", pem)
+        seen.add(pem)
+        shown = world.inside("openssl", "x509", "-in", "/srv/ca/seen.pem", "-noout", "-text").stdout.decode()
+        need("DNS:" + peers.APPLIANCE in shown and "prime256v1" in shown, shown)
+        checked = world.inside("openssl", "verify", "-CAfile", "/srv/ca/seen.pem", "-verify_hostname",
+                               peers.APPLIANCE, "/srv/ca/seen.pem").stdout.decode()
+        need("OK" in checked, checked)
+    need(len(seen) == 1, "two certificates")
+    old = box.kill("holder.tls")
+    world.until("a new holder.tls", 10, lambda: box.pids().get("holder.tls", old) != old)
+
+    def again():
+        text = handshake(*AT465)
+        return "-----BEGIN CERT" in text and text[text.index("-----BEGIN"):text.index("-----END CERT") + 26]
+    need(world.until("a handshake", 15, again) in seen, "another certificate after a restart")
+
+
+CASES = [groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
