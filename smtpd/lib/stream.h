@@ -12,11 +12,11 @@
  * Backpressure: while `in` is full nothing is read from the peer.
  */
 enum stream_event {
-	STREAM_DATA,	/* octets arrived in `in`, or room came free in `out` */
-	STREAM_SECURE,	/* the TLS handshake is complete */
-	STREAM_EOF,	/* the peer ended; `in` may still hold octets */
-	STREAM_BROKEN,	/* connection or TLS failed; stream_why() says it */
-	STREAM_LATE,	/* the deadline passed */
+	STREAM_DATA,   /* octets arrived in `in`, or room came free in `out` */
+	STREAM_SECURE, /* the TLS handshake is complete */
+	STREAM_EOF,    /* the peer ended; `in` may still hold octets, `out` is still sent */
+	STREAM_BROKEN, /* connection or TLS failed; stream_why() says it */
+	STREAM_LATE,   /* the deadline passed */
 };
 
 struct stream {
@@ -26,7 +26,12 @@ struct stream {
 	struct buf in;	 /* the owner eats from it (buf_eat) */
 	struct buf out;	 /* the owner puts into it */
 	bool secure;	 /* handshake complete */
-	bool ended;	 /* EOF or BROKEN was told */
+	bool starting;	 /* TLS begins when `out` is empty */
+	bool eof;	 /* the peer's direction is over */
+	bool ended;	 /* STREAM_EOF was told */
+	bool broken;	 /* STREAM_BROKEN was told */
+	bool busy;	 /* inside the pump: a kick asks for one more turn */
+	bool again;
 	/* Told after a round of pumping; may call any stream function, also stream_close. */
 	void (*event)(struct stream *s, enum stream_event e);
 	const char *why; /* static text of the last failure */

@@ -4,6 +4,7 @@
 
 #include <bearssl.h>
 
+#include "smtpd/lib/arena.h"
 #include "smtpd/lib/bytes.h"
 
 /*
@@ -23,29 +24,44 @@ struct tls_identity { /* shared by all server connections; lives as long as they
 	void *ctx;
 };
 
-struct tls_anchors { /* shared, read-only after start */
-	br_x509_trust_anchor ta[TLS_ANCHORS_MAX]; /* owned: memory reserved at start */
+struct tls_anchors {				  /* shared, read-only after start */
+	br_x509_trust_anchor ta[TLS_ANCHORS_MAX]; /* names and keys in mem */
 	size_t n;
+	struct arena mem; /* owned: reserved at start */
 };
+
+struct tls_policy { /* what the engine calls back on the server side */
+	const br_ssl_server_policy_class *vtable;
+	const struct tls_identity *identity;
+};
+
+struct tls_leaf { /* accepts any chain, for opportunistic TLS: only the end entity's key is read */
+	const br_x509_class *vtable;
+	bool seen;
+	br_x509_decoder_context decoder;
+};
+
+/* Records of the peer may be of full length; our own are at most 4 KiB. */
+enum { TLS_IN = 16384 + 325, TLS_OUT = 4096 + 85 };
 
 struct tls {
 	union {
-		br_ssl_server_context server;
-		br_ssl_client_context client;
+		struct {
+			br_ssl_server_context ctx;
+			struct tls_policy policy;
+		} server;
+		struct {
+			br_ssl_client_context ctx;
+			union {
+				br_x509_minimal_context minimal;
+				struct tls_leaf leaf;
+			} x509;
+		} client;
 	} u;
 	br_ssl_engine_context *eng; /* borrowed: points into u */
-	union {
-		struct {
-			const br_ssl_server_policy_class *vtable;
-			const struct tls_identity *identity;
-		} policy;
-		struct {
-			br_x509_minimal_context minimal;
-			const br_x509_class *vtable; /* accept-any, for opportunistic TLS */
-			br_x509_decoder_context *leaf;
-		} x509;
-	} v;
-	uint8_t io[BR_SSL_BUFSIZE_BIDI];
+	br_ec_impl curves;	    /* what is offered for the key exchange */
+	bool up;		    /* handshake complete */
+	uint8_t in[TLS_IN], out[TLS_OUT];
 };
 
 enum tls_state { TLS_BUSY, TLS_UP, TLS_CLOSED, TLS_FAILED };
@@ -57,12 +73,16 @@ void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *ho
 /* Parses PEM certificates into anchors, before the sandbox closes. False: *line tells where. */
 bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line);
 
-/* Moves octets between the four ends as far as they go: network octets taken from *net_in (only as many as fit),
- * network octets for the peer appended to net_out, plaintext appended to app_in, plaintext taken from app_out. */
-enum tls_state tls_step(struct tls *t, struct slice *net_in, struct buf *net_out, struct buf *app_in,
-			struct buf *app_out);
-size_t tls_room(struct tls *t); /* how many network octets tls_step would take now */
-void tls_end(struct tls *t);	/* begin close_notify */
+/* The network side. tls_rx: the place for the next octets from the peer, empty while the engine waits for tls_step;
+ * tls_rx_done: that many are there. tls_tx: octets for the peer; tls_tx_done: that many were sent. */
+struct buf tls_rx(struct tls *t);
+void tls_rx_done(struct tls *t, size_t n);
+struct slice tls_tx(struct tls *t);
+void tls_tx_done(struct tls *t, size_t n);
+
+/* The plaintext side, as far as it goes: what arrived is appended to app_in, what app_out holds is taken. */
+enum tls_state tls_step(struct tls *t, struct buf *app_in, struct buf *app_out);
+void tls_end(struct tls *t);		    /* begin close_notify */
 const char *tls_why(const struct tls *t);   /* static text of the failure */
 const char *tls_suite(const struct tls *t); /* e.g. "ECDHE-ECDSA-AES128-GCM-SHA256" */
 

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/lib/tls.h"
+
+#include <string.h>
+
+#include "tests/unit/cert.h"
+#include "tests/unit/test.h"
+
+static struct tls server, client;
+static struct cert cert, other;
+static struct tls_anchors anchors, strangers;
+
+struct side {
+	struct tls *t;
+	uint8_t in_mem[20000], out_mem[20000];
+	struct buf in, out;
+	enum tls_state state;
+};
+
+static struct side s, c;
+
+/* Octets from a to b, at most `step` at a time. */
+static bool carry(struct side *a, struct side *b, size_t step)
+{
+	struct slice tx = tls_tx(a->t);
+	struct buf rx = tls_rx(b->t);
+	size_t n = tx.n < rx.cap ? tx.n : rx.cap;
+
+	if (n > step)
+		n = step;
+	if (!n)
+		return false;
+	memcpy(rx.p, tx.p, n);
+	tls_tx_done(a->t, n);
+	tls_rx_done(b->t, n);
+	return true;
+}
+
+static void run(size_t step)
+{
+	bool moved = true;
+
+	while (moved) {
+		size_t before = s.in.len + s.out.len + c.in.len + c.out.len;
+
+		c.state = tls_step(c.t, &c.in, &c.out);
+		moved = carry(&c, &s, step);
+		s.state = tls_step(s.t, &s.in, &s.out);
+		moved |= carry(&s, &c, step);
+		moved |= before != s.in.len + s.out.len + c.in.len + c.out.len;
+	}
+}
+
+static void begin(const struct tls_anchors *a, const char *host)
+{
+	s = (struct side){ .t = &server };
+	c = (struct side){ .t = &client };
+	s.in = BUF(s.in_mem);
+	s.out = BUF(s.out_mem);
+	c.in = BUF(c.in_mem);
+	c.out = BUF(c.out_mem);
+	cert.tbs_len = 0;
+	tls_server(&server, &cert.id);
+	tls_client(&client, a, host);
+}
+
+static void good(const struct tls_anchors *a, size_t step)
+{
+	begin(a, "mx.example.org");
+	run(step);
+	CHECK_EQ(s.state, TLS_UP);
+	CHECK_EQ(c.state, TLS_UP);
+	CHECK(strncmp(tls_suite(&server), "ECDHE-ECDSA-", 12) == 0);
+	CHECK(strcmp(tls_suite(&server), tls_suite(&client)) == 0);
+	CHECK_EQ(cert.hash, 4);
+	CHECK(cert.tbs_len == 64 + 4 + 32 || cert.tbs_len == 64 + 4 + 65);
+	for (size_t i = 0; i < 20000; i++)
+		c.out_mem[i] = (uint8_t)(i * 7 >> 3);
+	c.out.len = 20000;
+	buf_put(&s.out, SLICE("220 hello\r\n"));
+	run(step);
+	CHECK_EQ(s.in.len, 20000);
+	CHECK_EQ(c.out.len, 0);
+	CHECK_SLICE(buf_slice(&c.in), "220 hello\r\n");
+	for (size_t i = 0; i < 20000 && i < s.in.len; i++)
+		if (s.in_mem[i] != (uint8_t)(i * 7 >> 3)) {
+			CHECK(!"octets arrive as sent");
+			break;
+		}
+	tls_end(&client);
+	run(step);
+	CHECK_EQ(s.state, TLS_CLOSED);
+	CHECK_EQ(c.state, TLS_CLOSED);
+}
+
+static void bad(const struct tls_anchors *a, const char *host, const char *why)
+{
+	begin(a, host);
+	run(100000);
+	CHECK_EQ(c.state, TLS_FAILED);
+	CHECK_ROW(strcmp(tls_why(&client), why) == 0, tls_why(&client));
+	CHECK(s.state != TLS_UP);
+}
+
+static void load(void)
+{
+	static char pem[4096];
+	size_t line, n = cert_pem(&cert, pem);
+
+	CHECK(tls_anchors_load(&anchors, (struct slice){ (uint8_t *)pem, n }, &line));
+	CHECK_EQ(anchors.n, 1);
+	/* Cut in the middle, and damaged. */
+	CHECK(!tls_anchors_load(&strangers, (struct slice){ (uint8_t *)pem, n / 2 }, &line));
+	pem[100] = '!';
+	CHECK(!tls_anchors_load(&strangers, (struct slice){ (uint8_t *)pem, n }, &line));
+	CHECK_EQ(line, 3);
+	n = cert_pem(&other, pem);
+	n += cert_pem(&other, pem + n);
+	CHECK(tls_anchors_load(&strangers, (struct slice){ (uint8_t *)pem, n }, &line));
+	CHECK_EQ(strangers.n, 2);
+}
+
+int main(void)
+{
+	cert_make(&cert, "mx.example.org");
+	cert_make(&other, "mx.example.org");
+	load();
+	good(&anchors, 100000);
+	good(&anchors, 1);
+	good(NULL, 1000);
+	bad(&anchors, "mx.example.net", "certificate is for another name");
+	bad(&strangers, "mx.example.org", "certificate chain ends at no trust anchor");
+	/* Without a signature the handshake ends on both sides. */
+	cert.refuse = true;
+	begin(&anchors, "mx.example.org");
+	run(100000);
+	CHECK_EQ(s.state, TLS_FAILED);
+	CHECK(strcmp(tls_why(&server), "no signature") == 0);
+	CHECK(c.state != TLS_UP);
+	cert.refuse = false;
+	/* Noise instead of a ClientHello. */
+	begin(&anchors, "mx.example.org");
+	memcpy(tls_rx(&server).p, "EHLO ", 5);
+	tls_rx_done(&server, 5);
+	CHECK_EQ(tls_step(&server, &s.in, &s.out), TLS_FAILED);
+	TEST_END();
+}
