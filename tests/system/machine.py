@@ -28,6 +28,7 @@ class Machine:
         self.files = files or {}   # path in the root file system -> octets, in place of the shipped ones
         self.lines = []
         self.process = None
+        self.echo = False
 
     def listen(self, stream):
         def run():
@@ -40,6 +41,8 @@ class Machine:
                 *whole, part = part.split(b"\n")
                 for x in whole:
                     self.lines.append(x.decode(errors="replace").rstrip("\r"))
+                    if self.echo:
+                        print("    . " + self.lines[-1], flush=True)
         threading.Thread(target=run, daemon=True).start()
 
     def mark(self):
@@ -162,12 +165,14 @@ class Qemu(Machine):
 
     count = 0
 
-    def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False):
+    def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
+                 echo=False):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.board, self.memory, self.icount, self.terminal = board, memory, icount, terminal
+        self.echo = echo           # console lines are printed as they come
         os.makedirs(self.dir)
         world.tap(self.name)
         self.disks = []

@@ -18,6 +18,7 @@ HOME = of("SMTPD_DOMAINS", "example.org").split()[0]     # the appliance's mail 
 TO = of("FORWARD_TO", "someone@gmail.com")               # where everything is forwarded
 ROUTE = TO.split("@")[1]
 GMAIL = [x for x in of("FORWARD_MX", "gmail-smtp-in.l.google.com").split() if x[0] != "*"][0]
+ADDRESS = world.APPLIANCE
 SELECTOR = of("KEYS_DKIM_SELECTOR", "tinpost")
 STRANGER = "stranger.example"   # a foreign domain: sends letters, gets bounces
 
@@ -28,7 +29,7 @@ ZONE = """
 alt1.%(GMAIL)s A 192.0.2.25
 %(HOME)s MX 10 %(APPLIANCE)s.
 %(HOME)s TXT "v=spf1 a:%(APPLIANCE)s -all"
-%(APPLIANCE)s A 192.0.2.10
+%(APPLIANCE)s A %(ADDRESS)s
 %(APPLIANCE)s TXT "v=spf1 a -all"
 stranger.example MX 10 mx.stranger.example.
 stranger.example TXT "v=spf1 ip4:192.0.2.77 -all"
@@ -96,8 +97,7 @@ class Names:
     """Unbound with static data on 192.0.2.53. Names without a record do not exist."""
 
     CONF = """server:
- interface: %s
- access-control: 0.0.0.0/0 allow
+%s access-control: 0.0.0.0/0 allow
  username: ""
  chroot: ""
  directory: "/srv/names"
@@ -116,7 +116,8 @@ class Names:
 
     def __init__(self):
         rows = "".join(" local-data: '%s'\n" % self.record(x) for x in ZONE.split("\n") if x)
-        put("srv/names/conf", self.CONF % (world.DNS, rows))
+        listen = "".join(" interface: %s\n" % x for x in world.name_servers)
+        put("srv/names/conf", self.CONF % (listen, rows))
         self.process = world.start("unbound", "-d", "-c", "/srv/names/conf", log="srv/names/log")
         world.until("name server", 10, lambda: b"ok" == self.control("status")[:2] or
                     b"is running" in self.control("status"))

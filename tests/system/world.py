@@ -17,9 +17,10 @@ import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-OUT = os.environ.get("TINPOST_OUT") or os.path.abspath(os.environ.get("O", os.path.join(TOP, "out")))
+OUT = os.path.abspath(os.environ.get("TINPOST_OUT") or os.environ.get("O") or
+                      os.path.join(TOP, "out/demo" if os.path.isdir(TOP + "/out/demo") else "out"))
 
-APPLIANCE, DNS, MX, MX2, FAKE, CLIENT = ("192.0.2.%d" % n for n in (10, 53, 25, 26, 27, 77))
+DNS, MX, MX2, FAKE, CLIENT = ("192.0.2.%d" % n for n in (53, 25, 26, 27, 77))
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/root"}
 
 def configuration():
@@ -36,6 +37,9 @@ def configuration():
 
 
 config = configuration()
+static = "INIT_NET_STATIC" in config
+APPLIANCE = config["INIT_ADDRESS"].split("/")[0] if static else "192.0.2.10"
+name_servers = [DNS] + [x for x in config.get("INIT_NAMESERVERS", "").split() if static and x != DNS]
 root = ""         # the peers' private root, mounted and ready after enter()
 host_ports = {}   # appliance port -> port on the host's 127.0.0.1
 
@@ -92,6 +96,10 @@ def network():
     sh("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0")
     for address in (DNS, MX, MX2, FAKE, CLIENT):
         sh("ip", "addr", "add", address + "/24", "dev", "br0")
+    if static:    # the network that .config describes: its route and its name servers are ours
+        prefix = config["INIT_ADDRESS"].split("/")[1]
+        for address in set([config.get("INIT_GATEWAY", "")] + name_servers) - {"", DNS}:
+            sh("ip", "addr", "add", address + "/" + prefix, "dev", "br0")
     with open("/proc/sys/net/ipv6/conf/br0/disable_ipv6", "w", encoding="ascii") as f:
         f.write("1")
     sh("ip", "link", "set", "br0", "up")
