@@ -18,8 +18,8 @@ enum ctl_type {
 	CTL_CHAN,      /* init -> process: struct ctl_chan, one descriptor */
 	CTL_STOP,      /* init -> process: finish what is on disk, exit 0 within STOP_MS */
 	CTL_READY,     /* process -> init: sandbox closed, serving */
-	CTL_WORKED,    /* process -> init, once per life: a request was answered; resets back-off */
-	CTL_ACCUSE,    /* process -> init: the peer on `chan` broke the message law */
+	CTL_WORKED, /* process -> init, once per life: a request was answered; resets back-off */
+	CTL_ACCUSE, /* process -> init: the peer on `chan` broke the message law */
 };
 
 enum {
@@ -36,12 +36,12 @@ enum ctl_flag {
 };
 
 struct ctl_start {
-	uint32_t type;			    /* CTL_START */
-	uint32_t proc;			    /* enum proc_id */
-	uint32_t flags;			    /* enum ctl_flag */
-	uint32_t nfd;			    /* descriptors attached */
-	uint8_t build_id[CTL_BUILD_ID];	    /* zero padded text; differs: the process exits */
-	uint8_t grant_key[CTL_GRANT_KEY];   /* auth and check.sub only, else zero */
+	uint32_t type;			  /* CTL_START */
+	uint32_t proc;			  /* enum proc_id */
+	uint32_t flags;			  /* enum ctl_flag */
+	uint32_t nfd;			  /* descriptors attached */
+	uint8_t build_id[CTL_BUILD_ID];	  /* zero padded text; differs: the process exits */
+	uint8_t grant_key[CTL_GRANT_KEY]; /* auth and check.sub only, else zero */
 };
 
 struct ctl_chan {

@@ -13,8 +13,10 @@ struct arena {
 	size_t cap, used;
 };
 
-void *arena_get(struct arena *a, size_t n);		      /* zeroed, 16-byte aligned; NULL = over this budget */
-bool arena_copy(struct arena *a, struct slice s, struct slice *out); /* false = over this budget */
+void *arena_get(struct arena *a,
+		size_t n); /* zeroed, 16-byte aligned; NULL = over this budget */
+bool arena_copy(struct arena *a, struct slice s,
+		struct slice *out); /* false = over this budget */
 void arena_reset(struct arena *a);
 
 /* Reserves zeroed memory for the life of the process, before the sandbox closes; pages cost nothing

@@ -5,7 +5,7 @@
 
 struct slice slice_of(const char *z)
 {
-	return (struct slice){(const uint8_t *)z, z ? strlen(z) : 0};
+	return (struct slice){ (const uint8_t *)z, z ? strlen(z) : 0 };
 }
 
 bool slice_eq(struct slice a, struct slice b)
@@ -36,8 +36,8 @@ bool slice_iends(struct slice s, struct slice end)
 struct slice slice_from(struct slice s, size_t at)
 {
 	if (at >= s.n)
-		return (struct slice){NULL, 0};
-	return (struct slice){s.p + at, s.n - at};
+		return (struct slice){ NULL, 0 };
+	return (struct slice){ s.p + at, s.n - at };
 }
 
 struct slice slice_head(struct slice s, size_t n)
@@ -153,14 +153,14 @@ void buf_put(struct buf *b, struct slice s)
 
 void buf_u8(struct buf *b, uint8_t c)
 {
-	buf_put(b, (struct slice){&c, 1});
+	buf_put(b, (struct slice){ &c, 1 });
 }
 
 void buf_be16(struct buf *b, uint16_t v)
 {
-	uint8_t o[2] = {v >> 8, v & 255};
+	uint8_t o[2] = { v >> 8, v & 255 };
 
-	buf_put(b, (struct slice){o, 2});
+	buf_put(b, (struct slice){ o, 2 });
 }
 
 void buf_be32(struct buf *b, uint32_t v)
@@ -180,7 +180,7 @@ void buf_dec_pad(struct buf *b, uint64_t v, unsigned width)
 	} while (v && at);
 	while (sizeof o - at < width && at)
 		o[--at] = '0';
-	buf_put(b, (struct slice){o + at, sizeof o - at});
+	buf_put(b, (struct slice){ o + at, sizeof o - at });
 }
 
 void buf_dec(struct buf *b, uint64_t v)
@@ -215,7 +215,7 @@ void buf_eat(struct buf *b, size_t n)
 
 struct slice buf_slice(const struct buf *b)
 {
-	return (struct slice){b->p, b->len};
+	return (struct slice){ b->p, b->len };
 }
 
 size_t buf_room(const struct buf *b)
@@ -229,7 +229,7 @@ struct slice cur_take(struct cur *c, size_t n)
 
 	if (c->bad || n > c->s.n) {
 		c->bad = true;
-		return (struct slice){NULL, 0};
+		return (struct slice){ NULL, 0 };
 	}
 	got = slice_head(c->s, n);
 	c->s = slice_from(c->s, n);

@@ -16,16 +16,16 @@ struct slice { /* borrowed; never owns, may contain NUL */
 	size_t n;
 };
 
-#define SLICE(lit) ((struct slice){(const uint8_t *)("" lit), sizeof(lit) - 1})
+#define SLICE(lit) ((struct slice){ (const uint8_t *)("" lit), sizeof(lit) - 1 })
 
-struct slice slice_of(const char *z);		     /* NUL-terminated string; z may be NULL */
-bool slice_eq(struct slice a, struct slice b);	     /* octet for octet */
-bool slice_ieq(struct slice a, struct slice b);	     /* ASCII case folded */
+struct slice slice_of(const char *z);		      /* NUL-terminated string; z may be NULL */
+bool slice_eq(struct slice a, struct slice b);	      /* octet for octet */
+bool slice_ieq(struct slice a, struct slice b);	      /* ASCII case folded */
 bool slice_iprefix(struct slice s, struct slice pre); /* s begins with pre, ASCII case folded */
-bool slice_iends(struct slice s, struct slice end);  /* s ends with end, ASCII case folded */
-struct slice slice_from(struct slice s, size_t at);  /* the rest; empty when at >= n */
-struct slice slice_head(struct slice s, size_t n);   /* the first n octets, or all */
-struct slice slice_trim(struct slice s);	     /* without SP and TAB at both ends */
+bool slice_iends(struct slice s, struct slice end);   /* s ends with end, ASCII case folded */
+struct slice slice_from(struct slice s, size_t at);   /* the rest; empty when at >= n */
+struct slice slice_head(struct slice s, size_t n);    /* the first n octets, or all */
+struct slice slice_trim(struct slice s);	      /* without SP and TAB at both ends */
 /* Index of the first/last c, or s.n when there is none. */
 size_t slice_find(struct slice s, uint8_t c);
 size_t slice_rfind(struct slice s, uint8_t c);
@@ -48,18 +48,18 @@ struct buf { /* owner reserved p[cap] elsewhere */
 	bool bad; /* sticky: something did not fit; truncation is never a result */
 };
 
-#define BUF(array) ((struct buf){.p = (array), .cap = sizeof(array)})
+#define BUF(array) ((struct buf){ .p = (array), .cap = sizeof(array) })
 
 void buf_put(struct buf *b, struct slice s);
 void buf_u8(struct buf *b, uint8_t c);
 void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);
-void buf_dec(struct buf *b, uint64_t v);			 /* decimal */
-void buf_dec_pad(struct buf *b, uint64_t v, unsigned width);	 /* decimal, zero filled */
-void buf_hex(struct buf *b, struct slice s);			 /* lower case */
-void buf_lower(struct buf *b, struct slice s);			 /* ASCII folded */
-void buf_eat(struct buf *b, size_t n);				 /* drops the first n octets */
-struct slice buf_slice(const struct buf *b);			 /* what was put so far */
+void buf_dec(struct buf *b, uint64_t v);		     /* decimal */
+void buf_dec_pad(struct buf *b, uint64_t v, unsigned width); /* decimal, zero filled */
+void buf_hex(struct buf *b, struct slice s);		     /* lower case */
+void buf_lower(struct buf *b, struct slice s);		     /* ASCII folded */
+void buf_eat(struct buf *b, size_t n);			     /* drops the first n octets */
+struct slice buf_slice(const struct buf *b);		     /* what was put so far */
 size_t buf_room(const struct buf *b);
 
 struct cur { /* read cursor over borrowed bytes */
@@ -67,13 +67,13 @@ struct cur { /* read cursor over borrowed bytes */
 	bool bad; /* sticky: the input is not what was asked for */
 };
 
-#define CUR(slice) ((struct cur){.s = (slice)})
+#define CUR(slice) ((struct cur){ .s = (slice) })
 
-void cur_lit(struct cur *c, uint8_t lit);		 /* exactly this octet */
-void cur_word(struct cur *c, struct slice lit);		 /* exactly these, ASCII case folded */
-bool cur_try(struct cur *c, uint8_t lit);		 /* this octet if it is next */
-bool cur_at(const struct cur *c, uint8_t lit);		 /* is it next? */
-uint8_t cur_u8(struct cur *c);				 /* 0 and bad at the end */
+void cur_lit(struct cur *c, uint8_t lit);	/* exactly this octet */
+void cur_word(struct cur *c, struct slice lit); /* exactly these, ASCII case folded */
+bool cur_try(struct cur *c, uint8_t lit);	/* this octet if it is next */
+bool cur_at(const struct cur *c, uint8_t lit);	/* is it next? */
+uint8_t cur_u8(struct cur *c);			/* 0 and bad at the end */
 uint16_t cur_be16(struct cur *c);
 uint32_t cur_be32(struct cur *c);
 struct slice cur_take(struct cur *c, size_t n);

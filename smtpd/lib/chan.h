@@ -17,10 +17,11 @@ enum {
 
 enum msg_status {
 	MSG_OK = 0,
-	MSG_FAILED = 1, /* the answerer could not even look at it: a temporary failure without a body */
+	MSG_FAILED =
+		1, /* the answerer could not even look at it: a temporary failure without a body */
 };
 
-struct msg { /* first member of every message struct */
+struct msg {		 /* first member of every message struct */
 	uint16_t type;	 /* request: type of the receiver's enum; reply: the same */
 	uint16_t status; /* request: 0; reply: enum msg_status */
 	uint32_t id;	 /* chosen by the requester, repeated by the reply */
@@ -49,15 +50,16 @@ struct ask { /* embedded in its owner; idle when zeroed */
 
 /* Sends a request. msg begins with struct msg, whose id and status are filled in here. Descriptors stay the
  * caller's. False: no wire or no credit now; the ask stays idle and done is not called. */
-bool chan_ask(struct chan *c, struct ask *a, void *msg, size_t size, struct slice tail, const int *fd, unsigned nfd,
-	      const struct want *want, int64_t timeout_ms);
+bool chan_ask(struct chan *c, struct ask *a, void *msg, size_t size, struct slice tail,
+	      const int *fd, unsigned nfd, const struct want *want, int64_t timeout_ms);
 /* The owner no longer wants the answer; its credit comes back with the reply. No-op when idle. */
 void ask_drop(struct ask *a);
 
 /* The one blocking call (holder.tls): sends, waits at most timeout_ms, copies the reply's tail.
  * False: no answer in time, or not MSG_OK. reply must hold want->size octets. */
-bool chan_ask_wait(struct chan *c, void *msg, size_t size, struct slice tail, const struct want *want, void *reply,
-		   struct buf *reply_tail, int timeout_ms);
+bool chan_ask_wait(struct chan *c, void *msg, size_t size, struct slice tail,
+		   const struct want *want, void *reply, struct buf *reply_tail,
+		   int timeout_ms);
 
 /* ---- answering ---- */
 
@@ -70,10 +72,10 @@ struct token { /* names one request; keep it to answer later */
 
 struct call {
 	struct token token;
-	unsigned from;	  /* enum proc_id of the requester */
-	const void *msg;  /* rule.size octets; borrowed until the handler returns */
+	unsigned from;	   /* enum proc_id of the requester */
+	const void *msg;   /* rule.size octets; borrowed until the handler returns */
 	struct slice tail; /* borrowed until the handler returns */
-	int fd[MSG_FDS];  /* a handler that keeps one sets it to -1 here; the rest is closed after it */
+	int fd[MSG_FDS]; /* a handler that keeps one sets it to -1 here; the rest is closed after it */
 };
 
 struct rule { /* everything a process listens to, indexed by type; absent rows mean no */
@@ -100,8 +102,8 @@ struct chan_slot {
 struct chan {
 	struct watch watch; /* fd -1 = not wired now */
 	struct loop *loop;
-	void *ctx;		     /* handed to rules */
-	const struct rule *rules;    /* answering side */
+	void *ctx;		  /* handed to rules */
+	const struct rule *rules; /* answering side */
 	size_t nrules;
 	struct chan_slot *slot; /* owned; credit entries, asking side */
 	uint32_t credit, open, seq, generation;
@@ -109,9 +111,11 @@ struct chan {
 	/* The peer broke the law: told once, the wire is already closed. */
 	void (*accuse)(struct chan *c);
 	void (*worked)(struct chan *c); /* a request was answered, on either side */
-	void (*wired)(struct chan *c);	/* a new wire is in place; may ask at once; NULL = not interested */
-	void *owner;			/* for the three callbacks */
-	uint8_t *rx;			/* borrowed: MSG_MAX octets, shared by all channels of a process */
+	void (*wired)(
+		struct chan *
+			c); /* a new wire is in place; may ask at once; NULL = not interested */
+	void *owner;	    /* for the three callbacks */
+	uint8_t *rx;	    /* borrowed: MSG_MAX octets, shared by all channels of a process */
 };
 
 void chan_init(struct chan *c, struct loop *l, unsigned peer, uint32_t credit, uint8_t *rx);

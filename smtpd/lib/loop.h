@@ -18,7 +18,7 @@ struct watch {
 	short want;  /* POLLIN | POLLOUT; 0 = the deadline alone counts */
 	int64_t due; /* monotonic ms; LOOP_NEVER where a rule of the channel bounds the wait */
 	void (*ready)(struct watch *w, short got); /* got == 0: the deadline passed */
-	uint32_t at; /* the loop's: 1 + index, 0 = not watched */
+	uint32_t at;				   /* the loop's: 1 + index, 0 = not watched */
 };
 
 struct loop {
@@ -28,10 +28,12 @@ struct loop {
 	int64_t now; /* monotonic ms, read once per round */
 };
 
-void loop_init(struct loop *l, size_t cap); /* maps its arrays; exits the process when it cannot */
+void loop_init(struct loop *l,
+	       size_t cap); /* maps its arrays; exits the process when it cannot */
 void loop_add(struct loop *l, struct watch *w); /* more than cap: bug() */
-void loop_drop(struct loop *l, struct watch *w); /* allowed in any handler, also for others; no-op when absent */
-void loop_round(struct loop *l);    /* waits for the next event or deadline, runs its handlers */
+void loop_drop(struct loop *l,
+	       struct watch *w); /* allowed in any handler, also for others; no-op when absent */
+void loop_round(struct loop *l); /* waits for the next event or deadline, runs its handlers */
 _Noreturn void loop_run(struct loop *l);
 int64_t loop_clock(void); /* monotonic ms, read now */
 

@@ -9,7 +9,7 @@
  * and sealing, read with pread only (all holders share one file offset, and mapping a sealed memfd is EPERM before
  * Linux 6.7). Errors are temporary failures of the world: false, or -1.
  */
-int memfd_make(const char *name);			   /* non-executable, close-on-exec; -1 = none to be had */
+int memfd_make(const char *name); /* non-executable, close-on-exec; -1 = none to be had */
 bool memfd_append(int fd, uint64_t at, struct slice s); /* writes all of s at that offset */
 bool memfd_seal(int fd);
 /* A received descriptor: is it a sealed memfd of at most max octets? Its size goes to *size. */

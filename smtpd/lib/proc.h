@@ -17,8 +17,8 @@ struct proc {
 	enum proc_id me;
 	uint32_t flags; /* enum ctl_flag */
 	uint8_t grant_key[CTL_GRANT_KEY];
-	int grant[GRANT_MAX];	    /* -1 = not granted; owned */
-	int taps[P_MAX];	    /* log only; owned */
+	int grant[GRANT_MAX];	      /* -1 = not granted; owned */
+	int taps[P_MAX];	      /* log only; owned */
 	struct chan chan[PROC_CHANS]; /* one per topology row that names us */
 	uint8_t chan_id[PROC_CHANS];
 	size_t nchan;

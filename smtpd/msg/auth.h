@@ -8,8 +8,8 @@
 enum auth_type { AUTH_LOGIN = 1, AUTH_TYPES };
 
 enum auth_result {
-	AUTH_NO,    /* wrong name or password: 535, without a hint which */
-	AUTH_YES,   /* the tail is the grant */
+	AUTH_NO,  /* wrong name or password: 535, without a hint which */
+	AUTH_YES, /* the tail is the grant */
 	AUTH_LATER, /* too many failures from this address or for this account, or too busy: 454 */
 };
 

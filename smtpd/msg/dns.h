@@ -7,7 +7,12 @@
 /* out, clock, net -> dns */
 enum dns_type { DNS_QUERY = 1, DNS_SERVERS, DNS_TYPES };
 
-enum dns_result { DNS_OK, DNS_NODATA, DNS_NXDOMAIN, DNS_FAILED /* SERVFAIL, timeout, nonsense: temporary */ };
+enum dns_result {
+	DNS_OK,
+	DNS_NODATA,
+	DNS_NXDOMAIN,
+	DNS_FAILED /* SERVFAIL, timeout, nonsense: temporary */
+};
 
 /* tail: the name, ASCII, without final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 28 AAAA, 15 MX, 16 TXT). */
 struct dns_query {

@@ -6,8 +6,8 @@
 
 /* front, check -> holder. A request names a purpose and carries the preimage; its shape is checked here. */
 enum holder_type {
-	HOLDER_CERT = 1,    /* holder.tls: the certificate chain to present */
-	HOLDER_TLS_SIGN,    /* holder.tls: this ServerKeyExchange; the one blocking request, 50 ms */
+	HOLDER_CERT = 1, /* holder.tls: the certificate chain to present */
+	HOLDER_TLS_SIGN, /* holder.tls: this ServerKeyExchange; the one blocking request, 50 ms */
 	HOLDER_DKIM_SIGN,   /* holder.dkim: these canonical header fields for domain slot n */
 	HOLDER_SRS_FORWARD, /* holder.srs: rewrite this envelope sender */
 	HOLDER_SRS_REVERSE, /* holder.srs: whose address is behind this SRS local part? */

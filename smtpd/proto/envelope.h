@@ -5,12 +5,13 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * The `head` memfd of a letter in transit, and the envelope part of a journal record: records of
- * one tag octet, a big-endian 16-bit length and that many octets; the record ENV_HEADER has no
- * length, it is the rest: the header octets that go before the text (none between front and check).
+ * The `head` memfd of a letter in transit, and the envelope part of a journal record: records
+ * of one tag octet, a big-endian 16-bit length and that many octets; the record ENV_HEADER has
+ * no length, it is the rest: the header octets that go before the text (none between front and
+ * check).
  *
- * Paths are stored without angle brackets, in the canonical form path_print() gives;
- * the null sender is an empty ENV_SENDER.
+ * Paths are stored without angle brackets, in the canonical form path_print() gives; the null
+ * sender is an empty ENV_SENDER.
  */
 enum env_tag {
 	ENV_SENDER = 'S', /* exactly one: envelope sender */
@@ -36,14 +37,16 @@ enum {
 void envelope_put(struct buf *b, enum env_tag tag, struct slice value);
 void envelope_put_header(struct buf *b, struct slice header); /* last */
 
-/* Takes the next record off *c. False at the end or when the octets are malformed; ask cur_done(c)
- * to tell these apart. *value borrows from c. A record with an unknown tag is malformed. */
+/* Takes the next record off *c. False at the end or when the octets are malformed; ask
+ * cur_done(c) to tell these apart. *value borrows from c. A record with an unknown tag is
+ * malformed. */
 bool envelope_next(struct cur *c, enum env_tag *tag, struct slice *value);
 
 /* The whole shape: known tags, one sender, at least one recipient, ENV_ORIGINAL only after a
- * recipient, ENV_HEADER last and present, the other tags at most once. Paths parse (a recipient may
- * be a bare postmaster), the other values are printable ASCII and not empty, but ENV_GRANT and
- * ENV_HEADER are any octets. Counts recipients. Every receiver asks this first. */
+ * recipient, ENV_HEADER last and present, the other tags at most once. Paths parse (a
+ * recipient may be a bare postmaster), the other values are printable ASCII and not empty,
+ * but ENV_GRANT and ENV_HEADER are any octets. Counts recipients. Every receiver asks this
+ * first. */
 bool envelope_check(struct slice head, size_t *nrcpt);
 
 /* The first record with this tag; false when there is none. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/lib/arena.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "smtpd/lib/log.h"
+
+void *arena_get(struct arena *a, size_t n)
+{
+	size_t at = (a->used + 15) & ~(size_t)15;
+
+	if (at > a->cap || n > a->cap - at)
+		return NULL;
+	a->used = at + n;
+	return memset(a->p + at, 0, n);
+}
+
+bool arena_copy(struct arena *a, struct slice s, struct slice *out)
+{
+	uint8_t *p = arena_get(a, s.n);
+
+	if (!p)
+		return false;
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	*out = (struct slice){ p, s.n };
+	return true;
+}
+
+void arena_reset(struct arena *a)
+{
+	a->used = 0;
+}
+
+void *arena_reserve(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bug("no memory at start");
+	return p;
+}
