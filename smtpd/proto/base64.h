@@ -4,8 +4,9 @@
 
 #include "smtpd/lib/bytes.h"
 
-/* RFC 4648 4. Decoding is strict: whole groups, exact padding, unused bits zero, no white space.
- * False: not so, or no room in *out; *out is untouched. Each text has one decoding and back. */
+/* RFC 4648 4. Decoding is strict: whole groups, exact padding, unused bits zero, no white
+ * space. False: not so, or no room in *out; *out is untouched. Each text has one decoding
+ * and back. */
 bool base64_get(struct slice in, struct buf *out);
 void base64_put(struct buf *b, struct slice s);
 

@@ -31,16 +31,16 @@ struct command_mail {
 	enum command_body body;
 };
 
-/* The argument of MAIL and RCPT. On an error *out is untouched. AUTH= (RFC 4954 5) is checked and
- * ignored when `auth`, and not offered otherwise. RCPT has no parameters.
+/* The argument of MAIL and RCPT. On an error *out is untouched. AUTH= (RFC 4954 5) is
+ * checked and ignored when `auth`, and not offered otherwise. RCPT has no parameters.
  *
- * Wider than RFC 5321 4.1.1.2: one space after the colon is accepted, as Postfix does, because old
- * clients send it. A second one is not. */
+ * Wider than RFC 5321 4.1.1.2: one space after the colon is accepted, as Postfix does,
+ * because old clients send it. A second one is not. */
 enum command_error command_mail(struct slice arg, bool auth, struct command_mail *out);
 enum command_error command_rcpt(struct slice arg, struct path *to);
 
-/* The argument of HELO and EHLO: a host name or an address literal (RFC 5321 4.1.3).
- * Wider than RFC 5321: an underscore in a label passes, as in Postfix; real hosts have them, and
+/* The argument of HELO and EHLO: a host name or an address literal (RFC 5321 4.1.3). Wider
+ * than RFC 5321: an underscore in a label passes, as in Postfix; real hosts have them, and
  * 4.1.4 forbids to refuse mail for the name alone. */
 bool command_helo(struct slice arg);
 

@@ -9,8 +9,8 @@ int64_t date_day(int64_t unix_seconds)
 	return unix_seconds / DAY - (unix_seconds % DAY < 0);
 }
 
-/* Counted in years that begin on the 1st of March, so that a leap day comes last; 719468 days lie
- * between the 1st of March of year 0 and 1970. */
+/* Counted in years that begin on the 1st of March, so that a leap day comes last; 719468
+ * days lie between the 1st of March of year 0 and 1970. */
 bool date_split(int64_t unix_seconds, struct date *out)
 {
 	unsigned sec = (unsigned)(unix_seconds % DAY);

@@ -2,10 +2,10 @@
 #include "smtpd/proto/dot.h"
 
 /*
- * DATA. Only CRLF ends a line, only CRLF.CRLF ends the message (RFC 5321 2.3.8, 4.1.1.4). A bare
- * CR, a bare LF or a NUL sets `bad` beside the state; the machine goes on, discarding, to the true
- * end, and the letter is refused there: nothing of a refused body is ever read as a command. State
- * names say what was just read.
+ * DATA. Only CRLF ends a line, only CRLF.CRLF ends the message (RFC 5321 2.3.8, 4.1.1.4). A
+ * bare CR, a bare LF or a NUL sets `bad` beside the state; the machine goes on, discarding, to
+ * the true end, and the letter is refused there: nothing of a refused body is ever read as a
+ * command. State names say what was just read.
  */
 enum state { BOL, TEXT, CR, DOT, DOT_CR, END };
 enum octet { C_CR, C_LF, C_DOT, C_NUL, C_OTHER, CLASSES };
@@ -58,9 +58,9 @@ static size_t plain(struct slice s, size_t max)
 }
 
 /*
- * NOTES. An octet is copied unless it makes the state DOT (a dot to be removed, or the last one) or
- * DOT_CR or END (the end itself). A CR seen in DOT was withheld; should no LF follow, `bad` is set
- * and nothing is copied any more, so it is not missed.
+ * NOTES. An octet is copied unless it makes the state DOT (a dot to be removed, or the last
+ * one) or DOT_CR or END (the end itself). A CR seen in DOT was withheld; should no LF follow,
+ * `bad` is set and nothing is copied any more, so it is not missed.
  */
 bool dot_feed(struct dot *d, struct slice *in, struct buf *out)
 {

@@ -4,7 +4,8 @@
 
 #include "smtpd/lib/bytes.h"
 
-/* An address of either family; IPv4 lives in ::ffff:0:0/96, as a dual-stack socket reports it. */
+/* An address of either family; IPv4 lives in ::ffff:0:0/96, as a dual-stack socket reports
+ * it. */
 struct ipaddr {
 	uint8_t b[16];
 };
@@ -13,8 +14,8 @@ enum { IPADDR_TEXT = 45 }; /* the longest text form */
 
 bool ipaddr_v4(const struct ipaddr *a);
 
-/* Text forms, nothing around them: four decimal octets without leading zeros; RFC 4291 2.2 without
- * a zone. False: *out untouched. ipaddr_parse() takes either form. */
+/* Text forms, nothing around them: four decimal octets without leading zeros; RFC 4291 2.2
+ * without a zone. False: *out untouched. ipaddr_parse() takes either form. */
 bool ipaddr_parse4(struct slice in, struct ipaddr *out);
 bool ipaddr_parse6(struct slice in, struct ipaddr *out);
 bool ipaddr_parse(struct slice in, struct ipaddr *out);

@@ -4,9 +4,10 @@
 
 #include "smtpd/lib/bytes.h"
 
-/* Is the host of an MX record one of these? `patterns` are separated by spaces; each is a name, or
- * "*." and a name, where the star stands for exactly one whole label. Case and one trailing dot
- * are ignored on both sides. An empty host, or one with an empty label, matches nothing. */
+/* Is the host of an MX record one of these? `patterns` are separated by spaces; each is a
+ * name, or "*." and a name, where the star stands for exactly one whole label. Case and one
+ * trailing dot are ignored on both sides. An empty host, or one with an empty label, matches
+ * nothing. */
 bool mxname_match(struct slice host, struct slice patterns);
 
 #endif

@@ -65,8 +65,8 @@ static struct slice take_name(struct cur *c)
 	return passed(from, c);
 }
 
-/* Stricter than RFC 5321 4.1.3: no General-address-literal, because no tag but IPv6 is registered,
- * and no leading zeros in IPv4, because readers differ on what they mean. */
+/* Stricter than RFC 5321 4.1.3: no General-address-literal, because no tag but IPv6 is
+ * registered, and no leading zeros in IPv4, because readers differ on what they mean. */
 static struct slice take_literal(struct cur *c)
 {
 	struct slice from = c->s, tag = SLICE("IPv6:"), text;

@@ -6,8 +6,8 @@
 
 /*
  * RFC 5321 4.1.2: Reverse-path, Forward-path and Mailbox. Both slices borrow from the input and
- * are as written: `local` is a Dot-string, or a Quoted-string with its quotes; `domain` is a name
- * of LDH labels, or an address literal with its brackets. ASCII only.
+ * are as written: `local` is a Dot-string, or a Quoted-string with its quotes; `domain` is a
+ * name of LDH labels, or an address literal with its brackets. ASCII only.
  *
  * The null path has both empty; a bare postmaster has an empty domain. A Quoted-string may be
  * empty inside: then path_local() puts nothing, and yet the path is not null.
@@ -27,15 +27,15 @@ enum { /* RFC 5321 4.5.3.1.1 to 4.5.3.1.3; the last counts the brackets and the 
        PATH_OCTETS = 256,
 };
 
-/* "<local@domain>", nothing around it. A source route before the mailbox is checked and dropped.
- * False: *out untouched. `allow` is a set of enum path_allow. */
+/* "<local@domain>", nothing around it. A source route before the mailbox is checked and
+ * dropped. False: *out untouched. `allow` is a set of enum path_allow. */
 bool path_parse(struct slice in, unsigned allow, struct path *out);
 
 /* The same from the front of *c; what follows the '>' stays there. False: *c is bad. */
 bool path_take(struct cur *c, unsigned allow, struct path *out);
 
-/* "local@domain" without brackets and route: what path_print() gives, and what maps hold. The empty
- * slice is the null path. */
+/* "local@domain" without brackets and route: what path_print() gives, and what maps hold.
+ * The empty slice is the null path. */
 bool path_addr(struct slice in, unsigned allow, struct path *out);
 
 /* A domain name of LDH labels, 1 to 63 octets each, without a dot at the end. */
@@ -48,7 +48,8 @@ void path_local(const struct path *p, struct buf *out);
  * than what was parsed. The null path prints nothing. */
 void path_print(const struct path *p, struct buf *out);
 /* The same from a decoded local part; an empty domain leaves out the '@'. *out becomes bad
- * when the local part is not printable ASCII, or is longer than PATH_LOCAL as it must be written. */
+ * when the local part is not printable ASCII, or is longer than PATH_LOCAL as it must be
+ * written. */
 void path_join(struct slice local, struct slice domain, struct buf *out);
 /* Decoded local parts octet for octet, domains without case. */
 bool path_eq(const struct path *a, const struct path *b);

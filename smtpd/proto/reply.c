@@ -25,7 +25,8 @@ static void scan_keyword(struct reply *r, struct slice text)
 	}
 }
 
-/* Takes "C.S.D" and the blank after it off *text when C is the class of the reply. RFC 2034 4. */
+/* Takes "C.S.D" and the blank after it off *text when C is the class of the reply. RFC 2034
+ * 4. */
 static bool take_enhanced(struct reply *r, struct slice *text, uint16_t *subject,
 			  uint16_t *detail)
 {

@@ -33,16 +33,18 @@ struct reply {	      /* zeroed: nothing read */
 	uint8_t caps;	/* enum reply_cap; means something after EHLO only */
 	uint64_t size;	/* with REPLY_SIZE; 0: no limit stated */
 	uint16_t text_n;
-	uint8_t text[REPLY_TEXT]; /* printable ASCII, lines joined by a space, no enhanced code */
+	uint8_t text[REPLY_TEXT]; /* printable ASCII, lines joined by a space */
 };
 
-/* Takes whole lines off *in until the reply ends. REPLY_MORE leaves an unfinished line in *in: the
- * caller keeps it and comes back with more behind it. REPLY_BAD is final: not a reply, codes that
- * differ, a line end that is not CRLF, a bound exceeded; the connection is of no further use. */
+/* Takes whole lines off *in until the reply ends. REPLY_MORE leaves an unfinished line in
+ * *in: the caller keeps it and comes back with more behind it. REPLY_BAD is final: not a
+ * reply, codes that differ, a line end that is not CRLF, a bound exceeded; the connection is
+ * of no further use. */
 enum reply_step reply_feed(struct reply *r, struct slice *in);
 
-/* By the first digit of the reply code alone, whatever the enhanced code says: 2 is V_OK, 5 is
- * V_PERM, the rest is V_TEMP: 4, 3 (ask the code where 354 or 334 is due), unfinished, nonsense. */
+/* By the first digit of the reply code alone, whatever the enhanced code says: 2 is V_OK, 5
+ * is V_PERM, the rest is V_TEMP: 4, 3 (ask the code where 354 or 334 is due), unfinished,
+ * nonsense. */
 enum verdict reply_verdict(const struct reply *r);
 
 struct slice reply_text(const struct reply *r);

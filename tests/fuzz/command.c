@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-/* The input is one line. An accepted one is printable, and parses as a whole only if its parts do. */
+/* The input is one line. An accepted one is printable, and parses as a whole only if its
+ * parts do. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct slice line = { p, n };

@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum { MAX = 4096 };
 
-/* The law said in another way: where does the first CRLF.CRLF end, and is all before it CRLF text? */
+/* The law said in another way: where does the first CRLF.CRLF end, and is all before it CRLF
+ * text? */
 static size_t true_end(const uint8_t *p, size_t n)
 {
 	if (n >= 3 && !memcmp(p, ".\r\n", 3))

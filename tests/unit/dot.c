@@ -194,6 +194,61 @@ static void test_unsendable(void)
 	}
 }
 
+/* The law said in another way: the octets up to and with the first CRLF.CRLF; 0 when there
+ * is none. */
+static size_t true_end(struct slice in)
+{
+	if (slice_iprefix(in, SLICE(".\r\n")))
+		return 3;
+	for (size_t i = 0; i < in.n; i++)
+		if (slice_iprefix(slice_from(in, i), SLICE("\r\n.\r\n")))
+			return i + 5;
+	return 0;
+}
+
+static bool is_crlf_text(struct slice in)
+{
+	for (size_t i = 0; i < in.n; i++) {
+		uint8_t before = i ? in.p[i - 1] : 0;
+
+		if (!in.p[i] || (in.p[i] == '\n') != (before == '\r'))
+			return false;
+	}
+	return true;
+}
+
+/* Every string of these five octets up to this length, octet by octet: one stands for each
+ * class. */
+static void test_all(void)
+{
+	enum { LONGEST = 8 };
+	static const uint8_t octet[] = { '\r', '\n', '.', 0, 'a' };
+	uint8_t s[LONGEST];
+	unsigned wrong = 0, all = 5;
+
+	for (size_t n = 1; n <= LONGEST; n++, all *= 5)
+		for (unsigned k = 0; k < all; k++) {
+			struct slice in = { s, n };
+			struct dot d = { 0 };
+			struct buf out = BUF(room);
+			unsigned v = k;
+			size_t want, at = 0;
+			bool end = false;
+
+			for (size_t i = 0; i < n; i++, v /= 5)
+				s[i] = octet[v % 5];
+			while (at < n && !end) {
+				struct slice one = { s + at++, 1 };
+
+				end = dot_feed(&d, &one, &out);
+			}
+			want = true_end(in);
+			wrong += end != (want > 0) || at != (end ? want : n) ||
+				 d.bad == is_crlf_text(slice_head(in, at));
+		}
+	CHECK_EQ(wrong, 0);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -206,6 +261,7 @@ int main(void)
 		for (size_t split = 0; split <= stuffed[i].in.n; split++)
 			for (size_t step = 2; step < 64; step += step < 4 ? 1 : 59)
 				check_stuffed(i, split, step);
+	test_all();
 	test_full();
 	test_after_end();
 	test_unsendable();
