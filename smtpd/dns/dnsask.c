@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/dns/dnsask.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "smtpd/lib/log.h"
+
+/*
+ * NOTES
+ * watch.fd >= 0: a try is under way on it, due says until when. watch.fd -1 and watched: the next try, or the
+ * failure of all, comes with the next round of the loop. `tries` counts tries begun or given up; server
+ * tries % n is asked next.
+ */
+enum { UDP_MAX = 4096, BINDS = 8, FIRST_PORT = 1024 };
+
+union sockaddr_any {
+	struct sockaddr sa;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static uint16_t random16(void)
+{
+	uint16_t v;
+
+	if (getrandom(&v, sizeof v, 0) != sizeof v)
+		bug("getrandom");
+	return v;
+}
+
+static socklen_t address(union sockaddr_any *to, const struct ipaddr *a, uint16_t port)
+{
+	memset(to, 0, sizeof *to);
+	if (ipaddr_v4(a)) {
+		to->v4.sin_family = AF_INET;
+		to->v4.sin_port = htons(port);
+		memcpy(&to->v4.sin_addr, a->b + 12, 4);
+		return sizeof to->v4;
+	}
+	to->v6.sin6_family = AF_INET6;
+	to->v6.sin6_port = htons(port);
+	memcpy(&to->v6.sin6_addr, a->b, 16);
+	return sizeof to->v6;
+}
+
+/* A random source port; where it is taken, another; at last the kernel's choice. */
+static void bind_random(int fd, int family)
+{
+	union sockaddr_any any;
+	socklen_t n;
+
+	for (int i = 0; i < BINDS; i++) {
+		uint16_t port = random16();
+
+		memset(&any, 0, sizeof any);
+		any.sa.sa_family = (sa_family_t)family;
+		any.v4.sin_port = htons(port < FIRST_PORT ? port + FIRST_PORT : port);
+		n = family == AF_INET ? sizeof any.v4 : sizeof any.v6;
+		if (bind(fd, &any.sa, n) == 0)
+			return;
+	}
+}
+
+static int open_socket(struct dnsask *a, int type)
+{
+	const struct dnsask_servers *s = a->servers;
+	union sockaddr_any to;
+	socklen_t n = address(&to, &s->addr[a->tries % s->n], s->port);
+	int fd = socket(to.sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (type == SOCK_DGRAM)
+		bind_random(fd, to.sa.sa_family);
+	if (connect(fd, &to.sa, n) == 0 || errno == EINPROGRESS)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void close_socket(struct dnsask *a)
+{
+	if (a->watch.fd >= 0)
+		close(a->watch.fd);
+	a->watch.fd = -1;
+	a->watch.want = 0;
+}
+
+/* The query, with room for the length before it. */
+static bool send_query(struct dnsask *a)
+{
+	uint8_t raw[2 + DNSMSG_QUERY];
+	struct buf b = BUF(raw);
+	size_t skip = a->over_tcp ? 0 : 2;
+
+	buf_be16(&b, 0);
+	dnsmsg_query(&b, a->id, dnsask_name(a), a->type);
+	if (b.bad)
+		return false;
+	raw[0] = (uint8_t)((b.len - 2) >> 8);
+	raw[1] = (uint8_t)(b.len - 2);
+	return send(a->watch.fd, raw + skip, b.len - skip, MSG_NOSIGNAL) ==
+	       (ssize_t)(b.len - skip);
+}
+
+static bool start_udp(struct dnsask *a)
+{
+	a->over_tcp = false;
+	a->id = random16();
+	a->watch.fd = open_socket(a, SOCK_DGRAM);
+	a->watch.want = POLLIN;
+	a->watch.due = a->loop->now + DNSASK_UDP_MS;
+	return a->watch.fd >= 0 && send_query(a);
+}
+
+static bool start_tcp(struct dnsask *a)
+{
+	close_socket(a);
+	a->over_tcp = true;
+	a->asked = false;
+	a->got = 0;
+	a->id = random16();
+	a->watch.fd = open_socket(a, SOCK_STREAM);
+	a->watch.want = POLLOUT;
+	a->watch.due = a->loop->now + DNSASK_TCP_MS;
+	return a->watch.fd >= 0;
+}
+
+static void finish(struct dnsask *a, const struct dnsmsg_answer *answer)
+{
+	close_socket(a);
+	loop_drop(a->loop, &a->watch);
+	a->done(a, answer);
+}
+
+static bool exhausted(const struct dnsask *a)
+{
+	return a->tries >= DNSASK_ROUNDS * a->servers->n;
+}
+
+static void next_try(struct dnsask *a)
+{
+	struct dnsmsg_answer failed = { .kind = DNSMSG_SERVFAIL };
+
+	for (; !exhausted(a); a->tries++) {
+		close_socket(a);
+		if (start_udp(a))
+			return;
+	}
+	finish(a, &failed);
+}
+
+static void try_failed(struct dnsask *a)
+{
+	a->tries++;
+	next_try(a);
+}
+
+static void judge(struct dnsask *a, struct slice msg)
+{
+	struct dnsmsg_answer answer;
+
+	dnsmsg_parse(msg, a->id, dnsask_name(a), a->type, &answer);
+	if (answer.kind == DNSMSG_FOREIGN && !a->over_tcp)
+		return; /* someone else's, or a forgery: the right one may still come */
+	if (answer.kind == DNSMSG_TRUNCATED && !a->over_tcp && start_tcp(a))
+		return;
+	if (answer.kind < DNSMSG_NXDOMAIN)
+		try_failed(a);
+	else
+		finish(a, &answer);
+}
+
+static void on_datagram(struct dnsask *a)
+{
+	uint8_t msg[UDP_MAX];
+	ssize_t n = recv(a->watch.fd, msg, sizeof msg, 0);
+
+	if (n >= 0)
+		judge(a, (struct slice){ msg, (size_t)n });
+	else if (errno != EAGAIN && errno != EINTR)
+		try_failed(a);
+}
+
+static void on_tcp(struct dnsask *a)
+{
+	size_t want = 2;
+	ssize_t n;
+
+	if (!a->asked) {
+		a->asked = true;
+		a->watch.want = POLLIN;
+		if (!send_query(a))
+			try_failed(a);
+		return;
+	}
+	if (a->got >= 2)
+		want += (size_t)a->tcp[0] << 8 | a->tcp[1];
+	n = want > 2 + DNSASK_TCP ? 0 : recv(a->watch.fd, a->tcp + a->got, want - a->got, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		try_failed(a);
+		return;
+	}
+	a->got += (size_t)n;
+	if (want > 2 && a->got == want)
+		judge(a, (struct slice){ a->tcp + 2, want - 2 });
+}
+
+static void on_ready(struct watch *w, short got)
+{
+	struct dnsask *a =
+		(struct dnsask *)(void *)((char *)w - offsetof(struct dnsask, watch));
+
+	if (w->fd < 0)
+		next_try(a);
+	else if (!got)
+		try_failed(a);
+	else if (a->over_tcp)
+		on_tcp(a);
+	else
+		on_datagram(a);
+}
+
+void dnsask_start(struct dnsask *a, struct slice name, uint16_t type)
+{
+	a->type = type;
+	a->tries = 0;
+	a->name_n = (uint8_t)name.n;
+	memcpy(a->name, name.p, name.n);
+	a->watch = (struct watch){ .fd = -1, .due = a->loop->now, .ready = on_ready };
+	loop_add(a->loop, &a->watch);
+}
+
+struct slice dnsask_name(const struct dnsask *a)
+{
+	return (struct slice){ a->name, a->name_n };
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/dns/resolver.h"
+
+#include <string.h>
+
+#include "smtpd/lib/arena.h"
+#include "smtpd/lib/log.h"
+#include "smtpd/lib/proc.h"
+
+static const uint8_t results[] = {
+	[DNSMSG_SERVFAIL] = DNS_FAILED,
+	[DNSMSG_NXDOMAIN] = DNS_NXDOMAIN,
+	[DNSMSG_NODATA] = DNS_NODATA,
+	[DNSMSG_OK] = DNS_OK,
+};
+
+_Static_assert((int)DNSMSG_RECORDS <= (int)DNS_TAIL, "every answer fits a reply");
+
+static void answer(const struct token *t, const struct dnsmsg_answer *a)
+{
+	struct dns_reply m = { .result = results[a->kind], .n = a->n, .ttl = a->ttl };
+
+	chan_answer(t, &m, sizeof m, (struct slice){ a->records, a->len });
+}
+
+static void on_done(struct dnsask *ask, const struct dnsmsg_answer *a)
+{
+	struct resolver_query *q = (struct resolver_query *)(void *)ask; /* first member */
+	struct resolver *r = q->owner;
+
+	q->busy = false;
+	if (a->kind == DNSMSG_SERVFAIL) {
+		struct logline l;
+
+		log_begin(&l, "nodns");
+		log_bytes(&l, "name", dnsask_name(ask));
+		log_num(&l, "type", ask->type);
+		log_num(&l, "servers", r->servers.n);
+		log_send(&l);
+	}
+	dnscache_keep(&r->cache, r->loop->now, dnsask_name(ask), ask->type, a);
+	for (size_t i = 0; i < RESOLVER_OPEN; i++) {
+		struct resolver_waiter *w = &r->waiter[i];
+
+		if (w->query != q)
+			continue;
+		w->query = NULL;
+		answer(&w->token, a);
+	}
+}
+
+static bool stale(const struct token *t)
+{
+	return t->chan->watch.fd < 0 || t->generation != t->chan->generation;
+}
+
+/* A place for one more requester. Those that were left by requesters who died are taken first. */
+static struct resolver_waiter *free_waiter(struct resolver *r)
+{
+	for (size_t i = 0; i < RESOLVER_OPEN; i++)
+		if (!r->waiter[i].query || stale(&r->waiter[i].token))
+			return &r->waiter[i];
+	return NULL;
+}
+
+static struct resolver_query *free_query(struct resolver *r)
+{
+	for (size_t i = 0; i < RESOLVER_OPEN; i++)
+		if (!r->query[i].busy)
+			return &r->query[i];
+	return NULL;
+}
+
+static struct resolver_query *in_flight(struct resolver *r, struct slice name, uint16_t type)
+{
+	for (size_t i = 0; i < RESOLVER_OPEN; i++)
+		if (r->query[i].busy && r->query[i].ask.type == type &&
+		    slice_ieq(dnsask_name(&r->query[i].ask), name))
+			return &r->query[i];
+	return NULL;
+}
+
+static bool known_type(uint16_t type)
+{
+	return type == DNSMSG_A || type == DNSMSG_AAAA || type == DNSMSG_MX ||
+	       type == DNSMSG_TXT;
+}
+
+static void on_query(void *ctx, struct call *c)
+{
+	struct resolver *r = ctx;
+	const struct dns_query *m = c->msg;
+	struct dnsmsg_answer a = { .kind = DNSMSG_NXDOMAIN };
+	struct resolver_waiter *w;
+	struct resolver_query *q;
+
+	if (!known_type(m->qtype)) {
+		chan_fail(&c->token);
+		return;
+	}
+	/* A name that cannot be asked for does not exist. */
+	if (!dnsmsg_name_ok(c->tail) ||
+	    dnscache_find(&r->cache, r->loop->now, c->tail, m->qtype, &a)) {
+		answer(&c->token, &a);
+		return;
+	}
+	w = free_waiter(r);
+	q = in_flight(r, c->tail, m->qtype);
+	if (!q && w && (q = free_query(r))) {
+		q->busy = true;
+		dnsask_start(&q->ask, c->tail, m->qtype);
+	}
+	if (!q || !w) {
+		chan_fail(&c->token);
+		return;
+	}
+	*w = (struct resolver_waiter){ .token = c->token, .query = q };
+}
+
+static void on_servers(void *ctx, struct call *c)
+{
+	struct resolver *r = ctx;
+	const struct dns_servers *m = c->msg;
+	struct dns_servers_set done = { 0 };
+
+	if (m->n > DNS_SERVERS_MAX) {
+		chan_fail(&c->token);
+		return;
+	}
+	if (m->n) { /* none named: those of the configuration stay */
+		r->servers.n = m->n;
+		for (uint32_t i = 0; i < m->n; i++)
+			memcpy(r->servers.addr[i].b, m->addr[i], sizeof m->addr[i]);
+	}
+	chan_answer(&c->token, &done, sizeof done, (struct slice){ NULL, 0 });
+}
+
+#define FROM(p) (1u << P_##p)
+
+const struct rule resolver_rules[DNS_TYPES] = {
+	[DNS_QUERY] = {.from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(CLOCK) | FROM(NET),
+			.size = sizeof(struct dns_query),
+			.tail_max = DNSMSG_NAME,
+			.run = on_query },
+	[DNS_SERVERS] = { .from = FROM(NET),
+			  .size = sizeof(struct dns_servers),
+			  .run = on_servers},
+};
+
+static void init_servers(struct dnsask_servers *s, struct slice list)
+{
+	struct slice word;
+
+	s->port = DNSASK_PORT;
+	while ((word = slice_word(&list)).n)
+		if (s->n < DNS_SERVERS_MAX && ipaddr_parse(word, &s->addr[s->n]))
+			s->n++;
+}
+
+void resolver_init(struct resolver *r, struct loop *l, struct slice servers)
+{
+	*r = (struct resolver){ .loop = l };
+	init_servers(&r->servers, servers);
+	dnscache_init(&r->cache);
+	r->waiter = arena_reserve(RESOLVER_OPEN * sizeof *r->waiter);
+	r->query = arena_reserve(RESOLVER_OPEN * sizeof *r->query);
+	for (size_t i = 0; i < RESOLVER_OPEN; i++)
+		r->query[i] = (struct resolver_query){
+			.owner = r,
+			.ask = {.watch.fd = -1,
+				 .loop = l,
+				 .servers = &r->servers,
+				 .done = on_done,
+				 .tcp = arena_reserve(2 + DNSASK_TCP)},
+		};
+}
