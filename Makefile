@@ -180,8 +180,19 @@ $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
 endef
 $(foreach p,$(HOSTPROGS),$(eval $(call hostprog-rules,$(p))))
 
-# Tests of modules: every tests/unit/*.c and tests/fuzz/*.c is a program over all modules.
+# Both ends of every channel compare BUILD_ID: one text for one state of our sources and configuration.
+# BUILD_TIME is the floor of the machine's clock.
 own-sources := $(wildcard init/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
+own-files := $(own-sources) $(wildcard init/*.h init/*.def smtpd/*/*.h keys/*/*.h)
+build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME' $(own-sources) /dev/null))
+$(GEN)/build.h: $(GEN)/autoconf.h FORCE
+	@{ printf '#define BUILD_ID "%.16s"\n' "$$(cat $(own-files) $< | sha256sum)"; \
+		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; } >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): $(GEN)/build.h
+$(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): private common += -include $(GEN)/build.h
+
+# Tests of modules: every tests/unit/*.c and tests/fuzz/*.c is a program over all modules.
 modules := $(filter-out %main.c,$(own-sources))
 units := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
