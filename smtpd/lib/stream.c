@@ -186,13 +186,37 @@ static bool tell_end(struct stream *s)
 	return true;
 }
 
+/* Our direction ends: first close_notify, then FIN. True: there is more to move. */
+static bool move_end(struct stream *s)
+{
+	if (!s->ending || s->shut || !stream_sent(s))
+		return false;
+	if (in_tls(s) && s->tls->up && !s->notified) {
+		s->notified = true;
+		tls_end(s->tls);
+		return true;
+	}
+	shutdown(s->watch.fd, SHUT_WR);
+	s->shut = true;
+	return false;
+}
+
+static bool move(struct stream *s, unsigned *reads)
+{
+	if (s->ending)
+		s->in.len = 0;
+	if (in_tls(s) ? move_tls(s, reads) : move_clear(s, reads))
+		return true;
+	return move_end(s);
+}
+
 static bool turn(struct stream *s, unsigned *reads)
 {
 	size_t in = s->in.len, out = s->out.len;
 	bool moved = false;
 
 	s->again = false;
-	while (in_tls(s) ? move_tls(s, reads) : move_clear(s, reads))
+	while (move(s, reads))
 		moved = true;
 	if (in_tls(s) && s->tls->up && !s->secure) {
 		s->secure = true;
@@ -236,6 +260,12 @@ void stream_kick(struct stream *s)
 void stream_due(struct stream *s, int64_t ms_from_now)
 {
 	s->watch.due = s->loop->now + ms_from_now;
+}
+
+void stream_end(struct stream *s)
+{
+	s->ending = true;
+	stream_kick(s);
 }
 
 const char *stream_why(const struct stream *s)

@@ -30,6 +30,9 @@ struct stream {
 	bool eof;	 /* the peer's direction is over */
 	bool ended;	 /* STREAM_EOF was told */
 	bool broken;	 /* STREAM_BROKEN was told */
+	bool ending;	 /* our direction ends when `out` is empty */
+	bool notified;	 /* close_notify is on its way */
+	bool shut;	 /* it has ended */
 	bool busy;	 /* inside the pump: a kick asks for one more turn */
 	bool again;
 	/* Told after a round of pumping; may call any stream function, also stream_close. */
@@ -47,6 +50,9 @@ void stream_tls(struct stream *s, struct tls *t);
 void stream_kick(struct stream *s);
 void stream_due(struct stream *s, int64_t ms_from_now);
 bool stream_sent(const struct stream *s); /* nothing is left to send, not even in TLS */
+/* Ends our direction after what is in `out`: close_notify, then FIN. What still comes is discarded, so that the peer
+ * gets to read our last words; STREAM_EOF, STREAM_BROKEN or STREAM_LATE follows. */
+void stream_end(struct stream *s);
 const char *stream_why(const struct stream *s);
 /* close_notify if it fits, then closes the descriptor at once. No event follows. */
 void stream_close(struct stream *s);

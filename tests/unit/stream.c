@@ -164,6 +164,7 @@ static void test_starttls(void)
 	settle();
 	CHECK_SLICE(buf_slice(&a.s.in), "220 go\r\n");
 	stream_tls(&a.s, &a.tls);
+	CHECK_EQ(a.s.in.len, 0);
 	settle();
 	CHECK(a.seen & 1u << STREAM_SECURE);
 	CHECK(b.seen & 1u << STREAM_SECURE);
@@ -184,6 +185,12 @@ static void test_starttls(void)
 	}
 	CHECK_EQ(b.eaten, n);
 	CHECK(b.sum == sum);
+	say(&b, "bye");
+	stream_end(&b.s);
+	say(&a, "never read");
+	settle();
+	CHECK_SLICE(buf_slice(&a.s.in), "bye");
+	CHECK(a.seen & 1u << STREAM_EOF);
 	stream_close(&a.s);
 	settle();
 	/* Our close_notify may meet a closed socket. */
