@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_QUEUE_JOURNAL_H
+#define SMTPD_QUEUE_JOURNAL_H
+
+#include "smtpd/queue/jwrite.h"
+#include "smtpd/queue/ledger.h"
+
+/*
+ * The journal: which letters exist, and what is to be written next. All state is here and belongs
+ * to one thread; the disk is written by jobs, one at a time:
+ *
+ *	if (journal_job(j, &job)) { job_run(disk, &job); journal_done(j, &job); }
+ *
+ * where job_run() may happen in another thread. What is told through the two callbacks is on disk.
+ * The caller sets now and wall before each call.
+ */
+enum {
+	JOURNAL_TEXT = 400,
+	JOURNAL_WAITING = CONFIG_SMTPD_MAX_SESSIONS,
+	JOURNAL_RESULTS = 2 * CONFIG_SMTPD_QUEUE_ACTIVE + 16,
+	JOURNAL_DIRTY = 256,
+	JOURNAL_RESULT_MS = 150, /* a RESULT waits so long for a flush to ride on */
+	JOURNAL_LIFETIME = CONFIG_SMTPD_QUEUE_LIFETIME,
+};
+
+enum seg_state {
+	SEG_ABSENT,  /* no file */
+	SEG_FREE,    /* nothing in it is needed */
+	SEG_LIVE,    /* has letters, or receives them */
+	SEG_BAD,     /* a flush failed: read only; survivors move out, then it is retired */
+	SEG_ASIDE,   /* its header is not ours or damaged: never touched */
+	SEG_RETIRED, /* was BAD, holds nothing any more; not used again before a restart */
+};
+
+struct segment {
+	enum seg_state state;
+	struct jr_use use;
+	uint64_t end;	   /* where the next batch goes; block-aligned; all below is flushed */
+	uint64_t reserved; /* for records that its letters will need */
+	uint64_t live;	   /* octets of its letters, rounded, with what is reserved */
+	uint32_t letters;
+	uint64_t newest; /* time of the newest record */
+	bool damaged;	 /* something unreadable lies in it: not used again for a lifetime */
+	bool stale; /* letters in it exist elsewhere, newer: must be renewed before those end */
+};
+
+enum taken { TAKEN_OK, TAKEN_FULL, TAKEN_BROKEN };
+
+struct intake {
+	uint32_t tag;	/* the caller's */
+	int head, text; /* borrowed until taken() */
+	struct jr_letter l;
+};
+
+struct result {
+	bool used, in_job;
+	uint32_t rcpt;
+	int64_t due;
+	uint16_t code;
+	uint8_t enhanced[3];
+	bool failed;
+	uint16_t len;
+	uint8_t text[JOURNAL_TEXT];
+};
+
+struct journal {
+	int64_t now;	   /* monotonic ms */
+	uint64_t wall;	   /* s since 1970, may jump */
+	struct disk *disk; /* NULL: no data device, everything is TAKEN_BROKEN */
+	struct ledger g;
+	struct segment seg[DISK_SEGMENTS];
+	unsigned wanted; /* segments to have */
+	uint64_t seg_size;
+	int current, cleaning, making; /* -1 = none */
+	uint64_t made;		       /* octets of `making` */
+	int64_t make_due;	       /* after a failure: not before */
+	int64_t clean_due;
+	uint64_t seq, use; /* next ones */
+	bool busy;
+	struct intake waiting[JOURNAL_WAITING];
+	unsigned nwaiting, taking; /* the first `taking` are in the job that runs */
+	struct result result[JOURNAL_RESULTS];
+	unsigned nresult;
+	uint32_t dirty[JOURNAL_DIRTY]; /* recipients with an ATTEMPT to write */
+	unsigned ndirty;
+	int64_t dirty_since;
+	/* The letter with this tag has an answer; its descriptors are the caller's again. */
+	void (*taken)(void *ctx, uint32_t tag, enum taken how, uint64_t id);
+	/* The result of this recipient is on disk; its rcpt entry may be gone. */
+	void (*kept)(void *ctx, uint64_t id, uint32_t no);
+	void *ctx;
+};
+
+/* Reserves memory and reads the segments. disk NULL is fine. False: the journal cannot be used. */
+bool journal_init(struct journal *j, struct disk *d, int64_t now, uint64_t wall);
+
+/* A letter that was checked, head and text as l says. False: too many wait (cannot happen within
+ * the channel's credit) or there is no journal; taken() is not called. */
+bool journal_offer(struct journal *j, uint32_t tag, int head, int text,
+		   const struct jr_letter *l);
+/* An attempt failed for now; the count is in the entry. Forgetting it does no harm. */
+void journal_attempt(struct journal *j, uint32_t rcpt);
+/* The final result of a recipient. False: too many wait for the disk; try again later. */
+bool journal_result(struct journal *j, uint32_t rcpt, uint16_t code, const uint8_t enhanced[3],
+		    struct slice text, bool failed);
+unsigned journal_result_room(const struct journal *j);
+/* A letter turned out to be damaged on disk: it is not tried again, and its segment stays. */
+void journal_aside(struct journal *j, uint32_t letter);
+
+bool journal_job(struct journal *j, struct job *job); /* false: nothing to do now */
+void journal_done(struct journal *j, struct job *job);
+int64_t journal_due(const struct journal *j); /* when to ask again; INT64_MAX */
+
+int64_t journal_pause(unsigned attempts); /* ms until the next one */
+
+/* recover.c */
+void recover_segments(struct journal *j);
+/* journal.c, for recover.c: accounting of a letter that lies in a segment. */
+void journal_count(struct journal *j, const struct letter *e, bool add);
+
+#endif

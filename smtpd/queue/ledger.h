@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_QUEUE_LEDGER_H
+#define SMTPD_QUEUE_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "smtpd/queue/jrecord.h"
+
+/*
+ * What is in memory of the letters on disk: where each lies, and for each recipient what became of
+ * it and when it is tried next. Reserved at start; addresses are read from the disk when needed.
+ */
+enum {
+	LEDGER_LETTERS = 4096, /* that may live at the same time */
+	LEDGER_RCPTS = 16384,
+	/* Recovery meets letters that were finished later and copies of letters: three times, because
+	 * at no moment of the past were there more than LEDGER_LETTERS. */
+	LEDGER_SLACK = 3,
+	LEDGER_NONE = UINT32_MAX,
+};
+
+enum rcpt_state {
+	RCPT_FREE,
+	RCPT_WAIT,  /* in the heap: tried when due */
+	RCPT_SENT,  /* out has it */
+	RCPT_BUSY,  /* out had it, and may be past the final dot */
+	RCPT_KNOWN, /* result known, not on disk */
+	RCPT_DONE,  /* result on disk, out may still hold it */
+};
+
+struct rcpt {
+	int64_t due;	 /* monotonic ms */
+	uint32_t letter; /* index */
+	uint32_t next;	 /* of the same letter, or free */
+	uint32_t heap;	 /* 1 + place in the heap, 0 = not there */
+	uint16_t no;	 /* position in the envelope */
+	uint8_t state;	 /* enum rcpt_state */
+	uint8_t attempts;
+	bool unwritten; /* an ATTEMPT record waits for a flush to ride on */
+	bool crashed;	/* out died with it since the last answer */
+};
+
+struct letter {
+	struct jr r; /* the LETTER record; r.letter names the letter, 0 = free */
+	uint32_t seg;
+	struct jr_letter l;
+	uint32_t open;	/* recipients without a result on disk */
+	uint32_t first; /* recipients */
+	uint32_t chain; /* same hash, or free */
+	int64_t born;	/* monotonic ms, moved back by the age it had at the last start */
+	bool spare;	/* a block for ATTEMPT records is still reserved */
+	bool moving;	/* being copied by the job that runs */
+	bool aside;	/* damaged: not delivered */
+};
+
+struct ledger {
+	struct letter *letter; /* owned: LEDGER_SLACK * LEDGER_LETTERS */
+	struct rcpt *rcpt;     /* owned: LEDGER_SLACK * LEDGER_RCPTS */
+	uint32_t *heap;	       /* owned */
+	uint32_t letters, rcpts, heaped;
+	uint32_t free_letter, free_rcpt;
+	uint32_t top_letter, top_rcpt; /* indices above were never used */
+	uint32_t bucket[1024];
+};
+
+void ledger_init(struct ledger *g);
+bool ledger_room(const struct ledger *g, uint32_t nrcpt); /* for one more letter */
+/* A letter with its nrcpt recipients, in no heap, state RCPT_WAIT. LEDGER_NONE: no room. */
+uint32_t ledger_add(struct ledger *g, const struct jr *r, uint32_t seg,
+		    const struct jr_letter *l);
+void ledger_drop(struct ledger *g, uint32_t letter);
+uint32_t ledger_find(const struct ledger *g, uint64_t id); /* LEDGER_NONE: unknown */
+uint32_t ledger_rcpt(const struct ledger *g, uint32_t letter, uint32_t no);
+/* The heap of recipients that wait, by due time. */
+void ledger_wait(struct ledger *g, uint32_t rcpt, int64_t due);
+void ledger_unwait(struct ledger *g, uint32_t rcpt);
+uint32_t ledger_first(const struct ledger *g); /* LEDGER_NONE: nobody waits */
+
+#endif

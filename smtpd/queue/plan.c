@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/queue/plan.h"
+
+void plan_begin(struct plan *p, struct journal *j, struct job *job, unsigned seg)
+{
+	job->kind = JOB_BATCH;
+	job->n = 0;
+	job->small_used = 0;
+	job->use = j->seg[seg].use;
+	job->at = j->seg[seg].end;
+	*p = (struct plan){ j, job, &j->seg[seg], job->at, j->seg[seg].reserved };
+}
+
+static bool plan_fits(const struct plan *p, uint64_t len, size_t small)
+{
+	return p->job->n < JOB_ITEMS && small <= JOB_SMALL - p->job->small_used &&
+	       jr_place(p->at, len, false) + len <= p->s->use.size;
+}
+
+/* content goes to the job's own memory; len is of the whole content. */
+static struct job_item *plan_add(struct plan *p, enum jr_type type, uint64_t letter,
+				 struct buf *content, uint32_t len, uint32_t owner)
+{
+	struct job_item *i = &p->job->item[p->job->n++];
+	uint64_t size;
+
+	*i = (struct job_item){ .head = -1, .text = -1, .owner = owner };
+	i->r = (struct jr){ .type = type,
+			    .letter = letter,
+			    .mark = p->s->end,
+			    .seq = p->j->seq++,
+			    .time = p->j->wall,
+			    .len = len };
+	if (type == JR_LETTER && !letter)
+		i->r.letter = i->r.seq;
+	i->content = buf_slice(content);
+	p->job->small_used += content->len;
+	size = jr_length(&i->r);
+	p->at = jr_place(p->at, size, type == JR_LETTER) + size;
+	return i;
+}
+
+static struct buf plan_buf(struct plan *p)
+{
+	return (struct buf){ .p = p->job->small + p->job->small_used,
+			     .cap = JOB_SMALL - p->job->small_used };
+}
+
+static uint32_t age_of(const struct journal *j, const struct letter *e)
+{
+	return j->now > e->born ? (uint32_t)((j->now - e->born) / 1000) : 0;
+}
+
+void plan_results(struct plan *p)
+{
+	struct journal *j = p->j;
+
+	for (unsigned i = 0; i < JOURNAL_RESULTS; i++) {
+		struct result *r = &j->result[i];
+		struct letter *e = &j->g.letter[j->g.rcpt[r->rcpt].letter];
+		struct buf b = plan_buf(p);
+
+		if (!r->used || &j->seg[e->seg] != p->s || !plan_fits(p, JR_SMALL, JR_SMALL))
+			continue;
+		buf_be32(&b, j->g.rcpt[r->rcpt].no);
+		buf_be16(&b, r->code);
+		buf_put(&b, (struct slice){ r->enhanced, 3 });
+		buf_u8(&b, r->failed);
+		buf_put(&b, (struct slice){ r->text, r->len });
+		plan_add(p, JR_RESULT, e->r.letter, &b, (uint32_t)b.len, i);
+		r->in_job = true;
+	}
+}
+
+void plan_drops(struct plan *p)
+{
+	unsigned n = p->job->n;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t id = p->job->item[i].r.letter;
+		struct letter *e = &p->j->g.letter[ledger_find(&p->j->g, id)];
+		struct buf b = plan_buf(p);
+		unsigned all = 0, later = 0;
+
+		for (unsigned k = 0; k < n; k++) {
+			all += p->job->item[k].r.letter == id;
+			later += k > i && p->job->item[k].r.letter == id;
+		}
+		if (all == e->open && !later && plan_fits(p, JR_SMALL, 0))
+			plan_add(p, JR_DROP, id, &b, 0, 0);
+	}
+}
+
+static bool plan_letter_fits(const struct plan *p, const struct jr_letter *l, uint32_t open)
+{
+	struct jr r = { .len = (uint32_t)jr_letter_len(l) };
+	uint64_t at = jr_place(p->at, 0, true) + jr_round(jr_length(&r));
+	uint64_t held = p->reserved + ((uint64_t)open + 1) * JR_BLOCK;
+
+	return p->job->n < JOB_ITEMS &&
+	       JR_PREFIX + (size_t)l->nrcpt * JR_RCPT <= JOB_SMALL - p->job->small_used &&
+	       at <= p->s->use.size && held <= p->s->use.size - at;
+}
+
+void plan_letters(struct plan *p)
+{
+	struct journal *j = p->j;
+
+	uint32_t rcpts = 0;
+
+	for (j->taking = 0; j->taking < j->nwaiting; j->taking++) {
+		struct intake *w = &j->waiting[j->taking];
+		struct buf b = plan_buf(p);
+		struct job_item *i;
+
+		rcpts += w->l.nrcpt;
+		if (!plan_letter_fits(p, &w->l, w->l.nrcpt) ||
+		    j->g.letters + j->taking >= LEDGER_LETTERS || !ledger_room(&j->g, rcpts))
+			break;
+		jr_letter_put(&b, &w->l);
+		for (uint32_t k = 0; k < w->l.nrcpt * 2; k++)
+			buf_be32(&b, 0);
+		i = plan_add(p, JR_LETTER, 0, &b, (uint32_t)jr_letter_len(&w->l), j->taking);
+		i->head = w->head;
+		i->text = w->text;
+		p->reserved += ((uint64_t)w->l.nrcpt + 1) * JR_BLOCK;
+	}
+}
+
+void plan_moves(struct plan *p)
+{
+	struct journal *j = p->j;
+	uint64_t octets = 0;
+
+	for (uint32_t n = 0; n < j->g.top_letter && octets < JOB_BUF; n++) {
+		struct letter *e = &j->g.letter[n];
+		struct jr_letter l = e->l;
+		struct buf b = plan_buf(p);
+		struct job_item *i;
+
+		if (!e->r.letter || (int)e->seg != j->cleaning || e->aside)
+			continue;
+		if (!plan_letter_fits(p, &e->l, e->open))
+			break;
+		l.age = age_of(j, e);
+		jr_letter_put(&b, &l);
+		for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next) {
+			buf_u8(&b, j->g.rcpt[k].state == RCPT_DONE);
+			buf_u8(&b, j->g.rcpt[k].attempts);
+			buf_be16(&b, 0);
+			buf_be32(&b, 0);
+		}
+		i = plan_add(p, JR_LETTER, e->r.letter, &b, e->r.len, n);
+		i->copy = true;
+		i->from = e->r;
+		i->from_use = j->seg[e->seg].use;
+		i->from_off = (uint32_t)b.len;
+		e->moving = true;
+		p->reserved += ((uint64_t)e->open + 1) * JR_BLOCK;
+		octets += e->r.len;
+	}
+}
+
+void plan_attempts(struct plan *p, bool force)
+{
+	struct journal *j = p->j;
+	unsigned kept = 0;
+
+	for (unsigned n = 0; n < j->ndirty; n++) {
+		struct rcpt *k = &j->g.rcpt[j->dirty[n]];
+		struct letter *e = &j->g.letter[k->letter];
+		struct buf b = plan_buf(p);
+
+		if (k->state == RCPT_FREE || !k->unwritten)
+			continue;
+		if (&j->seg[e->seg] != p->s || e->moving || p->job->n == JOB_ITEMS ||
+		    b.cap < JR_BLOCK ||
+		    (jr_round(p->at) - p->at < JR_HEAD + 16 + JR_SUM && !(force && e->spare))) {
+			j->dirty[kept++] = j->dirty[n];
+			continue;
+		}
+		if (jr_round(p->at) - p->at < JR_HEAD + 16 + JR_SUM) {
+			journal_count(j, e, false);
+			e->spare = false;
+			journal_count(j, e, true);
+		}
+		buf_be32(&b, k->no);
+		buf_be32(&b, k->attempts);
+		buf_be32(&b, age_of(j, e));
+		buf_be32(&b, 0);
+		plan_add(p, JR_ATTEMPT, e->r.letter, &b, 16, 0);
+		k->unwritten = false;
+	}
+	j->ndirty = kept;
+	j->dirty_since = j->now;
+}
+
+bool plan_end(struct plan *p)
+{
+	if (p->job->n)
+		plan_attempts(p, false);
+	return p->job->n;
+}
+
+void plan_undo(struct plan *p)
+{
+	for (unsigned i = 0; i < JOURNAL_RESULTS; i++)
+		p->j->result[i].in_job = false;
+	p->j->taking = 0;
+}

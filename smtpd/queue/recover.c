@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/queue/journal.h"
+
+#include <string.h>
+
+#include "smtpd/lib/log.h"
+
+/*
+ * NOTES. Segments are read from the newest use to the oldest. A copy that the cleaner made is in a
+ * newer use and has a higher sequence number than the letter it was made from; it is remembered
+ * until the end even when it is finished, so that the original is known to be over.
+ *
+ * A bad record is damage when a later record of the same use, with a higher sequence number, says
+ * that the segment was flushed beyond it. Otherwise it is a torn tail, and reading stops there.
+ * What lies behind a torn tail has sequence numbers below those that come next: it never passes.
+ */
+enum {
+	FIRST = 8192 + JR_PREFIX, /* octets of content that are looked at */
+	SEQ_SKIP = 2 * JOB_ITEMS, /* records that a torn batch may hold */
+};
+
+struct scan {
+	struct journal *j;
+	unsigned seg;
+	struct segment *s;
+	uint64_t last; /* sequence number before this place */
+	size_t n;
+	uint8_t content[FIRST];
+};
+
+static void report(const char *event, unsigned seg, uint64_t at, uint64_t n, uint64_t letter)
+{
+	struct logline l;
+
+	log_begin(&l, event);
+	log_num(&l, "seg", seg);
+	log_num(&l, "at", (int64_t)at);
+	log_num(&l, "size", (int64_t)n);
+	if (letter)
+		log_num(&l, "letter", (int64_t)letter);
+	log_send(&l);
+}
+
+static bool keep_first(void *ctx, uint64_t off, struct slice piece)
+{
+	struct scan *c = ctx;
+
+	if (off)
+		return true;
+	c->n = piece.n < FIRST ? piece.n : FIRST;
+	memcpy(c->content, piece.p, c->n);
+	return true;
+}
+
+static bool read_head(struct scan *c, uint64_t at, struct jr *r, bool *zero)
+{
+	struct disk *d = c->j->disk;
+	uint8_t head[JR_HEAD];
+
+	*zero = false;
+	if (at > c->s->use.size - JR_HEAD || !d->read(d, c->seg, at, head, JR_HEAD))
+		return false;
+	*zero = sodium_is_zero(head, JR_HEAD);
+	if (!jr_get(&c->s->use, head, at, r))
+		return false;
+	c->j->seq = r->seq > c->j->seq ? r->seq : c->j->seq;
+	return r->seq > c->last && (r->type != JR_LETTER || at % JR_BLOCK == 0);
+}
+
+/* The first block from `from` on that begins with a record which says that `at` had been flushed.
+ * 0: none, so what is at `at` is the torn end. */
+static uint64_t beyond(struct scan *c, uint64_t from, uint64_t at)
+{
+	struct jr r;
+	bool zero;
+
+	for (uint64_t q = jr_round(from); q < c->s->use.size; q += JR_BLOCK)
+		if (read_head(c, q, &r, &zero) && r.mark > at)
+			return q;
+	return 0;
+}
+
+/* s by the clock since a record was written: a jump of the clock adds an eighth of a lifetime. */
+static int64_t since(const struct journal *j, uint64_t time, int64_t max)
+{
+	if (j->wall <= time)
+		return 0;
+	return j->wall - time < (uint64_t)max ? (int64_t)(j->wall - time) : max;
+}
+
+static void set_age(struct journal *j, struct letter *e, uint32_t age, uint64_t time)
+{
+	e->born = j->now - 1000 * (age + since(j, time, JOURNAL_LIFETIME / 8));
+}
+
+static void set_due(struct journal *j, struct rcpt *k, unsigned attempts, uint64_t time)
+{
+	int64_t pause = attempts ? journal_pause(attempts) : 0;
+
+	k->attempts = (uint8_t)(attempts < UINT8_MAX ? attempts : UINT8_MAX);
+	k->due = j->now + pause - 1000 * since(j, time, pause / 1000);
+}
+
+static void finish(struct journal *j, uint32_t n)
+{
+	struct letter *e = &j->g.letter[n];
+
+	e->open = 0;
+	if (e->r.letter == e->r.seq)
+		ledger_drop(&j->g, n);
+}
+
+static bool apply_letter(struct scan *c, const struct jr *r)
+{
+	struct journal *j = c->j;
+	struct slice in = { c->content, c->n };
+	uint32_t old = ledger_find(&j->g, r->letter), n;
+	struct jr_letter l;
+	struct letter *e;
+
+	if (!jr_letter_get(in, r->len, &l) || JR_PREFIX + (uint64_t)l.nrcpt * JR_RCPT > c->n)
+		return false;
+	if (old != LEDGER_NONE && j->g.letter[old].r.seq > r->seq) {
+		c->s->stale = true;
+		return true;
+	}
+	if (old != LEDGER_NONE) {
+		j->seg[j->g.letter[old].seg].stale = true;
+		ledger_drop(&j->g, old);
+	}
+	n = ledger_add(&j->g, r, c->seg, &l);
+	if (n == LEDGER_NONE)
+		return false;
+	e = &j->g.letter[n];
+	set_age(j, e, l.age, r->time);
+	for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next) {
+		const uint8_t *p = c->content + JR_PREFIX + j->g.rcpt[k].no * JR_RCPT;
+
+		set_due(j, &j->g.rcpt[k], p[1], r->time);
+		if (p[0]) {
+			j->g.rcpt[k].state = RCPT_DONE;
+			e->open--;
+		}
+	}
+	if (!e->open)
+		finish(j, n);
+	return true;
+}
+
+static bool apply_small(struct scan *c, const struct jr *r)
+{
+	struct journal *j = c->j;
+	struct cur in = CUR(((struct slice){ c->content, c->n }));
+	uint32_t n = ledger_find(&j->g, r->letter), k, no, attempts;
+
+	if (n == LEDGER_NONE || j->g.letter[n].seg != c->seg)
+		return true; /* the letter is over, or has moved on */
+	if (r->type == JR_DROP) {
+		finish(j, n);
+		return true;
+	}
+	no = cur_be32(&in);
+	k = ledger_rcpt(&j->g, n, no);
+	if (in.bad || k == LEDGER_NONE)
+		return false;
+	if (j->g.rcpt[k].state == RCPT_DONE)
+		return true;
+	if (r->type == JR_ATTEMPT) {
+		attempts = cur_be32(&in);
+		set_age(j, &j->g.letter[n], cur_be32(&in), r->time);
+		set_due(j, &j->g.rcpt[k], attempts, r->time);
+		return !in.bad;
+	}
+	j->g.rcpt[k].state = RCPT_DONE;
+	if (!--j->g.letter[n].open)
+		finish(j, n);
+	return true;
+}
+
+static bool apply(struct scan *c, const struct jr *r)
+{
+	if (r->time > c->s->newest)
+		c->s->newest = r->time;
+	c->last = r->seq;
+	return r->type == JR_LETTER ? apply_letter(c, r) : apply_small(c, r);
+}
+
+static void scan_records(struct scan *c)
+{
+	uint64_t at = JR_DATA, next;
+	struct disk *d = c->j->disk;
+	struct jr r;
+	bool zero;
+
+	while (at < c->s->use.size) {
+		bool head = read_head(c, at, &r, &zero);
+
+		c->n = 0;
+		if (head && jr_walk(d, &c->s->use, &r, keep_first, c)) {
+			if (!apply(c, &r)) {
+				report("damage", c->seg, at, r.len, r.letter);
+				c->s->damaged = true;
+			}
+			at += jr_length(&r);
+			continue;
+		}
+		if (zero && at % JR_BLOCK) { /* the rest of a block is padding */
+			at = jr_round(at);
+			continue;
+		}
+		next = beyond(c, at + (head ? jr_length(&r) : 1), at);
+		if (!next)
+			break;
+		report("damage", c->seg, at, next - at, head ? r.letter : 0);
+		c->s->damaged = true;
+		c->s->newest = c->j->wall > c->s->newest ? c->j->wall : c->s->newest;
+		at = head ? at + jr_length(&r) : next;
+	}
+	c->s->end = jr_round(at < c->s->use.size ? at : c->s->use.size);
+}
+
+/* Everything of the segment that recovery relies on is on disk from here: what a process that
+ * crashed had written and not flushed would be answered for otherwise. */
+static void scan_segment(struct journal *j, unsigned seg)
+{
+	static struct scan c;
+
+	c = (struct scan){ .j = j, .seg = seg, .s = &j->seg[seg] };
+	c.s->state = j->disk->flush(j->disk, seg) ? SEG_LIVE : SEG_BAD;
+	c.last = c.s->use.floor ? c.s->use.floor - 1 : 0;
+	if (j->seq < c.s->use.floor)
+		j->seq = c.s->use.floor;
+	if (j->use <= c.s->use.use)
+		j->use = c.s->use.use + 1;
+	scan_records(&c);
+}
+
+static void read_header(struct journal *j, unsigned seg)
+{
+	static uint8_t in[JR_DATA + JR_BLOCK];
+	struct segment *s = &j->seg[seg];
+	struct disk *d = j->disk;
+	uint64_t size;
+
+	*s = (struct segment){ .state = SEG_ABSENT };
+	if (!d->size(d, seg, &size))
+		return;
+	s->state = SEG_ASIDE;
+	s->use = (struct jr_use){ .seg = seg, .size = size & ~(uint64_t)(JR_BLOCK - 1) };
+	if (size < 2 * JR_DATA || !d->read(d, seg, 0, in, sizeof in)) {
+		report("damage", seg, 0, size, 0);
+		return;
+	}
+	switch (jr_use_get(in, seg, size, &s->use)) {
+	case JR_BLANK:
+		if (sodium_is_zero(in, sizeof in)) {
+			s->use.seg = seg;
+			s->state = SEG_FREE;
+			return;
+		}
+		break;
+	case JR_GOOD:
+		s->state = SEG_LIVE;
+		return;
+	case JR_BAD:
+		break;
+	}
+	/* It may hold letters that could not be found: nobody writes over it. */
+	report("damage", seg, 0, size, 0);
+}
+
+static int newest_unread(const struct journal *j, const bool *done)
+{
+	int found = -1;
+
+	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
+		if (j->seg[i].state == SEG_LIVE && !done[i] &&
+		    (found < 0 || j->seg[i].use.use > j->seg[found].use.use))
+			found = (int)i;
+	return found;
+}
+
+static void settle_letters(struct journal *j)
+{
+	for (uint32_t n = 0; n < j->g.top_letter; n++) {
+		struct letter *e = &j->g.letter[n];
+
+		if (!e->r.letter)
+			continue;
+		if (!e->open) {
+			ledger_drop(&j->g, n);
+			continue;
+		}
+		journal_count(j, e, true);
+		for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next)
+			if (j->g.rcpt[k].state == RCPT_WAIT)
+				ledger_wait(&j->g, k, j->g.rcpt[k].due);
+	}
+}
+
+void recover_segments(struct journal *j)
+{
+	bool done[DISK_SEGMENTS] = { false };
+	struct logline l;
+	int seg;
+
+	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
+		read_header(j, i);
+	while ((seg = newest_unread(j, done)) >= 0) {
+		done[seg] = true;
+		scan_segment(j, (unsigned)seg);
+		if (j->current < 0 && j->seg[seg].state == SEG_LIVE &&
+		    (unsigned)seg < j->wanted && j->seg[seg].use.size >= j->seg_size)
+			j->current = seg;
+	}
+	if (j->current >= 0 && j->seg[j->current].stale)
+		j->current = -1;
+	j->seq += SEQ_SKIP;
+	settle_letters(j);
+	log_begin(&l, "journal");
+	log_num(&l, "letters", j->g.letters);
+	log_num(&l, "recipients", j->g.heaped);
+	log_send(&l);
+}
