@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/proto/header.h"
+
+enum { DEPTH = 16 /* of nested comments */, LOCAL = 64, DOMAIN = 255, LABEL = 63 };
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Index of the next CRLF, or s.n. */
+static size_t crlf_find(struct slice s)
+{
+	size_t at = 0;
+
+	while (at < s.n) {
+		at += slice_find(slice_from(s, at), '\r');
+		if (at + 1 < s.n && s.p[at + 1] == '\n')
+			return at;
+		at++;
+	}
+	return s.n;
+}
+
+bool header_split(struct slice text, struct slice *header, struct slice *body)
+{
+	size_t at = 0, n;
+
+	while ((n = crlf_find(slice_from(text, at))) && at < text.n)
+		at += n + 2;
+	if (at > text.n)
+		at = text.n;
+	*header = slice_head(text, at);
+	*body = slice_from(text, at + 2);
+	return at < text.n;
+}
+
+static bool is_ftext(uint8_t c)
+{
+	return c > ' ' && c <= '~' && c != ':';
+}
+
+bool header_next(struct slice *rest, struct header_field *f)
+{
+	struct cur c;
+	size_t end = 0;
+
+	if (!rest->n)
+		return false;
+	do
+		end += crlf_find(slice_from(*rest, end)) + 2;
+	while (end < rest->n && is_blank(rest->p[end]));
+	*f = (struct header_field){ .raw = slice_head(*rest, end) };
+	*rest = slice_from(*rest, end);
+	c = CUR(f->raw);
+	f->name = cur_skip(&c, is_ftext);
+	f->loose = cur_skip(&c, is_blank).n > 0;
+	cur_lit(&c, ':');
+	if (!f->name.n || c.bad || !slice_iends(c.s, SLICE("\r\n")))
+		f->name.n = 0;
+	else
+		f->body = slice_head(c.s, c.s.n - 2);
+	return true;
+}
+
+size_t header_count(struct slice header, struct slice name)
+{
+	struct header_field f;
+	size_t n = 0;
+
+	while (header_next(&header, &f))
+		n += slice_ieq(f.name, name);
+	return n;
+}
+
+bool header_find(struct slice header, struct slice name, struct header_field *f)
+{
+	struct header_field at;
+
+	while (header_next(&header, &at))
+		if (slice_ieq(at.name, name)) {
+			*f = at;
+			return true;
+		}
+	return false;
+}
+
+/* --- addresses --- */
+
+static bool is_atext(uint8_t c)
+{
+	return byte_alpha(c) || byte_digit(c) ||
+	       (slice_find(SLICE("!#$%&'*+-/=?^_`{|}~"), c) < 19);
+}
+
+static bool is_ldh(uint8_t c)
+{
+	return byte_alpha(c) || byte_digit(c) || c == '-';
+}
+
+static bool fold(struct cur *c)
+{
+	if (c->bad || c->s.n < 3 || c->s.p[0] != '\r' || c->s.p[1] != '\n' ||
+	    !is_blank(c->s.p[2]))
+		return false;
+	cur_take(c, 3);
+	return true;
+}
+
+/* One octet of a comment or a quoted string: text, white space, a fold or a quoted pair. */
+static void inside(struct cur *c)
+{
+	uint8_t x;
+
+	if (fold(c))
+		return;
+	cur_try(c, '\\');
+	x = cur_u8(c);
+	if ((x < ' ' && x != '\t') || x > '~')
+		c->bad = true;
+}
+
+static void comment(struct cur *c)
+{
+	unsigned depth = 0;
+
+	do {
+		if (cur_try(c, '('))
+			depth++;
+		else if (cur_try(c, ')'))
+			depth--;
+		else
+			inside(c);
+		if (depth > DEPTH)
+			c->bad = true;
+	} while (depth && !c->bad);
+}
+
+static void cfws(struct cur *c)
+{
+	for (;;) {
+		if (cur_skip(c, is_blank).n || fold(c))
+			continue;
+		if (!cur_at(c, '('))
+			return;
+		comment(c);
+	}
+}
+
+static void quoted(struct cur *c)
+{
+	cur_lit(c, '"');
+	while (!c->bad && !cur_try(c, '"'))
+		inside(c);
+}
+
+static void dotted(struct cur *c, bool (*is)(uint8_t), size_t max)
+{
+	do
+		cur_span(c, is, max);
+	while (cur_try(c, '.'));
+}
+
+static struct slice passed(struct slice before, const struct cur *c)
+{
+	return slice_head(before, before.n - c->s.n);
+}
+
+static void addr_spec(struct cur *c, struct header_addr *a)
+{
+	struct slice from = c->s;
+
+	if (cur_at(c, '"'))
+		quoted(c);
+	else
+		dotted(c, is_atext, LOCAL);
+	a->local = passed(from, c);
+	cur_lit(c, '@');
+	from = c->s;
+	dotted(c, is_ldh, LABEL);
+	a->domain = passed(from, c);
+	/* An encoded word is not an address (RFC 2047 5); a fold inside quotes neither. */
+	if (a->local.n > LOCAL || a->domain.n > DOMAIN ||
+	    slice_iprefix(a->local, SLICE("=?")) || slice_find(a->local, '\r') < a->local.n)
+		c->bad = true;
+}
+
+static void phrase(struct cur *c)
+{
+	for (;;) {
+		cfws(c);
+		if (cur_end(c) || cur_at(c, '<'))
+			return;
+		if (cur_at(c, '"'))
+			quoted(c);
+		else if (!cur_try(c, '.'))
+			cur_span(c, is_atext, SIZE_MAX);
+	}
+}
+
+static void mailbox(struct cur *c, struct header_addr *a)
+{
+	struct cur bare;
+
+	cfws(c);
+	bare = *c;
+	addr_spec(&bare, a);
+	cfws(&bare);
+	if (!bare.bad && (cur_end(&bare) || cur_at(&bare, ','))) {
+		*c = bare;
+		return;
+	}
+	phrase(c);
+	cur_lit(c, '<');
+	addr_spec(c, a);
+	cur_lit(c, '>');
+	cfws(c);
+}
+
+bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n)
+{
+	struct cur c = CUR(body);
+	size_t got = 0;
+
+	do {
+		if (got == cap)
+			return false;
+		mailbox(&c, &out[got++]);
+	} while (cur_try(&c, ','));
+	if (!cur_done(&c))
+		return false;
+	*n = got;
+	return true;
+}
+
+/* --- what may be submitted --- */
+
+enum { ONCE = 1, LONG = 2, ONE_ADDR = 4, ID = 8, SUBJECT = 16 };
+
+static const struct {
+	struct slice name;
+	unsigned rule;
+	enum header_fault fault;
+} known[] = {
+	{SLICE("From"),			 ONCE | ONE_ADDR, HEADER_FROM  },
+	{ SLICE("Sender"),			   ONCE | ONE_ADDR, HEADER_SENDER},
+	{ SLICE("Reply-To"),		     ONCE,		   HEADER_OK    },
+	{ SLICE("To"),			ONCE | LONG,	    HEADER_OK    },
+	{ SLICE("Cc"),			ONCE | LONG,	    HEADER_OK    },
+	{ SLICE("Bcc"),			ONCE | LONG,     HEADER_OK    },
+	{ SLICE("Subject"),		    ONCE | SUBJECT,  HEADER_OK    },
+	{ SLICE("Date"),			 ONCE,	       HEADER_OK	 },
+	{ SLICE("Message-ID"),		       ONCE | ID,	  HEADER_ID    },
+	{ SLICE("In-Reply-To"),		ONCE,	      HEADER_OK	},
+	{ SLICE("References"),		       ONCE | LONG,	    HEADER_OK    },
+	{ SLICE("MIME-Version"),		 ONCE,	       HEADER_OK	 },
+	{ SLICE("Content-Type"),		 ONCE,	       HEADER_OK	 },
+	{ SLICE("Content-Transfer-Encoding"), ONCE,	    HEADER_OK    },
+};
+
+enum { KNOWN = sizeof known / sizeof *known };
+
+static bool is_id(uint8_t c)
+{
+	return c > ' ' && c <= '~' && c != '<' && c != '>' && c != '@';
+}
+
+static bool id_ok(struct slice body)
+{
+	struct cur c = CUR(body);
+
+	cfws(&c);
+	cur_lit(&c, '<');
+	cur_span(&c, is_id, HEADER_MSGID);
+	cur_lit(&c, '@');
+	cur_span(&c, is_id, HEADER_MSGID);
+	cur_lit(&c, '>');
+	cfws(&c);
+	return cur_done(&c) && body.n <= HEADER_MSGID;
+}
+
+/* Printable octets, white space, and CRLF only in folds that carry text: a line of nothing but white
+ * space is where some readers see the end of the header. */
+static enum header_fault octets_check(struct slice raw)
+{
+	bool text = false;
+
+	for (size_t i = 0; i < raw.n; i++) {
+		uint8_t c = raw.p[i];
+
+		if (c >= 0x80)
+			return HEADER_8BIT;
+		if (c == '\r' && i + 1 < raw.n && raw.p[i + 1] == '\n') {
+			if (!text)
+				return HEADER_MALFORMED;
+			text = false;
+			i++;
+		} else if (c == 0x7f || (c < ' ' && c != '\t')) {
+			return HEADER_MALFORMED;
+		} else if (!is_blank(c)) {
+			text = true;
+		}
+	}
+	return HEADER_OK;
+}
+
+static enum header_fault field_check(const struct header_field *f, unsigned seen[KNOWN])
+{
+	enum header_fault fault = octets_check(f->raw);
+	struct header_addr one;
+	unsigned rule = 0;
+	size_t i, n;
+
+	if (fault || !f->name.n || f->loose)
+		return fault ? fault : HEADER_MALFORMED;
+	for (i = 0; i < KNOWN && !slice_ieq(f->name, known[i].name); i++)
+		;
+	if (i < KNOWN) {
+		rule = known[i].rule;
+		if (seen[i]++ && rule & ONCE)
+			return HEADER_DUPLICATE;
+	}
+	if (f->name.n > HEADER_NAME || (f->raw.n > HEADER_FIELD && !(rule & LONG)) ||
+	    (rule & SUBJECT && slice_trim(f->body).n > HEADER_SUBJECT))
+		return HEADER_LARGE;
+	if ((rule & ONE_ADDR && !header_addresses(f->body, &one, 1, &n)) ||
+	    (rule & ID && !id_ok(slice_trim(f->body))))
+		return known[i].fault;
+	return HEADER_OK;
+}
+
+enum header_fault header_check(struct slice header, struct slice *name)
+{
+	unsigned seen[KNOWN] = { 0 };
+	struct header_field f;
+	size_t fields = 0;
+
+	*name = (struct slice){ NULL, 0 };
+	if (header.n > HEADER_OCTETS)
+		return HEADER_LARGE;
+	while (header_next(&header, &f)) {
+		enum header_fault fault = field_check(&f, seen);
+
+		if (fault) {
+			*name = f.name;
+			return fault;
+		}
+		if (++fields > HEADER_FIELDS)
+			return HEADER_LARGE;
+	}
+	if (!seen[0]) {
+		*name = known[0].name;
+		return HEADER_FROM;
+	}
+	return HEADER_OK;
+}
+
+struct slice header_fault_text(enum header_fault fault)
+{
+	static const struct slice text[] = {
+		[HEADER_OK] = SLICE("2.0.0 the header is well-formed"),
+		[HEADER_MALFORMED] = SLICE("5.6.0 malformed header field"),
+		[HEADER_8BIT] = SLICE("5.6.7 header field with octets above 127"),
+		[HEADER_DUPLICATE] = SLICE("5.6.0 header field given more than once"),
+		[HEADER_LARGE] = SLICE("5.3.4 header or header field too large"),
+		[HEADER_FROM] = SLICE("5.6.0 From must hold exactly one address"),
+		[HEADER_SENDER] = SLICE("5.6.0 Sender must hold exactly one address"),
+		[HEADER_ID] = SLICE("5.6.0 Message-ID must be one <left@right>"),
+	};
+
+	_Static_assert(sizeof text / sizeof *text == HEADER_FAULTS, "row missing");
+	return fault < HEADER_FAULTS ? text[fault] : text[HEADER_MALFORMED];
+}

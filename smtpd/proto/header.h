@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_PROTO_HEADER_H
+#define SMTPD_PROTO_HEADER_H
+
+#include "smtpd/lib/bytes.h"
+
+/*
+ * The header of a letter (RFC 5322 2.2, 3.6). A header block is the octets of its fields, each with its
+ * CRLF, without the empty line. Everything handed out borrows from the input.
+ */
+enum { /* what Gmail refuses; RULES of senders */
+       HEADER_OCTETS = 500 * 1024,
+       HEADER_FIELDS = 5000,
+       HEADER_FIELD = 32 * 1024, /* one field, except To, Cc, Bcc and References */
+       HEADER_NAME = 1024,
+       HEADER_SUBJECT = 998,
+       HEADER_MSGID = 500,
+};
+
+/* Cuts a letter at its first empty line, which belongs to neither part. False: there is none, all of it
+ * is header and *body is empty. */
+bool header_split(struct slice text, struct slice *header, struct slice *body);
+
+struct header_field {
+	struct slice raw; /* all of it: name, folds, last CRLF */
+	struct slice
+		name; /* empty: malformed line (no colon, a fold at the start, not RFC 5322 2.2 ftext) */
+	struct slice body; /* behind the colon, with folds, without the last CRLF */
+	bool loose;	   /* white space before the colon (RFC 5322 4.5.8, obsolete) */
+};
+
+/* Takes the next field off *rest. False at the end only. */
+bool header_next(struct slice *rest, struct header_field *f);
+
+size_t header_count(struct slice header, struct slice name);
+/* The first field of that name. */
+bool header_find(struct slice header, struct slice name, struct header_field *f);
+
+struct header_addr {
+	struct slice local;  /* as written: a quoted string keeps its quotes */
+	struct slice domain; /* LDH labels */
+};
+
+/* From:, Sender:, To: and their like: RFC 5322 3.4 mailbox-list, with comments, quoted strings and
+ * encoded words in display names. Stricter than RFC 5322: no groups, no domain literals, nothing but
+ * the address between the angle brackets and no comment or space beside the '@', because readers
+ * disagree about these. Of the obsolete syntax only the dot in a display name ("John Q. Public"), which
+ * every program writes. False: malformed, none, or more than cap; *n is not written then. */
+bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n);
+
+enum header_fault {
+	HEADER_OK,
+	HEADER_MALFORMED, /* not fields, or octets that fields do not have */
+	HEADER_8BIT,
+	HEADER_DUPLICATE, /* a field that may stand once stands twice */
+	HEADER_LARGE,
+	HEADER_FROM, /* From: missing, or not exactly one address */
+	HEADER_SENDER,
+	HEADER_ID, /* Message-ID: not one <left@right> */
+	HEADER_FAULTS
+};
+
+/* What a letter must be like to be submitted; Date and Message-ID may be missing. *name: the field at
+ * fault, or empty. */
+enum header_fault header_check(struct slice header, struct slice *name);
+/* The enhanced code and the words for an SMTP reply, "5.6.0 ...". */
+struct slice header_fault_text(enum header_fault fault);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/proto/header.h"
+
+#include "tests/unit/test.h"
+
+static void split(void)
+{
+	static const struct {
+		const char *in, *header, *body;
+		bool ok;
+	} t[] = {
+		{"A: b\r\n\r\nbody\r\n",  "A: b\r\n",	      "body\r\n", true },
+		{ "A: b\r\nC: d\r\n\r\n", "A: b\r\nC: d\r\n", "",	  true },
+		{ "\r\nbody",	      "",		  "body",	  true },
+		{ "\r\n\r\nbody",	  "",		      "\r\nbody", true },
+		{ "A: b\r\n",	      "A: b\r\n",	  "",	      false},
+		{ "A: b",		  "A: b",		  "",	      false},
+		{ "A: b\r",		    "A: b\r",	      "",	  false},
+		{ "A: b\n\nx\r\n\r\ny",	"A: b\n\nx\r\n",	 "y",	      true },
+		{ "",		      "",		  "",	      false},
+		{ "A: b\r\n \r\n\r\nx",	"A: b\r\n \r\n",	 "x",	      true },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct slice h, b;
+
+		CHECK_ROW(header_split(slice_of(t[i].in), &h, &b) == t[i].ok, t[i].in);
+		CHECK_ROW(slice_eq(h, slice_of(t[i].header)), t[i].in);
+		CHECK_ROW(slice_eq(b, slice_of(t[i].body)), t[i].in);
+	}
+}
+
+static void next(void)
+{
+	struct slice rest =
+		SLICE("From: a@b\r\nSubject:x\r\n\ty\r\n z\r\nOld :q\r\nbad line\r\n"
+		      ":none\r\n  fold\r\nE:\r\nlast: no end");
+	static const struct {
+		const char *name, *body;
+		bool loose;
+	} t[] = {
+		{"From",	  " a@b",		  false},
+		   { "Subject", "x\r\n\ty\r\n z", false},
+		{ "Old",	 "q",	      true },
+		   { "",	 "",		     true },
+		{ "",	      "",		  false},
+		   { "E",	  "",		      false},
+		{ "",	      "",		  false},
+	};
+	struct header_field f;
+	struct slice all = rest;
+	size_t i = 0, sum = 0;
+
+	for (; header_next(&rest, &f); i++, sum += f.raw.n) {
+		CHECK(slice_eq(f.name, slice_of(t[i].name)));
+		CHECK(slice_eq(f.body, slice_of(t[i].body)));
+		CHECK(f.loose == t[i].loose || !f.name.n);
+	}
+	CHECK_EQ(i, sizeof t / sizeof *t);
+	CHECK_EQ(sum, all.n - 0);
+	CHECK_EQ(header_count(all, SLICE("SUBJECT")), 1);
+	CHECK(header_find(all, SLICE("e"), &f) && f.raw.n == 4);
+	CHECK(!header_find(all, SLICE("nope"), &f));
+	rest = SLICE(" x: y\r\n");
+	CHECK(header_next(&rest, &f) && !f.name.n && !rest.n);
+}
+
+static const struct {
+	const char *in, *want; /* addresses, a space between; NULL: refused */
+} addresses[] = {
+	{"joe@example.org",			     "joe@example.org"      },
+	{ " joe@example.org ",			       "joe@example.org"	 },
+	{ "<joe@example.org>",			       "joe@example.org"	 },
+	{ "Joe <joe@example.org>",			   "joe@example.org"	     },
+	{ "\"Joe, \\\"J\\\" <x@y>\" <joe@example.org>", "joe@example.org"	  },
+	{ "Joe Q. Public <joe.q+tag@example.org>",	   "joe.q+tag@example.org"},
+	{ "=?utf-8?q?J=C3=B6?= <joe@example.org>",	   "joe@example.org"	     },
+	{ "joe@example.org (Joe (the) \\) man)",	 "joe@example.org"	   },
+	{ "(a)Joe(b)<joe@example.org>(c)",		   "joe@example.org"	     },
+	{ "Joe\r\n <joe@example.org>",		       "joe@example.org"	 },
+	{ "a@b.c,\r\n\td@e.f , G <g@h.i>",		   "a@b.c d@e.f g@h.i"    },
+	{ "\"a b\"@c.d",				"\"a b\"@c.d"	       },
+	{ "Me <\"a@b\"@c.d>",			      "\"a@b\"@c.d"	    },
+	{ "a@localhost",				"a@localhost"	       },
+	{ "",					   NULL		   },
+	{ "joe",					NULL		      },
+	{ "joe@",				       NULL		       },
+	{ "@example.org",			       NULL		       },
+	{ "joe@example.org.",			      NULL		   },
+	{ ".joe@example.org",			      NULL		   },
+	{ "a..b@example.org",			      NULL		   },
+	{ "joe@exam_ple.org",			      NULL		   },
+	{ "joe@[192.0.2.1]",			     NULL			  },
+	{ "joe @example.org",			      NULL		   },
+	{ "joe@(x)example.org",				NULL		     },
+	{ "joe(x)@example.org",				NULL		     },
+	{ "< joe@example.org>",				NULL		     },
+	{ "<joe@example.org >",				NULL		     },
+	{ "<@x.y:joe@example.org>",			    NULL			 },
+	{ "friends: joe@example.org;",		       NULL		    },
+	{ "undisclosed:;",			      NULL			},
+	{ "joe@example.org,",			      NULL		   },
+	{ ",joe@example.org",			      NULL		   },
+	{ "a@b.c,,d@e.f",			       NULL		       },
+	{ "a@b.c d@e.f",				NULL		      },
+	{ "a@b.c <d@e.f>",			      NULL			},
+	{ "Joe <a@b.c> <d@e.f>",			 NULL		      },
+	{ "Joe <a@b.c",				 NULL		     },
+	{ "Joe a@b.c>",				 NULL		     },
+	{ "(Joe <a@b.c>",			       NULL		       },
+	{ "\"Joe <a@b.c>",			      NULL			},
+	{ "Jo\xc3\xab <a@b.c>",				NULL		     },
+	{ "=?utf-8?q?joe?=@example.org",		 NULL		      },
+	{ "\"a\r\n b\"@c.d",			     NULL			  },
+	{ "a@b.c\r\n",				  NULL		    },
+	{ "a@b.c\r\nBcc: x@y",			       NULL		    },
+	{ "a@b@c",				      NULL			},
+	{ "a@b.c, d@e.f, g@h.i, j@k.l",			NULL		     }, /* more than cap */
+	{ "((((((((((((((((a)))))))))))))))) a@b.c",    "a@b.c"		     },
+	{ "(((((((((((((((((a))))))))))))))))) a@b.c",  NULL		    },
+};
+
+static void addrs(void)
+{
+	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+		struct header_addr a[3];
+		uint8_t mem[256];
+		struct buf out = BUF(mem);
+		size_t n = 0;
+		bool ok = header_addresses(slice_of(addresses[i].in), a, 3, &n);
+
+		CHECK_ROW(ok == !!addresses[i].want, addresses[i].in);
+		for (size_t j = 0; ok && j < n; j++) {
+			if (j)
+				buf_u8(&out, ' ');
+			buf_put(&out, a[j].local);
+			buf_u8(&out, '@');
+			buf_put(&out, a[j].domain);
+		}
+		CHECK_ROW(slice_eq(buf_slice(&out), slice_of(addresses[i].want)),
+			  addresses[i].in);
+	}
+}
+
+#define FROM "From: a@b.c\r\n"
+
+static void check(void)
+{
+	static const struct {
+		const char *in;
+		enum header_fault want;
+		const char *name;
+	} t[] = {
+		{FROM,								 HEADER_OK,	   ""	      },
+		{ FROM "To: x@y\r\nSubject: hi\r\nDate: now\r\nMessage-ID: <a@b>\r\n",
+		  HEADER_OK,									      ""		},
+		{ FROM "X-A: 1\r\nX-A: 2\r\nReceived: a\r\nReceived: b\r\n",	     HEADER_OK,	""	   },
+		{ "",								  HEADER_FROM,	   "From"	  },
+		{ "To: a@b.c\r\n",						     HEADER_FROM,	"From"      },
+		{ "From: a@b.c, d@e.f\r\n",					    HEADER_FROM,	 "From"	},
+		{ "From: nobody\r\n",						  HEADER_FROM,	   "From"	  },
+		{ FROM FROM,							   HEADER_DUPLICATE, "From"      },
+		{ FROM "fRoM: a@b.c\r\n",					      HEADER_DUPLICATE, "fRoM"	   },
+		{ FROM "Subject: a\r\nSubject: b\r\n",				       HEADER_DUPLICATE, "Subject"   },
+		{ FROM "Date: a\r\nDate: a\r\n",					 HEADER_DUPLICATE, "Date"	  },
+		{ FROM "Content-Type: a\r\ncontent-type: a\r\n",			 HEADER_DUPLICATE,
+		  "content-type"										      },
+		{ FROM "Sender: x\r\n",						HEADER_SENDER,    "Sender"	},
+		{ FROM "Sender: x@y.z, a@b.c\r\n",					   HEADER_SENDER,	  "Sender"	   },
+		{ FROM "Sender: X <x@y.z>\r\n",					HEADER_OK,	   ""	      },
+		{ FROM "Message-ID: a@b\r\n",					      HEADER_ID,	 "Message-ID"},
+		{ FROM "Message-ID: <a>\r\n",					      HEADER_ID,	 "Message-ID"},
+		{ FROM "Message-ID: <a@b> <c@d>\r\n",				      HEADER_ID,	 "Message-ID"},
+		{ FROM "Message-ID:\r\n <a.1@[192.0.2.1]>\r\n",			HEADER_OK,	   ""	      },
+		{ FROM "Subject: \xc3\xa4\r\n",					HEADER_8BIT,	     "Subject"   },
+		{ FROM "Subject: a\x01\r\n",					     HEADER_MALFORMED, "Subject"	 },
+		{ FROM "Subject: a\x7f\r\n",					     HEADER_MALFORMED, "Subject"	 },
+		{ FROM "Subject: a\rb\r\n",					    HEADER_MALFORMED, "Subject"	},
+		{ FROM "Subject: a\nb\r\n",					    HEADER_MALFORMED, "Subject"	},
+		{ FROM "Subject : a\r\n",					      HEADER_MALFORMED, "Subject"   },
+		{ FROM "Subject: a\r\n \r\n b\r\n",				    HEADER_MALFORMED, "Subject"	},
+		{ FROM "Subject:\r\n a\r\n",					     HEADER_OK,	""	   },
+		{ FROM "no colon\r\n",						 HEADER_MALFORMED, ""	    },
+		{ FROM ": empty\r\n",						  HEADER_MALFORMED, ""	   },
+		{ " fold\r\n" FROM,						    HEADER_MALFORMED, ""		 },
+		{ FROM "Subject: no end",					      HEADER_MALFORMED, ""	       },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct slice name;
+
+		CHECK_ROW(header_check(slice_of(t[i].in), &name) == t[i].want, t[i].in);
+		CHECK_ROW(slice_eq(name, slice_of(t[i].name)), t[i].in);
+	}
+	for (int i = 0; i <= HEADER_FAULTS; i++)
+		CHECK(header_fault_text(i).n > 6);
+}
+
+static uint8_t big[HEADER_OCTETS + 64];
+
+/* FROM, then `name` and as many octets of value as make the field n octets long. */
+static enum header_fault field(const char *name, size_t n)
+{
+	struct buf b = BUF(big);
+	struct slice at;
+
+	buf_put(&b, SLICE(FROM));
+	buf_put(&b, slice_of(name));
+	while (b.len < sizeof FROM - 1 + n - 2)
+		buf_u8(&b, 'x');
+	buf_put(&b, SLICE("\r\n"));
+	return header_check(buf_slice(&b), &at);
+}
+
+static void limits(void)
+{
+	struct buf b = BUF(big);
+	struct slice at;
+
+	CHECK_EQ(field("X: ", HEADER_FIELD), HEADER_OK);
+	CHECK_EQ(field("X: ", HEADER_FIELD + 1), HEADER_LARGE);
+	CHECK_EQ(field("To: ", HEADER_FIELD + 1), HEADER_OK);
+	CHECK_EQ(field("To: ", HEADER_OCTETS - sizeof FROM + 1), HEADER_OK);
+	CHECK_EQ(field("To: ", HEADER_OCTETS - sizeof FROM + 2), HEADER_LARGE);
+	CHECK_EQ(field("Subject: ", 9 + HEADER_SUBJECT + 2), HEADER_OK);
+	CHECK_EQ(field("Subject: ", 9 + HEADER_SUBJECT + 3), HEADER_LARGE);
+	buf_put(&b, SLICE(FROM));
+	for (int i = 1; i < HEADER_FIELDS; i++)
+		buf_put(&b, SLICE("X:y\r\n"));
+	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_OK);
+	buf_put(&b, SLICE("X:y\r\n"));
+	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_LARGE);
+	b.len = 0;
+	buf_put(&b, SLICE(FROM));
+	for (int i = 0; i < HEADER_NAME; i++)
+		buf_u8(&b, 'n');
+	buf_put(&b, SLICE(":\r\n"));
+	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_OK);
+	b.len -= 3;
+	buf_put(&b, SLICE("n:\r\n"));
+	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_LARGE);
+}
+
+int main(void)
+{
+	split();
+	next();
+	addrs();
+	check();
+	limits();
+	TEST_END();
+}
