@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """TLS on the listening side, seen by OpenSSL."""
+import re
 import subprocess
 
 import peers
@@ -25,9 +26,10 @@ def accepted(*words):
 def groups_and_suites(w):
     w.appliance()
     for at in (AT25, AT465):
-        for group in ("X25519", "P-256"):
-            good, text = accepted(*at, "-groups", group)
-            need(good and "TLSv1.2" in text, "%s with %s: %s" % (at[1], group, text[-300:]))
+        for groups, used in (("X25519:P-256", "X25519"), ("P-256", "prime256v1")):
+            good, text = accepted(*at, "-groups", groups)
+            need(good and "TLSv1.2" in text and re.search("Server Temp Key: .*" + used, text),
+                 "%s with %s: %s" % (at[1], groups, text[-300:]))
         for suite in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"):
             good, text = accepted(*at, "-cipher", suite)
             need(good and suite in text, "%s: %s" % (suite, text[-300:]))

@@ -18,7 +18,7 @@ def main():
     root, keys, data, ready, go = sys.argv[1:]
     mount("--make-rprivate", "/")
     mount("--bind", root, root)
-    for inside in ("keys", "data", "dev", "proc", "sys", "run", "tmp"):
+    for inside in ("keys/a", "keys/b", "data", "dev", "proc", "sys", "empty"):
         os.makedirs(os.path.join(root, inside), exist_ok=True)
     mount("-o", "remount,bind,ro", root)
     for folder, inside in ((keys, "keys"), (data, "data")):
