@@ -46,7 +46,7 @@ static void note(uint32_t type, uint32_t chan)
 {
 	struct ctl_note n = { .type = type, .chan = chan };
 
-	if (send(CTL_FD, &n, sizeof n, MSG_NOSIGNAL) != sizeof n)
+	if (write(CTL_FD, &n, sizeof n) != sizeof n)
 		_exit(0); /* init is gone, and we with it */
 }
 
