@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+#include "init/grants.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "init/say.h"
+
+enum { BACKLOG = 128, DHCP_CLIENT_PORT = 68 };
+
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		return fd;
+	say_errno("ev=grant path=%s", path);
+	return grants_null();
+}
+
+int grants_null(void)
+{
+	int fd = memfd_create("null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0)
+		fcntl(fd, F_ADD_SEALS,
+		      F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+	return fd;
+}
+
+/* The other end stays open for good: no octet, no hang-up. */
+static int silent_socket(struct grants *g)
+{
+	if (g->silent[0] < 0 &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, g->silent) != 0)
+		return -1;
+	return fcntl(g->silent[0], F_DUPFD_CLOEXEC, 0);
+}
+
+/* One socket for both families; IPv4 alone where the kernel has no IPv6. */
+static int listen_on(uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int on = 1, off = 0;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+		if (bind(fd, (struct sockaddr *)&six, sizeof six) == 0 &&
+		    listen(fd, BACKLOG) == 0)
+			return fd;
+		close(fd);
+	}
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&four, sizeof four) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int listener(struct grants *g, enum grant_kind kind, uint16_t port)
+{
+	if (g->listener[kind] < 0)
+		g->listener[kind] = listen_on(port);
+	if (g->listener[kind] < 0)
+		say_errno("ev=grant listen=%u", port);
+	return g->listener[kind];
+}
+
+/* Receives UDP to the client port and nothing else; net binds it to the interface. */
+static int dhcp_socket(struct grants *g)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9), /* protocol */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6), /* fragment offset */
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 4, 0),
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), /* length of the IP header */
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),	/* destination port */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, DHCP_CLIENT_PORT, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 2048),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog f = { sizeof code / sizeof *code, code };
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &f, sizeof f) == 0)
+		return fd;
+	say_errno("ev=grant socket=packet");
+	if (fd >= 0)
+		close(fd);
+	return silent_socket(g);
+}
+
+static int route_socket(struct grants *g)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd >= 0)
+		return fd;
+	say_errno("ev=grant socket=route");
+	return silent_socket(g);
+}
+
+void grants_init(struct grants *g)
+{
+	for (unsigned i = 0; i < GRANT_MAX; i++)
+		g->listener[i] = -1;
+	g->silent[0] = g->silent[1] = -1;
+}
+
+int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
+{
+	static const uint16_t ports[GRANT_MAX] = {
+		[GRANT_LISTEN_25] = 25,
+		[GRANT_LISTEN_465] = 465,
+		[GRANT_LISTEN_587] = 587,
+	};
+	int fd = -1;
+
+	*keep = false;
+	switch (kind) {
+	case GRANT_CONSOLE:
+		return say_console();
+	case GRANT_USERS_CDB:
+		return open_file("/etc/tinpost/users.cdb");
+	case GRANT_VIRTUAL_CDB:
+		return open_file("/etc/tinpost/virtual.cdb");
+	case GRANT_ANCHORS_PEM:
+		return open_file("/etc/tinpost/anchors.pem");
+	case GRANT_DHCP_PACKET:
+		return dhcp_socket(g);
+	case GRANT_ROUTE_SOCKET:
+		return route_socket(g);
+	case GRANT_LISTEN_25:
+	case GRANT_LISTEN_465:
+	case GRANT_LISTEN_587:
+		fd = listener(g, kind, ports[kind]);
+		*keep = fd >= 0;
+		return fd >= 0 ? fd : silent_socket(g);
+	case GRANT_LOG_TAPS:
+	case GRANT_MAX:
+		break;
+	}
+	return -1;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef INIT_SAY_H
+#define INIT_SAY_H
+
+#include <stdbool.h>
+
+/*
+ * init's own log lines, straight to the console: `init: ` and the formatted text, one write a line.
+ * A console that takes nothing (flow control, a reader that stalls) costs a line, never the machine.
+ */
+void say_open(bool machine); /* machine: CONFIG_INIT_CONSOLE; else descriptor 2 as inherited */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line that ends in the reason of the last failed system call. */
+void say_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A new descriptor of the console for the log process; -1 = there is none. */
+int say_console(void);
+
+#endif

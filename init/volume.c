@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+#include "init/volume.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/ctl.h"
+#include "init/say.h"
+#include "init/tables.h"
+
+#define RESIZE_FS _IOW('f', 16, uint64_t) /* EXT4_IOC_RESIZE_FS */
+
+enum volume { KEYS_A, KEYS_B, DATA, VOLUMES };
+
+static const struct {
+	const char *label, *path;
+} volumes[VOLUMES] = {
+	[KEYS_A] = { "tinpost-keys-a", "/keys/a" },
+	[KEYS_B] = { "tinpost-keys-b", "/keys/b" },
+	[DATA] = { "tinpost-data", "/data" },
+};
+
+struct found {
+	char device[64]; /* empty: none */
+	struct volume_super super;
+};
+
+static uint32_t le32(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+bool volume_super_parse(const uint8_t *p, size_t n, struct volume_super *out)
+{
+	enum {
+		BLOCKS_LO = 4,
+		LOG_SIZE = 0x18,
+		MAGIC = 0x38,
+		INCOMPAT = 0x60,
+		LABEL = 0x78,
+		BLOCKS_HI = 0x150
+	};
+	enum { IS_64BIT = 0x80 };
+
+	if (n < VOLUME_SUPER_SIZE || p[MAGIC] != 0x53 || p[MAGIC + 1] != 0xEF ||
+	    le32(p + LOG_SIZE) > 6)
+		return false;
+	*out = (struct volume_super){ .blocks = le32(p + BLOCKS_LO),
+				      .block_size = 1024u << le32(p + LOG_SIZE) };
+	if (le32(p + INCOMPAT) & IS_64BIT)
+		out->blocks |= (uint64_t)le32(p + BLOCKS_HI) << 32;
+	memcpy(out->label, p + LABEL, 16);
+	return true;
+}
+
+static bool read_super(const char *device, struct volume_super *out)
+{
+	uint8_t b[VOLUME_SUPER_SIZE];
+	int fd = open(device, O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && pread(fd, b, sizeof b, VOLUME_SUPER_AT) == sizeof b &&
+		  volume_super_parse(b, sizeof b, out);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void note_device(const char *device, struct found *found)
+{
+	struct volume_super super;
+
+	if (!read_super(device, &super))
+		return;
+	for (int v = 0; v < VOLUMES; v++) {
+		if (strcmp(super.label, volumes[v].label) != 0)
+			continue;
+		if (found[v].device[0]) {
+			say("ev=volume label=%s device=%s ignored=duplicate", super.label,
+			    device);
+			return;
+		}
+		snprintf(found[v].device, sizeof found[v].device, "%s", device);
+		found[v].super = super;
+	}
+}
+
+static void find_devices(struct found *found)
+{
+	DIR *d = opendir("/sys/class/block");
+	struct dirent *e;
+	char device[64];
+
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.' && (size_t)snprintf(device, sizeof device, "/dev/%s",
+							    e->d_name) < sizeof device)
+			note_device(device, found);
+	if (d)
+		closedir(d);
+}
+
+/* The file system follows its device: a bigger disk is used whole from the next boot on. */
+static void grow(const char *path, const struct found *f)
+{
+	uint64_t octets = 0, blocks;
+	int dev = open(f->device, O_RDONLY | O_CLOEXEC), dir = -1;
+
+	if (dev < 0 || ioctl(dev, BLKGETSIZE64, &octets) != 0)
+		goto out;
+	blocks = octets / f->super.block_size;
+	if (blocks <= f->super.blocks)
+		goto out;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || ioctl(dir, RESIZE_FS, &blocks) != 0)
+		say_errno("ev=grow path=%s", path);
+	else
+		say("ev=grow path=%s mib=%llu", path, (unsigned long long)(octets >> 20));
+out:
+	if (dir >= 0)
+		close(dir);
+	if (dev >= 0)
+		close(dev);
+}
+
+static bool attach(enum volume v, const struct found *f)
+{
+	if (!f->device[0]) {
+		say("ev=volume label=%s missing=yes", volumes[v].label);
+		return false;
+	}
+	if (mount(f->device, volumes[v].path, "ext4",
+		  MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, "errors=remount-ro") != 0) {
+		say_errno("ev=volume label=%s device=%s broken=yes", volumes[v].label,
+			  f->device);
+		return false;
+	}
+	say("ev=volume label=%s device=%s path=%s", volumes[v].label, f->device,
+	    volumes[v].path);
+	if (v == DATA)
+		grow(volumes[v].path, f);
+	return true;
+}
+
+/* A folder that belongs to one process. An existing one is brought to the owner of this boot. */
+static bool give(const char *path, enum proc_id owner)
+{
+	unsigned uid = tables_uid(owner);
+
+	if ((mkdir(path, 0700) != 0 && errno != EEXIST) || chown(path, uid, uid) != 0 ||
+	    chmod(path, 0700) != 0) {
+		say_errno("ev=folder path=%s", path);
+		return false;
+	}
+	return true;
+}
+
+static bool prepare(enum volume v)
+{
+	static const struct {
+		const char *name;
+		enum proc_id owner;
+	} kinds[] = { { "tls", P_HOLDER_TLS },
+		      { "srs", P_HOLDER_SRS },
+		      { "dkim", P_HOLDER_DKIM } };
+	bool ok = true;
+	char path[32];
+
+	if (v == DATA)
+		return give(volumes[v].path, P_QUEUE);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		snprintf(path, sizeof path, "%s/%s", volumes[v].path, kinds[i].name);
+		ok = give(path, kinds[i].owner) && ok;
+	}
+	return ok;
+}
+
+unsigned volume_mount(bool machine)
+{
+	struct found found[VOLUMES] = { 0 };
+	unsigned flags = 0;
+
+	if (machine)
+		find_devices(found);
+	for (int v = 0; v < VOLUMES; v++) {
+		if (machine && !attach(v, &found[v]))
+			continue;
+		if (prepare(v))
+			flags |= v == DATA ? CTL_HAVE_DATA : CTL_HAVE_KEYS;
+	}
+	if (!(flags & CTL_HAVE_KEYS))
+		say("ev=keys have=no effect=\"returns are refused after a restart\"");
+	if (!(flags & CTL_HAVE_DATA))
+		say("ev=data have=no effect=\"submission answers 451\"");
+	return flags;
+}
+
+void volume_unmount(void)
+{
+	for (int v = 0; v < VOLUMES; v++)
+		if (umount(volumes[v].path) != 0 && errno != EINVAL && errno != ENOENT) {
+			say_errno("ev=unmount path=%s", volumes[v].path);
+			mount(NULL, volumes[v].path, NULL, MS_REMOUNT | MS_RDONLY, NULL);
+		}
+	sync();
+}
