@@ -109,7 +109,7 @@ $(O)/pkg/$(ARCH)/headers.ok: $(call pkg-inputs,headers) rootfs/linux/pin $(call 
 	@touch $@
 
 $(O)/pkg/$(ARCH)/musl.ok: $(call pkg-inputs,musl) $(O)/pkg/$(ARCH)/headers.ok $(call alive,$(ARCH)/musl)
-	$(Q)CC=$(CROSS_COMPILE)gcc RECIPE_HEADERS=$$(readlink -f $(O)/pkg/$(ARCH)/headers) \
+	$(Q)CC=$(CROSS_COMPILE)gcc CROSS_COMPILE=$(CROSS_COMPILE) RECIPE_HEADERS=$$(readlink -f $(O)/pkg/$(ARCH)/headers) \
 		rootfs/package build musl $(ARCH) $(O)/pkg/$(ARCH)/musl
 	@touch $@
 
@@ -152,15 +152,15 @@ prereq-headers = $(GEN)/autoconf.h Makefile | $(host-pkgs:%=$(O)/pkg/$(1)/%.ok)
 $(O)/target/%.o: %.c $(call prereq-headers,$(ARCH))
 	$(call say,CC,$*.o)
 	@mkdir -p $(@D)
-	$(Q)$(TCC) $(target-flags) $(call pkg-includes,$(ARCH)) -c -o $@ $<
+	$(Q)$(TCC) $(target-flags) $(build-flags) $(call pkg-includes,$(ARCH)) -c -o $@ $<
 $(O)/host/obj/%.o: %.c $(call prereq-headers,host)
 	$(call say,HOSTCC,$*.o)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(common) -O2 $(call pkg-includes,host) -c -o $@ $<
+	$(Q)$(HOSTCC) $(common) $(build-flags) -O2 $(call pkg-includes,host) -c -o $@ $<
 $(O)/asan/%.o: %.c $(call prereq-headers,host)
 	$(call say,ASAN,$*.o)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(common) $(asan) $(call pkg-includes,host) -c -o $@ $<
+	$(Q)$(HOSTCC) $(common) $(build-flags) $(asan) $(call pkg-includes,host) -c -o $@ $<
 
 define prog-rules
 $(O)/symbols/$(1): $($(1)-y:%=$(O)/target/%) $(call stamps,$(ARCH),$(1)) $(O)/pkg/$(ARCH)/musl.ok
@@ -180,6 +180,56 @@ $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
 endef
 $(foreach p,$(HOSTPROGS),$(eval $(call hostprog-rules,$(p))))
 
+# Images. The root file system holds every program, the compiled maps and the trust anchors.
+I := $(O)/images
+IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio.xz keys.img data.img sbom.spdx.json SHA256SUMS)
+all: $(IMAGES)
+	@printf '  %-7s %s, kernel + root file system %d KiB\n' DONE '$(I)' \
+		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio.xz | wc -c) / 1024 ))
+
+$(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
+	@mkdir -p $(@D)
+	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
+	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb)
+$(O)/rootfs.cpio: rootfs/mkcpio $(rootfs-inputs)
+	$(call say,CPIO,$@)
+	$(Q)rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
+$(I)/rootfs.cpio.xz: $(O)/rootfs.cpio
+	$(call say,XZ,$@)
+	@mkdir -p $(@D)
+	$(Q)xz -T1 --check=crc32 $(if $(filter x86_64,$(ARCH)),--x86) --lzma2=preset=9e,dict=1MiB -c $< >$@
+$(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/auto.conf
+	$(call say,DISK,$@)
+	@mkdir -p $(@D)
+	$(Q)rootfs/disks keys $@
+$(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/auto.conf
+	$(call say,DISK,$@)
+	@mkdir -p $(@D)
+	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
+payload := $(filter-out %SHA256SUMS %.json,$(IMAGES))
+$(I)/sbom.spdx.json: rootfs/manifest $(payload)
+	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(O)/pkg/$(ARCH)/linux >$@
+$(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
+	$(Q)cd $(I) && sha256sum $(notdir $^) >SHA256SUMS
+
+# Lists of the site: a list that is not there is empty.
+site-file = $(or $(wildcard $(SITE_DIR)/$(call unquote,$(1))),/dev/null)
+virtual := $(call site-file,$(CONFIG_SMTPD_VIRTUAL_FILE))
+users := $(call site-file,$(CONFIG_KEYS_USERS_FILE))
+anchors-file := $(if $(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),$(SITE_DIR)/$(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),-)
+$(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(filter-out -,$(anchors-file))
+	@mkdir -p $(@D)
+	$(Q)rootfs/anchors $(anchors-file) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
+$(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(virtual)
+	$(call say,MAP,$(virtual))
+	@mkdir -p $(@D)
+	$(Q)$< $(virtual) $@
+$(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(users)
+	$(call say,MAP,$(users))
+	@mkdir -p $(@D)
+	$(Q)$< $(users) $@
+
 # Both ends of every channel compare BUILD_ID: one text for one state of our sources and configuration.
 # BUILD_TIME is the floor of the machine's clock.
 own-sources := $(wildcard init/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
@@ -190,7 +240,7 @@ $(GEN)/build.h: $(GEN)/autoconf.h FORCE
 		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; } >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): $(GEN)/build.h
-$(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): private common += -include $(GEN)/build.h
+$(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): private build-flags := -include $(GEN)/build.h
 
 # Tests of modules: every tests/unit/*.c and tests/fuzz/*.c is a program over all modules.
 modules := $(filter-out %main.c,$(own-sources))
@@ -218,5 +268,97 @@ fuzz-replay: $(fuzzers:%=$(O)/replay/%)
 -include $(wildcard $(O)/target/*/*.d $(O)/target/*/*/*.d $(O)/target/*/*/*/*.d $(O)/host/obj/*/*.d \
 	$(O)/host/obj/*/*/*.d $(O)/host/obj/*/*/*/*.d $(O)/asan/*/*.d $(O)/asan/*/*/*.d $(O)/asan/*/*/*/*.d)
 
+# Checks: what must hold for the tree and for what was built. One line a test.
+host-programs := $(HOSTPROGS:%=$(O)/host/%)
+programs := $(PROGS:%=$(O)/bin/%)
+checks := deps config format headers warnings link size twice
+check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
+	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
+$(checks:%=check-%): check-%: FORCE
+	@$(check-env) $(check-env-$*) tests/check/runner tests/check/$*
+check-link check-size: $(programs)
+check-size: $(IMAGES)
+check-headers check-warnings: $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
+check-twice: $(IMAGES)
+check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
+deny-% :
+	@echo '$($*-deny)'
+
+suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz $(wildcard tests/dialog/run tests/system/run)
+check: check-inputs
+	@$(check-env) $(check-env-link) tests/check/runner $(suites)
+check-inputs: host-all $(IMAGES) $(host-programs) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
+host-all: FORCE
+	@rootfs/host-deps all
+test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
+	@tests/check/runner tests/$*/run
+check-fresh: ; @tests/fresh/run
+
+# What a user calls.
+run: host-all $(IMAGES) $(host-programs)
+	@TINPOST_OUT=$(abspath $(O)) tests/system/run-demo
+test-letter:
+	@tests/system/test-letter HOST=$(HOST) TO=$(TO)
+user: $(O)/host/tinpost-user
+	@$< $(or $(SITE),.)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) $(NAME) $(SENDER)
+addr2line: $(O)/symbols/$(PROG)
+	@addr2line -fipe $< $(ADDR)
+source:
+	@for p in $(notdir $(patsubst %/pin,%,$(wildcard rootfs/*/pin))); do rootfs/package source $$p; done
+rfc-index:
+	@grep -rnoE 'RFC [0-9]+( [0-9.]+[0-9])?' --include='*.[ch]' init smtpd keys | \
+		sed -E 's/^([^:]+:[0-9]+):(.*)$$/\2\t\1/' | sort -k2,2n -k3,3V -k4
+bench: $(IMAGES) $(host-programs)
+	@tests/bench/run
+
+# Kconfig.
+defconfig: qemu-x86_64_defconfig
+%_defconfig: board/%/defconfig | $(GEN)/host.ok
+	@mkdir -p $(dir $(KCONFIG_CONFIG))
+	$(Q)$(call kconfig,defconfig) --kconfig Kconfig $<
+menuconfig olddefconfig: %: | $(GEN)/host.ok
+	$(Q)$(call kconfig,$*) Kconfig
+listnewconfig: | $(GEN)/host.ok
+	$(Q)$(call kconfig,listnewconfig) Kconfig
+savedefconfig: | $(GEN)/host.ok
+	$(Q)$(call kconfig,savedefconfig) --kconfig Kconfig --out $(or $(OUT),defconfig)
+list-defconfigs:
+	@for d in board/*/defconfig; do b=$${d#board/}; echo "  $${b%/defconfig}_defconfig"; done
+
+# The kernel's own menu; savedefconfig writes what differs from its allnoconfig into the fragment.
+linux-menuconfig linux-savedefconfig: linux-%: | $(GEN)/host.ok
+	@FRAGMENT=$(abspath $(FRAGMENT)) CROSS_COMPILE=$(CROSS_COMPILE) rootfs/linux/configure $* $(ARCH) $(abspath $(O))
+
+clean:
+	$(Q)rm -rf $(O)
+distclean: clean
+	$(Q)rm -f .config .config.old
+help:
+	@sed -n 's/^#= //p' Makefile
+
 FORCE:
-.PHONY: FORCE all unit fuzz-replay
+.PHONY: FORCE all unit fuzz-replay check check-inputs check-fresh host-all run test-letter user addr2line \
+	source rfc-index bench defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
+	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
+
+#= Start here
+#=   run              build the demo image, boot it in QEMU, show a letter on each lane
+#=   menuconfig       host name, domains, where mail goes, board, network, limits
+#=   all              images for .config in out/images (the default)
+#=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
+#=   test-letter      HOST= TO=: one letter through each lane of a running appliance
+#= Configuration
+#=   <board>_defconfig, defconfig, list-defconfigs, olddefconfig, listnewconfig, savedefconfig
+#=   linux-menuconfig, linux-savedefconfig    the kernel's configuration, kept in the board's fragment
+#= Tests
+#=   check            everything; check-fresh does so in a fresh Debian root
+#=   unit, fuzz-replay, test-dialog, test-system, bench
+#=   check-deps -config -format -headers -warnings -link -size -twice
+#= Others
+#=   source           fetch, unpack and patch all packages
+#=   addr2line        PROG=front ADDR=0x1234: where that is in the source
+#=   rfc-index        where each section of each RFC is mentioned
+#=   clean, distclean
+#= Variables
+#=   O=dir V=1 SITE=dir KCONFIG_CONFIG=file CROSS_COMPILE=prefix SOURCE_DATE_EPOCH=seconds
+#=   CACHE=dir|no DL_DIR=dir DEPS=no
