@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/front/authline.h"
+
+#include <string.h>
+
+#include "smtpd/proto/base64.h"
+
+enum { IDLE, PLAIN, LOGIN_USER, LOGIN_PASSWORD };
+
+static const char *const prompts[] = {
+	[PLAIN] = "334 ",
+	[LOGIN_USER] = "334 VXNlcm5hbWU6",
+	[LOGIN_PASSWORD] = "334 UGFzc3dvcmQ6",
+};
+
+const char *authline_prompt(const struct authline *a)
+{
+	return prompts[a->step];
+}
+
+void authline_wipe(struct authline *a)
+{
+	explicit_bzero(a, sizeof *a);
+}
+
+static bool keep(uint8_t *to, uint16_t *to_n, size_t max, struct slice s)
+{
+	if (!s.n || s.n > max)
+		return false;
+	memcpy(to, s.p, s.n);
+	*to_n = (uint16_t)s.n;
+	return true;
+}
+
+static enum authline_next plain(struct authline *a, struct slice s)
+{
+	size_t user = slice_find(s, 0);
+	struct slice authzid = slice_head(s, user), rest = slice_from(s, user + 1);
+	size_t n = slice_find(rest, 0);
+	struct slice name = slice_head(rest, n), password = slice_from(rest, n + 1);
+
+	/* To act as somebody else is not offered. */
+	if (user == s.n || n == rest.n || (authzid.n && !slice_eq(authzid, name)))
+		return AUTHLINE_BAD;
+	if (slice_find(password, 0) < password.n)
+		return AUTHLINE_BAD;
+	if (!keep(a->user, &a->user_n, sizeof a->user, name) ||
+	    !keep(a->password, &a->password_n, sizeof a->password, password))
+		return AUTHLINE_BAD;
+	return AUTHLINE_DONE;
+}
+
+static enum authline_next decoded(struct authline *a, struct slice s)
+{
+	switch (a->step) {
+	case PLAIN:
+		return plain(a, s);
+	case LOGIN_USER:
+		if (!keep(a->user, &a->user_n, sizeof a->user, s))
+			return AUTHLINE_BAD;
+		a->step = LOGIN_PASSWORD;
+		return AUTHLINE_ASK;
+	default:
+		if (!keep(a->password, &a->password_n, sizeof a->password, s))
+			return AUTHLINE_BAD;
+		return AUTHLINE_DONE;
+	}
+}
+
+enum authline_next authline_feed(struct authline *a, struct slice line)
+{
+	uint8_t mem[AUTH_USER_MAX * 2 + AUTH_PASSWORD_MAX + 2];
+	struct buf b = BUF(mem);
+	enum authline_next next = AUTHLINE_BAD;
+
+	if (slice_eq(line, SLICE("*")))
+		return AUTHLINE_CANCEL;
+	if (base64_get(line, &b))
+		next = decoded(a, buf_slice(&b));
+	explicit_bzero(mem, sizeof mem);
+	return next;
+}
+
+enum authline_next authline_begin(struct authline *a, struct slice arg)
+{
+	struct slice mechanism = slice_head(arg, slice_find(arg, ' '));
+	struct slice initial = slice_from(arg, mechanism.n + 1);
+
+	authline_wipe(a);
+	if (slice_ieq(mechanism, SLICE("PLAIN")))
+		a->step = PLAIN;
+	else if (slice_ieq(mechanism, SLICE("LOGIN")))
+		a->step = LOGIN_USER;
+	else
+		return AUTHLINE_WHAT;
+	if (mechanism.n == arg.n)
+		return AUTHLINE_ASK;
+	if (slice_eq(initial, SLICE("="))) /* an empty initial response (RFC 4954 4) */
+		return decoded(a, (struct slice){ NULL, 0 });
+	return initial.n ? authline_feed(a, initial) : AUTHLINE_BAD;
+}

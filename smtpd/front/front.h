@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_FRONT_FRONT_H
+#define SMTPD_FRONT_FRONT_H
+
+#include "smtpd/front/budget.h"
+#include "smtpd/front/crashed.h"
+#include "smtpd/front/session.h"
+#include "smtpd/front/tlsid.h"
+#include "smtpd/lib/proc.h"
+
+/* The process: front.mx (port 25) or front.sub (465 and 587). */
+
+enum { FRONT_LISTENERS = 2 };
+
+struct listener {
+	struct watch watch; /* first */
+	struct front *front;
+	uint16_t port;
+	bool implicit; /* TLS from the first octet */
+	bool open;
+};
+
+struct front {
+	struct proc proc; /* first */
+	bool sub;	  /* the accounts' lane: AUTH, and nothing before TLS */
+	bool stopping;
+	struct chan *check, *auth; /* auth: NULL on the strangers' lane */
+	struct tlsid tlsid;
+	struct budget budget;
+	struct crashed crashed;
+	struct session *session; /* owned: FRONT_SESSIONS slots */
+	uint32_t live, last_id;
+	struct listener listener[FRONT_LISTENERS];
+	struct watch patience; /* how long the listeners wait for a certificate */
+};
+
+void front_init(struct front *f); /* after proc_start() */
+void front_free(struct front *f); /* a slot came free */
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/front/letter.h"
+
+#include <string.h>
+
+#include "smtpd/front/front.h"
+#include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
+#include "smtpd/msg/check.h"
+#include "smtpd/proto/envelope.h"
+
+/*
+ * NOTES
+ * The head is written as recipients are accepted, the text as it comes. Whatever goes wrong on the way, the text is
+ * read to its true end and the answer given there (RFC 5321 2.3.8): `lost` says what the answer will be.
+ */
+
+enum {
+	STEP = 64 * 1024,	     /* the budget grows by this much */
+	CHUNK = 8 * 1024,	     /* text is written in such pieces */
+	HEAD_MAX = ENV_HEAD_MAX / 2, /* the other half is for the header that check makes */
+	RCPT_MS = 30 * 1000,
+	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */
+};
+
+static const struct want want_rcpt = {
+	.type = CHECK_RCPT,
+	.size = sizeof(struct answer),
+	.tail_max = ANSWER_TEXT,
+};
+
+static const struct want want_letter = {
+	.type = CHECK_LETTER,
+	.size = sizeof(struct answer),
+	.tail_max = ANSWER_TEXT,
+};
+
+void letter_init(struct tx *t)
+{
+	memset(t, 0, sizeof *t);
+	t->text = t->head = -1;
+}
+
+static void let_go(struct session *s)
+{
+	memfd_close(&s->tx.text);
+	memfd_close(&s->tx.head);
+	budget_give(&s->front->budget, &s->tx.held);
+}
+
+void letter_drop(struct session *s)
+{
+	let_go(s);
+	letter_init(&s->tx);
+}
+
+static struct slice sender_of(const struct tx *t)
+{
+	return (struct slice){ t->sender, t->sender_n };
+}
+
+/* ---- MAIL ---- */
+
+bool letter_begin(struct session *s, const struct command_mail *m)
+{
+	struct tx *t = &s->tx;
+	struct buf b = BUF(t->sender);
+
+	if (m->size > CONFIG_SMTPD_MAX_SIZE) {
+		session_refuse(s, "552 5.3.4 Message too big");
+		return false;
+	}
+	letter_drop(s);
+	path_print(&m->from, &b);
+	if (b.bad) {
+		session_refuse(s, "501 5.1.7 Bad sender address");
+		return false;
+	}
+	if (!budget_raise(&s->front->budget, &t->held, m->size)) {
+		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
+		return false;
+	}
+	t->sender_n = (uint16_t)b.len;
+	t->body = (uint8_t)m->body;
+	session_reply(s, "250 2.1.0 Ok");
+	return true;
+}
+
+/* ---- RCPT ---- */
+
+static void put_with(const struct session *s, struct buf *b)
+{
+	struct buf w = { .p = (uint8_t[8]){ 0 }, .cap = 8 };
+
+	buf_put(&w, s->esmtp ? SLICE("ESMTP") : SLICE("SMTP")); /* RFC 3848 */
+	if (s->esmtp && s->stream.secure)
+		buf_u8(&w, 'S');
+	if (s->esmtp && s->authed)
+		buf_u8(&w, 'A');
+	envelope_put(b, ENV_WITH, buf_slice(&w));
+}
+
+static void put_tls(const struct session *s, struct buf *b)
+{
+	uint8_t mem[64];
+	struct buf t = BUF(mem);
+
+	if (!s->stream.secure)
+		return;
+	buf_put(&t, SLICE("TLS1.2 "));
+	buf_put(&t, slice_of(tls_suite(&s->tls)));
+	envelope_put(b, ENV_TLS, buf_slice(&t));
+}
+
+/* Everything about the envelope that is known before the first recipient. */
+static void put_envelope(const struct session *s, struct buf *b)
+{
+	uint8_t mem[IPADDR_TEXT];
+	struct buf peer = BUF(mem);
+
+	ipaddr_put(&peer, &s->peer);
+	envelope_put(b, ENV_SENDER, sender_of(&s->tx));
+	if (s->authed) {
+		envelope_put(b, ENV_ACCOUNT, (struct slice){ s->account, s->account_n });
+		envelope_put(b, ENV_GRANT, (struct slice){ s->grant, s->grant_n });
+	}
+	envelope_put(b, ENV_HELO, (struct slice){ s->helo, s->helo_n });
+	envelope_put(b, ENV_PEER, buf_slice(&peer));
+	put_with(s, b);
+	put_tls(s, b);
+	envelope_put(b, ENV_BODY, s->tx.body == COMMAND_8BIT ? SLICE("8") : SLICE("7"));
+}
+
+static bool add_rcpt(struct session *s)
+{
+	struct tx *t = &s->tx;
+	uint8_t mem[2560];
+	struct buf b = BUF(mem);
+
+	if (t->head < 0) {
+		t->head = memfd_make("head");
+		put_envelope(s, &b);
+	}
+	envelope_put(&b, ENV_RCPT, (struct slice){ t->rcpt, t->rcpt_n });
+	if (b.bad || t->head < 0 || !memfd_append(t->head, t->head_size, buf_slice(&b)))
+		return false;
+	t->head_size += b.len;
+	t->nrcpt++;
+	return true;
+}
+
+static void log_rcpt(struct session *s, const struct answer *a)
+{
+	struct logline l;
+
+	session_log(s, &l, "rcpt");
+	log_bytes(&l, "to", (struct slice){ s->tx.rcpt, s->tx.rcpt_n });
+	log_num(&l, "code", a ? a->code : 451);
+	log_send(&l);
+}
+
+static void on_rcpt(struct ask *ask, const void *reply, struct slice text)
+{
+	struct session *s = session_of_ask(ask);
+	const struct answer *a = reply;
+	struct tx *t = &s->tx;
+	bool good = a && a->code / 100 == 2, route = good && a->flags & ANSWER_ROUTE;
+
+	if (!good)
+		log_rcpt(s, a);
+	if (route && t->routed && t->route != a->route)
+		session_reply(s, "452 4.5.3 One destination at a time");
+	else if (good && !add_rcpt(s))
+		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
+	else if (!a || !session_answer(s, a, text))
+		session_reply(s, "451 4.3.0 Temporary failure, try again later");
+	if (route && !t->routed && t->nrcpt) {
+		t->routed = true;
+		t->route = a->route;
+	}
+	session_resume(s, t->nrcpt ? ST_RCPT : ST_MAIL);
+}
+
+enum smtp_state letter_rcpt(struct session *s, const struct path *to)
+{
+	struct tx *t = &s->tx;
+	struct buf rcpt = BUF(t->rcpt);
+	uint8_t mem[CHECK_RCPT_TAIL];
+	struct buf tail = BUF(mem);
+	struct check_rcpt m = { .sender_len = t->sender_n, .grant_len = s->grant_n };
+
+	if (t->nrcpt >= CONFIG_SMTPD_MAX_RCPTS || t->head_size > HEAD_MAX) {
+		session_reply(s, "452 4.5.3 Too many recipients");
+		return s->state;
+	}
+	path_print(to, &rcpt);
+	t->rcpt_n = m.rcpt_len = (uint16_t)rcpt.len;
+	buf_put(&tail, sender_of(t));
+	buf_put(&tail, buf_slice(&rcpt));
+	buf_put(&tail, (struct slice){ s->grant, s->grant_n });
+	s->ask.done = on_rcpt;
+	if (rcpt.bad || tail.bad ||
+	    !chan_ask(s->front->check, &s->ask, &m, sizeof m, buf_slice(&tail), NULL, 0,
+		      &want_rcpt, RCPT_MS))
+		session_reply(s, "451 4.3.0 Temporary failure, try again later");
+	else
+		session_wait(s, WAIT_RCPT);
+	return s->state;
+}
+
+/* ---- DATA ---- */
+
+enum smtp_state letter_data(struct session *s)
+{
+	s->tx.text = memfd_make("text");
+	if (s->tx.text < 0) {
+		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
+		return s->state;
+	}
+	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
+	return ST_DATA;
+}
+
+static void lose(struct session *s, enum tx_lost why)
+{
+	s->tx.lost = (uint8_t)why;
+	let_go(s);
+}
+
+static void keep(struct session *s, struct slice text)
+{
+	struct tx *t = &s->tx;
+	uint64_t need = t->text_size + text.n;
+
+	if (t->lost || !text.n)
+		return;
+	if (need > CONFIG_SMTPD_MAX_SIZE) {
+		lose(s, TX_SIZE);
+		return;
+	}
+	if (need > t->held) { /* in steps, but never beyond the largest letter */
+		need = (need + STEP - 1) / STEP * STEP;
+		if (need > CONFIG_SMTPD_MAX_SIZE)
+			need = CONFIG_SMTPD_MAX_SIZE;
+	}
+	if (!budget_raise(&s->front->budget, &t->held, need)) {
+		lose(s, TX_MEMORY);
+	} else if (!memfd_append(t->text, t->text_size, text)) {
+		lose(s, TX_WORLD);
+	} else {
+		t->text_size += text.n;
+	}
+}
+
+static void log_letter(struct session *s, unsigned code, struct slice text)
+{
+	struct logline l;
+
+	session_log(s, &l, "letter");
+	log_bytes(&l, "from", sender_of(&s->tx));
+	log_num(&l, "rcpts", s->tx.nrcpt);
+	log_num(&l, "size", (int64_t)s->tx.text_size);
+	log_num(&l, "code", code);
+	log_bytes(&l, "text", text);
+	log_send(&l);
+}
+
+/* The letter's end without check: reply, log, and all is free again. */
+static void settle(struct session *s, const char *line)
+{
+	struct slice text = slice_of(line);
+
+	log_letter(s,
+		   (unsigned)(line[0] - '0') * 100 + (unsigned)(line[1] - '0') * 10 +
+			   (unsigned)(line[2] - '0'),
+		   slice_from(text, 4));
+	if (s->state != ST_END) {
+		if (line[0] == '5')
+			session_refuse(s, line);
+		else
+			session_reply(s, line);
+	}
+	letter_drop(s);
+}
+
+static bool print_of(struct session *s)
+{
+	struct tx *t = &s->tx;
+
+	if (!t->printed)
+		t->printed = crashed_print(&s->front->crashed, sender_of(t), t->text,
+					   t->text_size, t->print);
+	return t->printed;
+}
+
+/* It was inside when something died. */
+static const char *blame(struct session *s)
+{
+	if (print_of(s) && crashed_note(&s->front->crashed, s->tx.print) == CRASHED_POISON)
+		return "554 5.6.0 This message cannot be processed";
+	return "451 4.3.0 Temporary failure, try again later";
+}
+
+static void on_letter(struct ask *ask, const void *reply, struct slice text)
+{
+	struct session *s = session_of_ask(ask);
+	const struct answer *a = reply;
+	bool crashed = a ? a->flags & ANSWER_CRASHED : s->front->check->watch.fd < 0;
+
+	if (crashed) {
+		settle(s, blame(s));
+	} else if (!a) {
+		settle(s, "451 4.3.0 Temporary failure, try again later");
+	} else {
+		if (s->tx.printed)
+			crashed_forget(&s->front->crashed, s->tx.print);
+		log_letter(s, a->code, text);
+		if (s->state != ST_END && !session_answer(s, a, text))
+			session_reply(s, "451 4.3.0 Temporary failure, try again later");
+		if (a->code / 100 == 2)
+			s->errors = 0;
+		letter_drop(s);
+	}
+	session_resume(s, ST_READY);
+}
+
+static bool close_head(struct tx *t)
+{
+	uint8_t mem[4];
+	struct buf b = BUF(mem);
+
+	envelope_put_header(&b, (struct slice){ NULL, 0 });
+	return memfd_append(t->head, t->head_size, buf_slice(&b)) && memfd_seal(t->head) &&
+	       memfd_seal(t->text);
+}
+
+static bool show(struct session *s)
+{
+	struct tx *t = &s->tx;
+	struct check_letter m = { .text_size = t->text_size };
+	int fd[2] = { t->text, t->head };
+
+	s->ask.done = on_letter;
+	if (!close_head(t) ||
+	    !chan_ask(s->front->check, &s->ask, &m, sizeof m, (struct slice){ NULL, 0 }, fd, 2,
+		      &want_letter, VERDICT_MS))
+		return false;
+	session_wait(s, WAIT_LETTER);
+	return true;
+}
+
+/* The final dot was read. */
+static void finish(struct session *s)
+{
+	static const char *const lost[] = {
+		[TX_SIZE] = "552 5.3.4 Message too big",
+		[TX_MEMORY] = "452 4.3.1 Too much mail in flight, try again later",
+		[TX_WORLD] = "451 4.3.0 Temporary failure, try again later",
+	};
+	struct crashed *c = &s->front->crashed;
+	struct tx *t = &s->tx;
+
+	s->state = ST_READY;
+	if (t->dot.bad)
+		settle(s, "550 5.6.0 Bare CR, bare LF or NUL in the message");
+	else if (t->lost)
+		settle(s, lost[t->lost]);
+	else if (c->used && !print_of(s))
+		settle(s, lost[TX_WORLD]);
+	else if (c->used && crashed_find(c, t->print) == CRASHED_POISON)
+		settle(s, "554 5.6.0 This message cannot be processed");
+	else if (!show(s))
+		settle(s, lost[TX_WORLD]);
+}
+
+bool letter_feed(struct session *s)
+{
+	uint8_t mem[CHUNK];
+	struct buf out = BUF(mem);
+	struct buf *buf = &s->stream.in;
+	struct slice in = buf_slice(buf);
+	bool end;
+
+	if (!in.n)
+		return false;
+	stream_due(&s->stream, CONFIG_SMTPD_TIMEOUT * 1000);
+	end = dot_feed(&s->tx.dot, &in, &out);
+	keep(s, buf_slice(&out));
+	buf_eat(buf, buf->len - in.n);
+	if (s->tx.dot.bad && s->tx.text >= 0)
+		lose(s, (enum tx_lost)s->tx.lost);
+	if (end)
+		finish(s);
+	return true;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/front/session.h"
+
+#include <string.h>
+
+#include "smtpd/front/front.h"
+#include "smtpd/front/letter.h"
+#include "smtpd/front/verbs.h"
+#include "smtpd/lib/log.h"
+
+/*
+ * NOTES
+ * A slot is live from accept until the connection is closed and no answer is awaited. While `wait` is set no command
+ * is executed; what the client sends stays in `in`, and when that is full, in the kernel. While a letter is inside,
+ * the slot outlives its connection: the letter's memory counts until the answer comes.
+ * The deadline is set anew by whole commands and by text of a letter, not by single octets of a command.
+ */
+
+enum {
+	IDLE_MS = CONFIG_SMTPD_TIMEOUT * 1000,
+	HANDSHAKE_MS = 60 * 1000,
+	LETTER_MS = 330 * 1000, /* clients wait 10 minutes (RFC 5321 4.5.3.2.6) */
+	GOODBYE_MS = 2000,
+};
+
+static void on_event(struct stream *stream, enum stream_event e);
+
+struct session *session_of_ask(struct ask *a)
+{
+	return (struct session *)(void *)((char *)a - offsetof(struct session, ask));
+}
+
+void session_log(struct session *s, struct logline *l, const char *event)
+{
+	log_begin(l, event);
+	log_num(l, "id", s->id);
+}
+
+/* ---- replies ---- */
+
+void session_reply(struct session *s, const char *line)
+{
+	buf_put(&s->stream.out, slice_of(line));
+	buf_put(&s->stream.out, SLICE("\r\n"));
+}
+
+void session_refuse(struct session *s, const char *line)
+{
+	session_reply(s, line);
+	s->errors++;
+}
+
+bool session_answer(struct session *s, const struct answer *a, struct slice text)
+{
+	struct buf *b = &s->stream.out;
+
+	if (a->code < 200 || a->code > 599 || a->code / 100 == 3 || a->code == 421 || !text.n ||
+	    text.n > ANSWER_TEXT)
+		return false;
+	buf_dec(b, a->code);
+	buf_u8(b, ' ');
+	if (a->enhanced[0] == a->code / 100) {
+		for (int i = 0; i < 3; i++) {
+			buf_dec(b, a->enhanced[i]);
+			buf_u8(b, i < 2 ? '.' : ' ');
+		}
+	}
+	for (size_t i = 0; i < text.n; i++)
+		buf_u8(b, text.p[i] >= ' ' && text.p[i] <= '~' ? text.p[i] : '?');
+	buf_put(b, SLICE("\r\n"));
+	s->errors += a->code >= 500;
+	return true;
+}
+
+/* ---- life ---- */
+
+static void greet(struct session *s)
+{
+	session_reply(s, "220 " CONFIG_SMTPD_HOSTNAME " ESMTP tinpost");
+}
+
+void session_start(struct session *s, struct front *f, int fd, uint16_t port, bool implicit,
+		   const struct ipaddr *peer)
+{
+	uint8_t mem[IPADDR_TEXT];
+	struct buf b = BUF(mem);
+	struct logline l;
+
+	memset(s, 0,
+	       offsetof(struct session, in)); /* the rest is not touched before it is used */
+	s->front = f;
+	s->id = ++f->last_id;
+	s->live = true;
+	s->port = port;
+	s->implicit = implicit;
+	s->peer = *peer;
+	s->why = "client";
+	letter_init(&s->tx);
+	stream_open(&s->stream, &f->proc.loop, fd, BUF(s->in), BUF(s->out), on_event);
+	ipaddr_put(&b, peer);
+	session_log(s, &l, "connect");
+	log_bytes(&l, "peer", buf_slice(&b));
+	log_num(&l, "port", port);
+	log_send(&l);
+	stream_due(&s->stream, IDLE_MS);
+	if (implicit) {
+		session_secure(s);
+	} else {
+		greet(s);
+		stream_kick(&s->stream);
+	}
+}
+
+static void free_slot(struct session *s)
+{
+	letter_drop(s);
+	explicit_bzero(&s->auth, sizeof s->auth);
+	explicit_bzero(s->in, sizeof s->in);
+	if (s->stream.tls)
+		explicit_bzero(&s->tls, sizeof s->tls);
+	s->live = false;
+	front_free(s->front);
+}
+
+/* The connection is over. The slot waits for its letter's answer. */
+static void drop(struct session *s)
+{
+	struct logline l;
+
+	session_log(s, &l, "disconnect");
+	log_text(&l, "why", s->why);
+	log_send(&l);
+	stream_close(&s->stream);
+	s->state = ST_END;
+	if (s->wait == WAIT_LETTER)
+		return;
+	ask_drop(&s->ask);
+	free_slot(s);
+}
+
+void session_end(struct session *s, const char *line, const char *why)
+{
+	if (line)
+		session_reply(s, line);
+	s->why = why;
+	s->state = ST_END; /* first: what follows may come back here by an event */
+	stream_due(&s->stream, GOODBYE_MS);
+	stream_end(&s->stream);
+}
+
+void session_stop(struct session *s)
+{
+	if (s->state != ST_DATA && s->wait == WAIT_NOTHING && s->state != ST_END)
+		session_end(s, "421 4.3.2 " CONFIG_SMTPD_HOSTNAME " is going down", "stop");
+}
+
+void session_secure(struct session *s)
+{
+	const struct tls_identity *id = tlsid_get(&s->front->tlsid);
+
+	if (!id) { /* looked at before: only a listener that should not be open leads here */
+		session_end(s, NULL, "no certificate");
+		return;
+	}
+	tls_server(&s->tls, id);
+	s->wait = WAIT_TLS;
+	stream_due(&s->stream, HANDSHAKE_MS);
+	stream_tls(&s->stream, &s->tls);
+}
+
+static void on_secure(struct session *s)
+{
+	struct logline l;
+
+	session_log(s, &l, "tls");
+	log_text(&l, "suite", tls_suite(&s->tls));
+	log_send(&l);
+	/* RFC 3207 4.2: both sides forget what they knew. */
+	s->wait = WAIT_NOTHING;
+	s->state = ST_GREET;
+	s->helo_n = 0;
+	stream_due(&s->stream, IDLE_MS);
+	if (s->implicit)
+		greet(s);
+}
+
+/* ---- commands ---- */
+
+void session_wait(struct session *s, enum session_wait w)
+{
+	s->wait = (uint8_t)w;
+	if (w == WAIT_LETTER)
+		stream_due(&s->stream, LETTER_MS);
+}
+
+void session_resume(struct session *s, enum smtp_state next)
+{
+	s->wait = WAIT_NOTHING;
+	if (s->stream.watch.fd < 0) {
+		free_slot(s);
+		return;
+	}
+	if (s->state != ST_END) {
+		s->state = (uint8_t)next;
+		stream_due(&s->stream, IDLE_MS);
+	}
+	session_run(s);
+}
+
+/* One line with its LF off `in`, copied: a command may begin anew with `in`. 0: none is there. */
+static size_t take_line(struct session *s, uint8_t line[SESSION_LINE])
+{
+	struct buf *in = &s->stream.in;
+	size_t n = slice_find(buf_slice(in), '\n') + 1;
+
+	if (n > in->len) {
+		if (in->len >= SESSION_LINE) {
+			s->skip = true;
+			buf_eat(in, in->len);
+		}
+		return 0;
+	}
+	if (n <= SESSION_LINE)
+		memcpy(line, in->p, n);
+	else
+		s->skip = true;
+	buf_eat(in, n);
+	explicit_bzero(in->p + in->len, n); /* it may have been a password */
+	return n;
+}
+
+static void run_line(struct session *s, const uint8_t *line, size_t n)
+{
+	if (s->skip) {
+		s->skip = false;
+		authline_wipe(&s->auth);
+		s->state = s->state == ST_AUTH ? ST_READY : s->state;
+		session_refuse(s, "500 5.5.6 Line too long");
+	} else if (n < 2 || line[n - 2] != '\r') {
+		session_refuse(s, "500 5.5.2 Lines end with CRLF");
+	} else {
+		verbs_line(s, (struct slice){ line, n - 2 });
+	}
+}
+
+/* Executes one line or takes some text. False: nothing more can be done now. */
+static bool step(struct session *s)
+{
+	uint8_t line[SESSION_LINE];
+	size_t n;
+
+	if (s->state == ST_END || s->wait || buf_room(&s->stream.out) < SESSION_REPLY)
+		return false;
+	if (s->state == ST_DATA)
+		return letter_feed(s);
+	if (s->front->stopping) {
+		session_stop(s);
+		return false;
+	}
+	if (s->errors >= CONFIG_SMTPD_MAX_ERRORS) {
+		session_end(s, "421 4.7.0 Too many errors", "errors");
+		return false;
+	}
+	n = take_line(s, line);
+	if (!n)
+		return false;
+	stream_due(&s->stream, IDLE_MS);
+	run_line(s, line, n);
+	explicit_bzero(line, n < sizeof line ? n : sizeof line);
+	return true;
+}
+
+void session_run(struct session *s)
+{
+	while (s->live && step(s))
+		;
+	if (!s->live || s->stream.watch.fd < 0)
+		return;
+	if (!s->eof || s->wait || s->state == ST_END)
+		stream_kick(&s->stream);
+	else if (stream_sent(&s->stream))
+		drop(s);
+	else
+		session_end(s, NULL, "client");
+}
+
+static void on_late(struct session *s)
+{
+	if (s->state == ST_END) {
+		drop(s);
+	} else if (s->wait == WAIT_LETTER) {
+		/* Its fate is not known; a duplicate is better than a loss. */
+		session_end(s, "451 4.4.7 No verdict in time", "letter timeout");
+	} else if (s->wait == WAIT_TLS) {
+		s->why = "TLS timeout";
+		drop(s);
+	} else if (s->wait) {
+		stream_due(&s->stream, IDLE_MS); /* an ask has a deadline of its own */
+	} else {
+		session_end(s, "421 4.4.2 Timeout", "timeout");
+	}
+}
+
+static void on_event(struct stream *stream, enum stream_event e)
+{
+	struct session *s = (struct session *)(void *)stream;
+
+	switch (e) {
+	case STREAM_SECURE:
+		on_secure(s);
+		break;
+	case STREAM_LATE:
+		on_late(s);
+		return;
+	case STREAM_BROKEN:
+		if (s->state != ST_END)
+			s->why = stream_why(stream);
+		drop(s);
+		return;
+	case STREAM_EOF:
+		s->eof = true;
+		if (s->state == ST_END) {
+			drop(s);
+			return;
+		}
+		break;
+	case STREAM_DATA:
+		break;
+	}
+	session_run(s);
+}

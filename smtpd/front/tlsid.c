@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/front/tlsid.h"
+
+#include <string.h>
+
+#include "smtpd/lib/log.h"
+
+enum { SIGN_MS = 50, CERT_MS = 5000, AGAIN_MS = 500 };
+
+static const struct want want_cert = {
+	.type = HOLDER_CERT,
+	.size = sizeof(struct holder_reply),
+	.tail_max = HOLDER_CERT_TAIL,
+};
+
+static const struct want want_sign = {
+	.type = HOLDER_TLS_SIGN,
+	.size = sizeof(struct holder_reply),
+	.tail_max = HOLDER_SIG_MAX,
+};
+
+static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+{
+	struct tlsid *t = ctx;
+	struct holder_tls_sign m = { .hash = (uint16_t)hash };
+	struct holder_reply r;
+
+	if (tbs.n > HOLDER_TBS_MAX)
+		return false;
+	return chan_ask_wait(t->holder, &m, sizeof m, tbs, &want_sign, &r, sig, SIGN_MS) &&
+	       r.result == HOLDER_DONE && sig->len > 0;
+}
+
+/* The chain as holder sends it; false when it is not that. */
+static bool take(struct tlsid *t, unsigned slot, struct slice tail)
+{
+	struct tls_identity *id = &t->id[slot];
+	struct cur c;
+
+	if (tail.n > HOLDER_CERT_TAIL)
+		return false;
+	memcpy(t->der[slot], tail.p, tail.n);
+	c = CUR(((struct slice){ t->der[slot], tail.n }));
+	*id = (struct tls_identity){ .sign = sign, .ctx = t };
+	while (!cur_end(&c) && id->n < TLS_CHAIN_MAX) {
+		struct slice der = cur_take(&c, cur_be16(&c));
+
+		id->chain[id->n++] =
+			(br_x509_certificate){ (unsigned char *)(uintptr_t)der.p, der.n };
+	}
+	return cur_done(&c) && id->n > 0;
+}
+
+static void on_cert(struct ask *a, const void *reply, struct slice tail)
+{
+	struct tlsid *t = (struct tlsid *)(void *)a;
+	const struct holder_reply *r = reply;
+
+	if (!r || r->result != HOLDER_DONE || !tail.n || !take(t, !t->now, tail)) {
+		t->again.due = t->holder->loop->now + AGAIN_MS;
+		return;
+	}
+	t->now = !t->now;
+	t->known = true;
+	t->changed(t->owner);
+}
+
+void tlsid_wired(struct tlsid *t)
+{
+	struct holder_cert m = { 0 };
+
+	t->again.due = LOOP_NEVER;
+	if (!t->ask.chan && !chan_ask(t->holder, &t->ask, &m, sizeof m,
+				      (struct slice){ NULL, 0 }, NULL, 0, &want_cert, CERT_MS))
+		t->again.due = t->holder->loop->now + AGAIN_MS;
+}
+
+static void on_again(struct watch *w, short got)
+{
+	(void)got;
+	tlsid_wired((struct tlsid *)(void *)((char *)w - offsetof(struct tlsid, again)));
+}
+
+void tlsid_init(struct tlsid *t, struct chan *holder, void (*changed)(void *), void *owner)
+{
+	memset(t, 0, sizeof *t);
+	t->holder = holder;
+	t->changed = changed;
+	t->owner = owner;
+	t->ask.done = on_cert;
+	t->again = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_again };
+	loop_add(holder->loop, &t->again);
+}
+
+const struct tls_identity *tlsid_get(const struct tlsid *t)
+{
+	return t->known ? &t->id[t->now] : NULL;
+}

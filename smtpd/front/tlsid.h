@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_FRONT_TLSID_H
+#define SMTPD_FRONT_TLSID_H
+
+#include "smtpd/lib/tls.h"
+#include "smtpd/msg/holder.h"
+
+/*
+ * What the front end presents in TLS: the chain comes from holder.tls, which also makes the
+ * signatures. Asked anew each time the channel is wired, and again while there is none.
+ */
+struct tlsid {
+	struct ask ask; /* first */
+	struct chan *holder;
+	struct tls_identity id[2]; /* a handshake in progress may still read the older one */
+	uint8_t der[2][HOLDER_CERT_TAIL];
+	unsigned now;
+	bool known;
+	struct watch again;
+	void (*changed)(void *owner); /* a chain is known now */
+	void *owner;
+};
+
+void tlsid_init(struct tlsid *t, struct chan *holder, void (*changed)(void *), void *owner);
+void tlsid_wired(struct tlsid *t); /* to be called from the channel's `wired` */
+/* NULL: none is known yet. */
+const struct tls_identity *tlsid_get(const struct tlsid *t);
+
+#endif
