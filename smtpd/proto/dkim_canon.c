@@ -60,8 +60,8 @@ static void relax_feed(struct relax *r, struct slice s)
 	}
 }
 
-void dkim_canon_header(enum dkim_canon canon, struct slice a, struct slice b,
-		       struct dkim_sink *to)
+void dkim_canon_open(enum dkim_canon canon, struct slice a, struct slice b,
+		     struct dkim_sink *to)
 {
 	struct relax r = { .to = to };
 
@@ -72,7 +72,13 @@ void dkim_canon_header(enum dkim_canon canon, struct slice a, struct slice b,
 	}
 	relax_feed(&r, a);
 	relax_feed(&r, b);
-	dkim_sink_put(to, SLICE("\r\n"));
+}
+
+void dkim_canon_header(enum dkim_canon canon, struct slice raw, struct dkim_sink *to)
+{
+	dkim_canon_open(canon, raw, (struct slice){ NULL, 0 }, to);
+	if (canon == DKIM_RELAXED)
+		dkim_sink_put(to, SLICE("\r\n"));
 }
 
 void dkim_body_init(struct dkim_body *d, enum dkim_canon canon, uint64_t limit,

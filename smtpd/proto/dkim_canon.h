@@ -16,10 +16,11 @@ struct dkim_sink { /* either may be NULL */
 
 void dkim_sink_put(struct dkim_sink *to, struct slice s);
 
-/* Puts one header field with its CRLF. The field is `a` followed by `b` (a field with a part cut out),
- * as raw of struct header_field. */
-void dkim_canon_header(enum dkim_canon canon, struct slice a, struct slice b,
-		       struct dkim_sink *to);
+/* Puts one header field, raw as in struct header_field, with its CRLF. */
+void dkim_canon_header(enum dkim_canon canon, struct slice raw, struct dkim_sink *to);
+/* The same for `a` followed by `b` (a field without its CRLF, a part cut out); no CRLF is put. */
+void dkim_canon_open(enum dkim_canon canon, struct slice a, struct slice b,
+		     struct dkim_sink *to);
 
 struct dkim_body {
 	struct dkim_sink to; /* borrowed */

@@ -86,7 +86,7 @@ static void fields_put(struct slice header, struct slice name, struct dkim_sink 
 
 		for (size_t seen = 0; seen < n && header_next(&rest, &f);)
 			seen += slice_ieq(f.name, name);
-		dkim_canon_header(DKIM_RELAXED, f.raw, (struct slice){ NULL, 0 }, to);
+		dkim_canon_header(DKIM_RELAXED, f.raw, to);
 	}
 }
 
@@ -99,11 +99,8 @@ void dkim_sign_preimage(const struct dkim_sign *s, struct slice header, struct b
 	for (size_t i = 0; i < NAMES; i++)
 		fields_put(header, names[i].name, &to);
 	field_head(s, header, &head);
-	dkim_canon_header(DKIM_RELAXED, buf_slice(&head), (struct slice){ NULL, 0 }, &to);
-	if (head.bad || out->bad)
-		out->bad = true;
-	else
-		out->len -= 2; /* RFC 6376 3.7: the signature field itself comes without CRLF */
+	dkim_canon_open(DKIM_RELAXED, buf_slice(&head), (struct slice){ NULL, 0 }, &to);
+	out->bad |= head.bad;
 }
 
 void dkim_sign_field(const struct dkim_sign *s, struct slice header, struct slice signature,

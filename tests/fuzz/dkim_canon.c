@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	struct buf out = { .p = a, .cap = sizeof a };
 
-	dkim_canon_header(DKIM_RELAXED, (struct slice){ p, n }, (struct slice){ p, 1 },
-			  &(struct dkim_sink){ .buf = &out });
+	dkim_canon_open(DKIM_RELAXED, (struct slice){ p, n }, (struct slice){ p, 1 },
+			&(struct dkim_sink){ .buf = &out });
 	return 0;
 }

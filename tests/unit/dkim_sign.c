@@ -33,7 +33,7 @@ static void preimage(void)
 	CHECK_SLICE(buf_slice(&out), FIELDS HEAD NAMES BODY "b=");
 	CHECK(dkim_preimage_check(buf_slice(&out), SLICE("Example.ORG"), SLICE("sel")));
 	/* any room less is no preimage */
-	for (size_t cap = 0; cap < out.len + 2; cap++) {
+	for (size_t cap = 0; cap < out.len; cap++) {
 		struct buf small = { .p = mem, .cap = cap };
 
 		dkim_sign_preimage(&base, SLICE(LETTER), &small);
@@ -56,7 +56,7 @@ static void field(void)
 	CHECK(header_next(&rest, &f) && !rest.n && slice_ieq(f.name, SLICE("DKIM-Signature")));
 	b = slice_head(f.raw, slice_rfind(slice_head(f.raw, f.raw.n - 700), ';') + 6);
 	CHECK(slice_iends(b, SLICE("b=")));
-	dkim_canon_header(DKIM_RELAXED, b, SLICE("\r\n"), &(struct dkim_sink){ .buf = &c });
+	dkim_canon_header(DKIM_RELAXED, b, &(struct dkim_sink){ .buf = &c });
 	CHECK_SLICE(buf_slice(&c), HEAD NAMES BODY "b=\r\n");
 	for (size_t i = 0, line = 0; i < out.len; i++) {
 		line = mem[i] == '\n' ? 0 : line + 1;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_PROTO_TAGLIST_H
+#define SMTPD_PROTO_TAGLIST_H
+
+#include "smtpd/lib/bytes.h"
+
+/* RFC 6376 3.2: "name = value; name = value", with folding white space around each and one ';' allowed
+ * at the end. Slices borrow from the input. */
+struct tag {
+	struct slice name;
+	struct slice value; /* white space at both ends taken away; inside it may have folds */
+	struct slice raw;   /* all between '=' and ';' or the end */
+};
+
+/* Takes the next tag off *c. False: the end, or *c is bad. That a name comes once is the caller's to see. */
+bool taglist_next(struct cur *c, struct tag *t);
+
+/* The value without its white space. */
+void taglist_squeeze(struct slice value, struct buf *out);
+
+/* Cuts the next element of a list off *rest (at `sep`), trimmed. False: the end. */
+bool taglist_word(struct slice *rest, uint8_t sep, struct slice *word);
+/* Is `word` (any case) an element? */
+bool taglist_has(struct slice list, uint8_t sep, struct slice word);
+
+#endif
