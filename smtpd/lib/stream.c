@@ -36,7 +36,7 @@ void stream_open(struct stream *s, struct loop *l, int fd, struct buf in, struct
 		 void (*event)(struct stream *, enum stream_event))
 {
 	*s = (struct stream){
-		.watch = {.fd = fd, .want = POLLIN, .due = LOOP_NEVER, .ready = on_ready},
+		.watch = { .fd = fd, .want = POLLIN, .due = LOOP_NEVER, .ready = on_ready },
 		.loop = l,
 		.in = in,
 		.out = out,
@@ -179,7 +179,7 @@ static bool tell_end(struct stream *s)
 		s->broken = true;
 		return tell(s, STREAM_BROKEN);
 	}
-	if (s->eof && !s->ended && !s->broken) {
+	if (s->eof && !s->ended && !s->broken && (!s->ending || s->shut)) {
 		s->ended = true;
 		return tell(s, STREAM_EOF);
 	}
@@ -265,6 +265,7 @@ void stream_due(struct stream *s, int64_t ms_from_now)
 void stream_end(struct stream *s)
 {
 	s->ending = true;
+	s->ended = false;
 	stream_kick(s);
 }
 

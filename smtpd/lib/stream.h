@@ -51,7 +51,8 @@ void stream_kick(struct stream *s);
 void stream_due(struct stream *s, int64_t ms_from_now);
 bool stream_sent(const struct stream *s); /* nothing is left to send, not even in TLS */
 /* Ends our direction after what is in `out`: close_notify, then FIN. What still comes is discarded, so that the peer
- * gets to read our last words; STREAM_EOF, STREAM_BROKEN or STREAM_LATE follows. */
+ * gets to read our last words. STREAM_EOF (once both directions are over, even if it was told before), STREAM_BROKEN
+ * or STREAM_LATE follows. */
 void stream_end(struct stream *s);
 const char *stream_why(const struct stream *s);
 /* close_notify if it fits, then closes the descriptor at once. No event follows. */
