@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+#include "init/clock/timesync.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "smtpd/lib/log.h"
+#include "smtpd/msg/dns.h"
+#include "smtpd/proto/ipaddr.h"
+
+/*
+ * NOTES
+ * One of three things is going on: a name is looked up (ask is busy), a question is out (watch.fd >= 0), or we wait. The
+ * deadline of the watch bounds the last two; the first is bounded by the ask. Each ends in good() or failed().
+ */
+
+enum {
+	ANSWER_MS = 3000,
+	LOOKUP_MS = 10 * 1000,
+	FIRST_RETRY_MS = 1000, /* doubled with each failure */
+	LAST_RETRY_MS = 15 * 60 * 1000,
+	PERIOD_MS = 60 * 60 * 1000,
+	TYPE_A = 1,
+};
+
+#define SECOND INT64_C(1000000000)
+
+static int64_t wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+static uint64_t draw(void)
+{
+	uint64_t v = 0;
+
+	if (getrandom(&v, sizeof v, 0) != sizeof v)
+		bug("getrandom");
+	return v;
+}
+
+static void close_question(struct timesync *t)
+{
+	/* The loop keeps the watch: without a descriptor it is the timer. */
+	if (t->watch.fd >= 0)
+		close(t->watch.fd);
+	t->watch.fd = -1;
+	t->watch.want = 0;
+}
+
+static void failed(struct timesync *t, const char *why)
+{
+	int64_t ms = FIRST_RETRY_MS;
+
+	close_question(t);
+	for (unsigned i = 0; i < t->failures && ms < LAST_RETRY_MS; i++)
+		ms *= 2;
+	if (ms > LAST_RETRY_MS)
+		ms = LAST_RETRY_MS;
+	/* The first ones are a network that comes up. */
+	if (++t->failures > 3)
+		log_event("no_time", "why", why);
+	t->server++;
+	t->watch.due = loop_clock() + ms + (int64_t)(draw() % FIRST_RETRY_MS);
+}
+
+static bool step(int64_t offset)
+{
+	int64_t to = wall() + offset;
+	struct timespec ts = { .tv_sec = to / SECOND, .tv_nsec = to % SECOND };
+
+	return clock_settime(CLOCK_REALTIME, &ts) == 0;
+}
+
+static bool slew(int64_t offset)
+{
+	struct timex tx = { .modes = ADJ_OFFSET_SINGLESHOT, .offset = (long)(offset / 1000) };
+
+	return adjtimex(&tx) >= 0;
+}
+
+static void good(struct timesync *t, const struct sntp_answer *a, int64_t answered)
+{
+	int64_t offset = sntp_offset(a, t->asked, answered);
+	bool far = offset > SECOND || offset < -SECOND;
+	struct logline l;
+
+	if (a->sent / SECOND < BUILD_TIME) {
+		failed(t, "before_build");
+		return;
+	}
+	close_question(t);
+	log_begin(&l, "time");
+	log_num(&l, "offset_ms", offset / 1000000);
+	log_num(&l, "stratum", a->stratum);
+	log_text(&l, "set",
+		 (far ? step(offset) : slew(offset)) ? far ? "step" : "slew" : "failed");
+	log_send(&l);
+	t->failures = 0;
+	t->watch.due = loop_clock() + PERIOD_MS + (int64_t)(draw() % (PERIOD_MS / 8));
+}
+
+static void receive(struct timesync *t)
+{
+	uint8_t packet[512];
+	struct sntp_answer a;
+	ssize_t n = recvfrom(t->watch.fd, packet, sizeof packet, MSG_DONTWAIT, NULL, NULL);
+	int64_t answered = wall();
+
+	if (n < 0) {
+		failed(t, "refused");
+		return;
+	}
+	switch (sntp_parse((struct slice){ packet, (size_t)n }, t->cookie, &a)) {
+	case SNTP_BAD:
+		return; /* the true answer may still come */
+	case SNTP_KISS:
+		t->failures +=
+			6; /* whatever the code says: leave it alone for a minute and more */
+		failed(t, a.kiss);
+		return;
+	case SNTP_TIME:
+		good(t, &a, answered);
+		return;
+	}
+}
+
+static void question(struct timesync *t, const uint8_t addr[4])
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(SNTP_PORT) };
+	uint8_t packet[SNTP_SIZE];
+	struct buf b = BUF(packet);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	memcpy(&to.sin_addr, addr, 4);
+	t->cookie = draw();
+	sntp_put(&b, t->cookie);
+	t->watch.fd = fd;
+	t->watch.want = POLLIN;
+	t->watch.due = loop_clock() + ANSWER_MS;
+	t->asked = wall();
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
+	    sendto(fd, b.p, b.len, 0, NULL, 0) != (ssize_t)b.len)
+		failed(t, "unreachable");
+}
+
+static void on_name(struct ask *a, const void *reply, struct slice tail)
+{
+	struct timesync *t =
+		(struct timesync *)(void *)((char *)a - offsetof(struct timesync, ask));
+	const struct dns_reply *r = reply;
+	struct cur c = CUR(tail);
+	struct slice addr;
+
+	if (!r || r->result != DNS_OK || !r->n) {
+		failed(t, "name");
+		return;
+	}
+	addr = cur_take(&c, cur_be16(&c));
+	if (addr.n == 4)
+		question(t, addr.p);
+	else
+		failed(t, "name");
+}
+
+static struct slice nth_server(unsigned n)
+{
+	struct slice list = slice_of(CONFIG_INIT_NTP_SERVERS), word = slice_word(&list);
+
+	while (n-- && word.n)
+		word = slice_word(&list);
+	return word;
+}
+
+static void begin(struct timesync *t)
+{
+	static const struct want want = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
+	struct dns_query q = { .qtype = TYPE_A };
+	struct slice name = nth_server(t->server);
+	struct ipaddr a;
+
+	if (!name.n) {
+		t->server = 0;
+		name = nth_server(0);
+	}
+	t->watch.due = LOOP_NEVER;
+	t->ask.done = on_name;
+	if (ipaddr_parse4(name, &a))
+		question(t, a.b + 12);
+	else if (!chan_ask(proc_chan(t->proc, PROG_DNS), &t->ask, &q, sizeof q, name, NULL, 0,
+			   &want, LOOKUP_MS))
+		failed(t, "dns");
+}
+
+static void on_watch(struct watch *w, short got)
+{
+	struct timesync *t =
+		(struct timesync *)(void *)((char *)w - offsetof(struct timesync, watch));
+
+	if (w->fd < 0)
+		begin(t);
+	else if (got)
+		receive(t);
+	else
+		failed(t, "silence");
+}
+
+void timesync_init(struct timesync *t, struct proc *p)
+{
+	t->proc = p;
+	t->watch = (struct watch){ .fd = -1, .due = loop_clock(), .ready = on_watch };
+	loop_add(&p->loop, &t->watch);
+}
