@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_PROTO_HOST_PROBE_H
+#define SMTPD_PROTO_HOST_PROBE_H
+
+#include "smtpd/lib/bytes.h"
+
+/* A host tool: it may take memory and read files. Every verb prints its verdict first on standard output and
+ * gives 0, or explains a wrong call on standard error and gives PROBE_USAGE. */
+enum { PROBE_USAGE = 2 };
+
+struct probe_args {
+	int n;
+	char **v;
+};
+
+/* Takes "--name VALUE" out of *a; NULL: it is not there. The program ends where VALUE is missing. */
+const char *probe_option(struct probe_args *a, const char *name);
+bool probe_flag(struct probe_args *a, const char *name);
+/* "--name NUMBER", or the default. The program ends where it is no number up to max. */
+uint64_t probe_number(struct probe_args *a, const char *name, uint64_t otherwise, uint64_t max);
+/* True when exactly n words are left and none begins with "--"; else says so. */
+bool probe_words(const struct probe_args *a, int least, int most);
+
+/* A whole file, or standard input when path is NULL. The program ends where it cannot be read. */
+struct slice probe_read(const char *path);
+/* Every LF without CR before it becomes CRLF. */
+struct slice probe_crlf(struct slice text);
+void probe_write(struct slice s);
+int probe_wrong(const char *what); /* prints it; PROBE_USAGE */
+
+int probe_path(struct probe_args a);
+int probe_reply(struct probe_args a);
+int probe_srs(struct probe_args a);
+int probe_cdb(struct probe_args a);
+int probe_dkim_sign(struct probe_args a);
+int probe_dkim_verify(struct probe_args a);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/proto/host/probe.h"
+
+#include <bearssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "smtpd/proto/dkim_canon.h"
+#include "smtpd/proto/dkim_sign.h"
+#include "smtpd/proto/dkim_verify.h"
+#include "smtpd/proto/header.h"
+#include "smtpd/proto/host/zone.h"
+
+enum { SIGNATURE = 512, FIELD = 8192 };
+
+static void key_push(void *decoder, const void *p, size_t n)
+{
+	br_skey_decoder_push(decoder, p, n);
+}
+
+/* PEM where the file has its dashes, else DER. */
+static bool key_get(struct slice file, br_skey_decoder_context *key)
+{
+	br_pem_decoder_context pem;
+
+	br_skey_decoder_init(key);
+	if (!slice_iprefix(file, SLICE("-----"))) {
+		br_skey_decoder_push(key, file.p, file.n);
+		return br_skey_decoder_key_type(key) == BR_KEYTYPE_RSA;
+	}
+	br_pem_decoder_init(&pem);
+	br_pem_decoder_setdest(&pem, key_push, key);
+	while (file.n) {
+		file = slice_from(file, br_pem_decoder_push(&pem, file.p, file.n));
+		if (br_pem_decoder_event(&pem) == BR_PEM_END_OBJ)
+			break;
+	}
+	return br_skey_decoder_key_type(key) == BR_KEYTYPE_RSA;
+}
+
+static struct slice letter_get(struct probe_args *a, bool lf)
+{
+	struct slice text = probe_read(a->n ? a->v[0] : NULL);
+
+	return lf ? probe_crlf(text) : text;
+}
+
+static void body_hash(struct slice body, uint8_t sum[32])
+{
+	br_sha256_context hash;
+	struct dkim_body d;
+
+	br_sha256_init(&hash);
+	dkim_body_init(&d, DKIM_RELAXED, UINT64_MAX, (struct dkim_sink){ .hash = &hash });
+	dkim_body_feed(&d, body);
+	dkim_body_end(&d);
+	br_sha256_out(&hash, sum);
+}
+
+/* Puts the DKIM-Signature field. */
+static bool sign(const struct dkim_sign *s, struct slice header, const br_rsa_private_key *key,
+		 struct buf *out)
+{
+	struct buf pre = { .p = malloc(header.n + FIELD), .cap = header.n + FIELD };
+	uint8_t sum[32], sig[SIGNATURE];
+	br_sha256_context hash;
+	size_t n = (key->n_bitlen + 7) / 8;
+
+	if (!pre.p || n > sizeof sig)
+		return false;
+	dkim_sign_preimage(s, header, &pre);
+	br_sha256_init(&hash);
+	br_sha256_update(&hash, pre.p, pre.len);
+	br_sha256_out(&hash, sum);
+	if (pre.bad || !br_rsa_pkcs1_sign_get_default()(BR_HASH_OID_SHA256, sum, 32, key, sig))
+		return false;
+	dkim_sign_field(s, header, (struct slice){ sig, n }, out);
+	free(pre.p);
+	return !out->bad;
+}
+
+int probe_dkim_sign(struct probe_args a)
+{
+	const char *key = probe_option(&a, "key"), *domain = probe_option(&a, "domain");
+	const char *selector = probe_option(&a, "selector");
+	uint64_t when = probe_number(&a, "time", (uint64_t)time(NULL), 999999999999);
+	bool lf = probe_flag(&a, "lf");
+	static br_skey_decoder_context decoder;
+	static uint8_t mem[FIELD];
+	struct buf field = BUF(mem);
+	struct slice text, header, body;
+	uint8_t sum[32];
+
+	if (!key || !domain || !selector)
+		return probe_wrong("dkim-sign needs --key, --domain and --selector");
+	if (!probe_words(&a, 0, 1))
+		return PROBE_USAGE;
+	if (!key_get(probe_read(key), &decoder))
+		return probe_wrong("--key holds no RSA private key");
+	text = letter_get(&a, lf);
+	header_split(text, &header, &body);
+	body_hash(body, sum);
+	if (!sign(&(struct dkim_sign){ slice_of(domain), slice_of(selector), when, sum },
+		  header, br_skey_decoder_get_rsa(&decoder), &field))
+		return probe_wrong("this letter cannot be signed with this key");
+	probe_write(buf_slice(&field));
+	probe_write(text);
+	return 0;
+}
+
+static void verdict_print(const struct dkim_signature *s)
+{
+	probe_write(dkim_verdict_text(s->verdict));
+	fputs(" d=", stdout);
+	probe_write(s->domain);
+	fputs(" s=", stdout);
+	probe_write(s->selector);
+	putchar(' ');
+	probe_write(s->reason);
+	putchar('\n');
+}
+
+/* Signatures that pass come first, so that the first word speaks for the letter. */
+int probe_dkim_verify(struct probe_args a)
+{
+	const char *zone_file = probe_option(&a, "zone");
+	uint64_t now = probe_number(&a, "time", (uint64_t)time(NULL), INT64_MAX);
+	bool lf = probe_flag(&a, "lf");
+	static struct dkim_verify v;
+	static struct dnsmsg_answer answer;
+	uint8_t mem[2 * DNSMSG_NAME + 16];
+	struct buf name = BUF(mem);
+	struct slice zone, text, header, body;
+	unsigned bad;
+
+	if (!zone_file)
+		return probe_wrong("dkim-verify needs --zone");
+	if (!probe_words(&a, 0, 1))
+		return PROBE_USAGE;
+	zone = probe_read(zone_file);
+	text = letter_get(&a, lf);
+	header_split(text, &header, &body);
+	dkim_verify_init(&v, header, now);
+	dkim_verify_body(&v, body);
+	dkim_verify_end(&v);
+	for (; dkim_verify_ask(&v, &name); name.len = 0) {
+		zone_txt(zone, buf_slice(&name), &answer, &bad);
+		if (bad) {
+			fprintf(stderr, "probe: %s:%u: not a record\n", zone_file, bad);
+			return PROBE_USAGE;
+		}
+		dkim_verify_answer(&v, answer.kind,
+				   (struct slice){ answer.records, answer.len });
+	}
+	for (int pass = 1; pass >= 0; pass--)
+		for (size_t i = 0; i < v.n; i++)
+			if ((v.sig[i].verdict == DKIM_PASS) == pass)
+				verdict_print(&v.sig[i]);
+	if (!v.n)
+		puts("none no signature");
+	return 0;
+}
