@@ -96,10 +96,7 @@ void chan_wire(struct chan *c, int fd, uint32_t generation)
 static bool send_msg(struct chan *c, void *msg, size_t size, struct slice tail, const int *fd,
 		     unsigned nfd)
 {
-	struct iovec iov[2] = {
-		{msg,			size  },
-		       { (void *)(uintptr_t)tail.p, tail.n}
-	};
+	struct iovec iov[2] = { { msg, size }, { (void *)(uintptr_t)tail.p, tail.n } };
 	union {
 		struct cmsghdr align;
 		uint8_t b[CMSG_SPACE(MSG_FDS * sizeof(int))];
@@ -212,10 +209,9 @@ static void on_request(struct chan *c, const struct msg *h, size_t n, int *fd, u
 		       bool lost_fd)
 {
 	const struct rule *r = h->type < c->nrules ? &c->rules[h->type] : NULL;
-	struct call call = {
-		.token = {c, c->generation, h->id, h->type},
-		       .from = c->peer, .msg = h
-	};
+	struct call call = { .token = { c, c->generation, h->id, h->type },
+			     .from = c->peer,
+			     .msg = h };
 
 	if (!r || !r->run || !(r->from & 1u << c->peer) || h->status || n < r->size ||
 	    n - r->size > r->tail_max || (nfd != r->nfd && !lost_fd) || c->open == c->credit) {

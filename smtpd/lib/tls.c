@@ -14,12 +14,12 @@ static const struct {
 	uint16_t id;
 	const char *name;
 } suites[] = {
-	{BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,	      "ECDHE-ECDSA-AES128-GCM-SHA256"},
-	{ BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305"},
-	{ BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,	      "ECDHE-ECDSA-AES256-GCM-SHA384"},
-	{ BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,	    "ECDHE-RSA-AES128-GCM-SHA256"  },
-	{ BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,	  "ECDHE-RSA-CHACHA20-POLY1305"	},
-	{ BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,	    "ECDHE-RSA-AES256-GCM-SHA384"  },
+	{ BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256" },
+	{ BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305" },
+	{ BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384" },
+	{ BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256" },
+	{ BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305" },
+	{ BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384" },
 };
 
 enum { SUITES = sizeof suites / sizeof *suites, SUITES_ECDSA = 3 };
@@ -28,25 +28,25 @@ static const struct {
 	int error;
 	const char *why;
 } reasons[] = {
-	{BR_ERR_BAD_VERSION,	      "protocol version"			 },
-	{ BR_ERR_BAD_CIPHER_SUITE,	   "cipher suite"				  },
-	{ BR_ERR_BAD_MAC,		  "record does not authenticate"		 },
-	{ BR_ERR_NO_RANDOM,		    "no entropy"				 },
-	{ BR_ERR_INVALID_ALGORITHM,	    "no signature"				   },
-	{ BR_ERR_BAD_SIGNATURE,		"signature is wrong"			     },
-	{ BR_ERR_WRONG_KEY_USAGE,	  "key type does not fit"			  },
-	{ BR_ERR_X509_EXPIRED,	       "certificate expired"			     },
-	{ BR_ERR_X509_BAD_SERVER_NAME,  "certificate is for another name"		 },
-	{ BR_ERR_X509_NOT_TRUSTED,	   "certificate chain ends at no trust anchor"},
-	{ BR_ERR_X509_NOT_CA,	      "certificate issuer is no CA"		    },
-	{ BR_ERR_X509_BAD_SIGNATURE,    "certificate signature is wrong"	      },
-	{ BR_ERR_X509_WEAK_PUBLIC_KEY,  "certificate key is too short"	      },
-	{ BR_ERR_X509_EMPTY_CHAIN,	   "no certificate"			    },
-	{ BR_ERR_RECV_FATAL_ALERT + 40, "peer: handshake failure"		  },
-	{ BR_ERR_RECV_FATAL_ALERT + 42, "peer: bad certificate"			},
-	{ BR_ERR_RECV_FATAL_ALERT + 46, "peer: certificate unknown"		    },
-	{ BR_ERR_RECV_FATAL_ALERT + 48, "peer: unknown CA"			   },
-	{ BR_ERR_RECV_FATAL_ALERT + 70, "peer: protocol version"			 },
+	{ BR_ERR_BAD_VERSION, "protocol version" },
+	{ BR_ERR_BAD_CIPHER_SUITE, "cipher suite" },
+	{ BR_ERR_BAD_MAC, "record does not authenticate" },
+	{ BR_ERR_NO_RANDOM, "no entropy" },
+	{ BR_ERR_INVALID_ALGORITHM, "no signature" },
+	{ BR_ERR_BAD_SIGNATURE, "signature is wrong" },
+	{ BR_ERR_WRONG_KEY_USAGE, "key type does not fit" },
+	{ BR_ERR_X509_EXPIRED, "certificate expired" },
+	{ BR_ERR_X509_BAD_SERVER_NAME, "certificate is for another name" },
+	{ BR_ERR_X509_NOT_TRUSTED, "certificate chain ends at no trust anchor" },
+	{ BR_ERR_X509_NOT_CA, "certificate issuer is no CA" },
+	{ BR_ERR_X509_BAD_SIGNATURE, "certificate signature is wrong" },
+	{ BR_ERR_X509_WEAK_PUBLIC_KEY, "certificate key is too short" },
+	{ BR_ERR_X509_EMPTY_CHAIN, "no certificate" },
+	{ BR_ERR_RECV_FATAL_ALERT + 40, "peer: handshake failure" },
+	{ BR_ERR_RECV_FATAL_ALERT + 42, "peer: bad certificate" },
+	{ BR_ERR_RECV_FATAL_ALERT + 46, "peer: certificate unknown" },
+	{ BR_ERR_RECV_FATAL_ALERT + 48, "peer: unknown CA" },
+	{ BR_ERR_RECV_FATAL_ALERT + 70, "peer: protocol version" },
 };
 
 /* ---- the server's choices ---- */
@@ -295,10 +295,9 @@ static bool add_anchor(struct loading *l)
 
 	if (!key || l->dn.bad || a->n == TLS_ANCHORS_MAX || !br_x509_decoder_isCA(&l->decoder))
 		return false;
-	*ta = (br_x509_trust_anchor){
-		.dn = {l->dn.p, l->dn.len},
-		      .flags = BR_X509_TA_CA, .pkey = *key
-	};
+	*ta = (br_x509_trust_anchor){ .dn = { l->dn.p, l->dn.len },
+				      .flags = BR_X509_TA_CA,
+				      .pkey = *key };
 	ok = keep(&a->mem, &ta->dn.data, ta->dn.len);
 	if (key->key_type == BR_KEYTYPE_RSA)
 		ok = ok && keep(&a->mem, &ta->pkey.key.rsa.n, ta->pkey.key.rsa.nlen) &&
@@ -334,9 +333,7 @@ bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line)
 	br_pem_decoder_context d;
 	bool inside = false;
 
-	*a = (struct tls_anchors){
-		.mem = {arena_reserve(ANCHORS_MEM), ANCHORS_MEM, 0}
-	};
+	*a = (struct tls_anchors){ .mem = { arena_reserve(ANCHORS_MEM), ANCHORS_MEM, 0 } };
 	*line = 1;
 	br_pem_decoder_init(&d);
 	while (pem.n) {

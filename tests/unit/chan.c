@@ -67,9 +67,9 @@ static void on_silent(void *ctx, struct call *c)
 }
 
 static const struct rule rules[TYPES] = {
-	[ECHO] = {1u << ASKER,	sizeof(struct echo), 16, 0, on_echo  },
-	[LETTER] = { 1u << ASKER, sizeof(struct msg),  0,	 2, on_letter},
-	[SILENT] = { 1u << ASKER, sizeof(struct msg),  0,	 0, on_silent},
+	[ECHO] = { 1u << ASKER, sizeof(struct echo), 16, 0, on_echo },
+	[LETTER] = { 1u << ASKER, sizeof(struct msg), 0, 2, on_letter },
+	[SILENT] = { 1u << ASKER, sizeof(struct msg), 0, 0, on_silent },
 };
 
 static void on_done(struct ask *a, const void *reply, struct slice tail)
@@ -280,9 +280,7 @@ static void breach(const void *p, size_t n)
 
 static void test_breaches(void)
 {
-	struct echo e = {
-		.h = {.type = ECHO, .id = 1}
-	};
+	struct echo e = { .h = { .type = ECHO, .id = 1 } };
 	uint8_t big[sizeof e + 17] = { 0 };
 
 	start();

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_CHECK_CHECK_H
+#define SMTPD_CHECK_CHECK_H
+
+#include "smtpd/check/alias.h"
+#include "smtpd/lib/proc.h"
+#include "smtpd/msg/check.h"
+#include "smtpd/msg/holder.h"
+#include "smtpd/proto/envelope.h"
+#include "smtpd/proto/grant.h"
+#include "smtpd/proto/header.h"
+
+/*
+ * check answers RCPT, reads letters and builds what goes before them. One binary, two processes: check.mx judges
+ * strangers and talks to holder.srs and out.mx, check.sub judges accounts and talks to holder.dkim and queue.
+ */
+
+/* What is said to the client. Tables of these are the process's whole vocabulary. */
+struct say {
+	uint16_t code;
+	uint8_t enhanced[3];
+	const char *text;
+};
+
+/* The letter as it was read; slices borrow from the process's scratch memory and hold until the handler returns. */
+struct letter {
+	struct slice head;   /* envelope records from front */
+	struct slice header; /* header block of the text, without the empty line */
+	size_t body; /* offset of the body in the text; the text's size when there is no empty line */
+	uint64_t size; /* of the text, octets */
+	struct path sender;
+	size_t nrcpt;
+};
+
+struct check;
+
+struct job { /* one request of front that waits for another process */
+	struct ask ask;
+	struct check *check;
+	struct token token; /* token.chan NULL = free */
+	int text, head;	    /* owned; -1 = none */
+	uint64_t size;	    /* of text */
+	uint32_t skip;	    /* octets of text that our header replaces */
+	unsigned slot;	    /* submit: index of the signing domain */
+	uint8_t id[8];	    /* random: names the letter in the log and in Received: */
+	struct buf env;	    /* envelope records for the next process */
+	struct buf header;  /* header octets for the next process */
+	struct slice to;    /* forward, return: destination, in env */
+	int64_t time;	    /* unix s, when the letter was taken */
+	uint8_t body_hash[32];
+};
+
+struct check {
+	struct proc proc;
+	bool mx;
+	struct map aliases;
+	struct alias_domains domains;
+	struct chan *down;   /* out.mx or queue */
+	struct chan *holder; /* holder.srs or holder.dkim */
+	struct job *jobs;
+	uint8_t *head;	 /* scratch, ENV_HEAD_MAX */
+	uint8_t *header; /* scratch, HEADER_SCRATCH */
+};
+
+enum {
+	JOBS = CONFIG_SMTPD_MAX_SESSIONS,
+	JOB_ENV = ENV_HEAD_MAX,
+	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
+	HEADER_SCRATCH = HEADER_OCTETS + 4,
+	HOLDER_MS = 5000,
+	DOWN_MS = 320 * 1000, /* longer than out's own 300 s (RULES P3) */
+};
+
+void check_init(struct check *c);
+
+/* A job for a call; NULL never happens within front's credit. Takes over the call's descriptors. */
+struct job *job_new(struct check *c, struct call *call);
+/* Answers and frees the job. */
+void job_say(struct job *j, const struct say *s);
+/* Passes another process's answer on; NULL (it died or was late) is 451 with ANSWER_CRASHED when `inside`, that is
+ * when it had the letter. Frees the job. */
+void job_pass(struct job *j, const struct answer *a, struct slice text, bool inside);
+void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64_t route);
+
+void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
+void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER */
+
+void forward_letter(struct job *j, const struct letter *l); /* mx */
+void submit_letter(struct job *j, const struct letter *l);  /* submission */
+
+/* Makes the head memfd from j->env, first and j->header, seals it. False: no memory now. */
+bool letter_head(struct job *j, struct slice first);
+/* Received: (RFC 5321 4.4) for this letter. rcpt empty: no for clause. */
+void trace_received(struct buf *b, const struct job *j, const struct letter *l,
+		    struct slice rcpt);
+
+extern const struct say say_trouble, say_unknown, say_busy;
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/check/check.h"
+
+#include "smtpd/msg/out.h"
+
+/*
+ * NOTES: a stranger's letter. Forward: the envelope sender is rewritten (SRS), the destination comes from the map.
+ * Return: the recipient is an SRS address, holder.srs says whose, the sender stays <>. In both the text is not
+ * touched; Delivered-To, X-Forwarded-To and Received go before it.
+ *
+ *   forward_letter ─┬─ sender <> or ours ──────────────── deliver
+ *                   ├─ HOLDER_SRS_FORWARD ── on_rewritten ── deliver
+ *                   └─ HOLDER_SRS_REVERSE ── on_reversed ─── deliver ── on_delivered
+ */
+
+static const struct say loop = { 554, { 5, 4, 6 }, "Mail loop detected" };
+static const struct say too_long = { 550,
+				     { 5, 1, 7 },
+				     "The sender address is too long to be forwarded" };
+static const struct say forged = { 550,
+				   { 5, 1, 1 },
+				   "This return address is not valid or has expired" };
+static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a time, please" };
+
+static const struct want want_forward = { HOLDER_SRS_FORWARD, sizeof(struct holder_reply),
+					  PATH_LOCAL };
+static const struct want want_reverse = { HOLDER_SRS_REVERSE, sizeof(struct holder_reply),
+					  HOLDER_SRS_TAIL + 1 };
+static const struct want want_delivered = { OUT_DELIVER, sizeof(struct answer), ANSWER_TEXT };
+
+static struct job *job_of(struct ask *a)
+{
+	return (struct job *)(void *)((char *)a - offsetof(struct job, ask));
+}
+
+/* Our own marker for this address, or too many hops (RULES F7, RFC 5321 6.3). */
+static bool loops(struct slice header, struct slice rcpt)
+{
+	struct header_field f;
+	unsigned hops = 0;
+
+	while (header_next(&header, &f)) {
+		if (slice_ieq(f.name, SLICE("Received")))
+			hops++;
+		else if (slice_ieq(f.name, SLICE("Delivered-To")) &&
+			 slice_ieq(slice_trim(f.body), rcpt))
+			return true;
+	}
+	return hops >= CONFIG_FORWARD_MAX_HOPS;
+}
+
+static void on_delivered(struct ask *a, const void *reply, struct slice tail)
+{
+	struct job *j = job_of(a);
+
+	/* No wire to out means that it died with the letter inside; a late answer does not. */
+	job_pass(j, reply, tail, j->check->down->watch.fd < 0);
+}
+
+static void deliver(struct job *j)
+{
+	struct out_deliver m = { .text_size = j->size };
+	int fd[MSG_FDS];
+
+	if (!letter_head(j, SLICE(""))) {
+		job_say(j, &say_trouble);
+		return;
+	}
+	fd[0] = j->text;
+	fd[1] = j->head;
+	j->ask.done = on_delivered;
+	if (!chan_ask(j->check->down, &j->ask, &m, sizeof m, SLICE(""), fd, 2, &want_delivered,
+		      DOWN_MS))
+		job_say(j, &say_busy);
+}
+
+static void on_rewritten(struct ask *a, const void *reply, struct slice tail)
+{
+	struct job *j = job_of(a);
+	const struct holder_reply *r = reply;
+	uint8_t bytes[PATH_OCTETS];
+	struct buf sender = BUF(bytes);
+
+	if (!r || r->result == HOLDER_NOT_YET) {
+		job_say(j, &say_trouble);
+	} else if (r->result != HOLDER_DONE) {
+		job_say(j, &too_long);
+	} else {
+		path_join(tail, j->check->domains.srs, &sender);
+		j->env.bad |= sender.bad;
+		envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
+		deliver(j);
+	}
+}
+
+static void on_reversed(struct ask *a, const void *reply, struct slice tail)
+{
+	struct job *j = job_of(a);
+	const struct holder_reply *r = reply;
+	struct path p;
+
+	if (!r || r->result == HOLDER_NOT_YET) {
+		job_say(j, &say_trouble);
+	} else if (r->result != HOLDER_DONE || !path_addr(tail, 0, &p)) {
+		job_say(j, &forged);
+	} else {
+		envelope_put(&j->env, ENV_SENDER, SLICE(""));
+		envelope_put(&j->env, ENV_RCPT, tail);
+		deliver(j);
+	}
+}
+
+static void ask_holder(struct job *j, const struct path *p, struct slice domain,
+		       const struct want *want,
+		       void (*done)(struct ask *, const void *, struct slice))
+{
+	struct holder_srs m = { 0 };
+	uint8_t bytes[HOLDER_SRS_TAIL];
+	struct buf b = BUF(bytes);
+
+	path_local(p, &b);
+	m.local_len = (uint16_t)b.len;
+	buf_put(&b, domain);
+	j->ask.done = done;
+	if (b.bad || !chan_ask(j->check->holder, &j->ask, &m, sizeof m, buf_slice(&b), NULL, 0,
+			       want, HOLDER_MS))
+		job_say(j, &say_busy);
+}
+
+static void put_trace(struct job *j, const struct letter *l, struct slice rcpt, struct slice to)
+{
+	buf_put(&j->header, SLICE("Delivered-To: "));
+	buf_put(&j->header, rcpt);
+	if (to.n) {
+		buf_put(&j->header, SLICE("\r\nX-Forwarded-To: "));
+		buf_put(&j->header, to);
+	}
+	buf_put(&j->header, SLICE("\r\n"));
+	trace_received(&j->header, j, l, l->nrcpt == 1 ? rcpt : SLICE(""));
+}
+
+static void forward(struct job *j, const struct letter *l, struct slice rcpt, struct slice to)
+{
+	struct alias_domains *d = &j->check->domains;
+	uint8_t bytes[PATH_OCTETS];
+	struct buf sender = BUF(bytes);
+
+	put_trace(j, l, rcpt, to);
+	envelope_put(&j->env, ENV_RCPT, to);
+	envelope_put(&j->env, ENV_ORIGINAL, rcpt);
+	path_print(&l->sender, &sender);
+	if (path_null(&l->sender) || slice_ieq(l->sender.domain, d->srs) ||
+	    alias_domain(d->mail, l->sender.domain) >= 0) {
+		envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
+		deliver(j);
+	} else {
+		ask_holder(j, &l->sender, l->sender.domain, &want_forward, on_rewritten);
+	}
+}
+
+/* Do all recipients lead where the first one does? front keeps one route per transaction. */
+static bool one_route(struct check *c, const struct letter *l, enum alias_kind kind,
+		      const struct path *to)
+{
+	struct cur in = CUR(l->head);
+	enum env_tag tag;
+	struct slice v;
+	struct path p, other;
+
+	while (envelope_next(&in, &tag, &v)) {
+		if (tag != ENV_RCPT)
+			continue;
+		if (!path_addr(v, PATH_BARE, &p) ||
+		    alias_find(&c->aliases, &c->domains, &p, &other) != kind ||
+		    (kind == ALIAS_TO && !path_eq(to, &other)))
+			return false;
+	}
+	return kind == ALIAS_TO || l->nrcpt == 1;
+}
+
+void forward_letter(struct job *j, const struct letter *l)
+{
+	struct check *c = j->check;
+	struct slice rcpt, body;
+	struct path p, to;
+	enum alias_kind kind;
+	uint8_t bytes[PATH_OCTETS];
+	struct buf dest = BUF(bytes);
+
+	if (!envelope_get(l->head, ENV_RCPT, &rcpt) || !path_addr(rcpt, PATH_BARE, &p)) {
+		job_say(j, &say_trouble);
+		return;
+	}
+	kind = alias_find(&c->aliases, &c->domains, &p, &to);
+	if (envelope_get(l->head, ENV_BODY, &body))
+		envelope_put(&j->env, ENV_BODY, body);
+	if (kind != ALIAS_TO && kind != ALIAS_RETURN) {
+		job_say(j, &say_unknown);
+	} else if (!one_route(c, l, kind, &to)) {
+		job_say(j, &other_route);
+	} else if (loops(l->header, rcpt)) {
+		job_say(j, &loop);
+	} else if (kind == ALIAS_TO) {
+		path_print(&to, &dest);
+		forward(j, l, rcpt, buf_slice(&dest));
+	} else {
+		put_trace(j, l, rcpt, SLICE(""));
+		ask_holder(j, &p, SLICE(""), &want_reverse, on_reversed);
+	}
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/check/check.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "smtpd/lib/arena.h"
+#include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
+
+const struct say say_trouble = { 451,
+				 { 4, 3, 0 },
+				 "Temporary trouble here, please try again later" };
+const struct say say_busy = { 451, { 4, 3, 2 }, "Too busy, please try again later" };
+const struct say say_unknown = { 550, { 5, 1, 1 }, "No such user here" };
+static const struct say large_header = { 552,
+					 { 5, 3, 4 },
+					 "The header of the letter is too large" };
+
+void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64_t route)
+{
+	struct answer a = { .code = s->code, .flags = flags, .route = route };
+
+	memcpy(a.enhanced, s->enhanced, sizeof a.enhanced);
+	chan_answer(t, &a, sizeof a, slice_of(s->text));
+}
+
+struct job *job_new(struct check *c, struct call *call)
+{
+	struct timespec now;
+	struct job *j = c->jobs;
+
+	while (j < c->jobs + JOBS && j->token.chan)
+		j++;
+	if (j == c->jobs + JOBS)
+		bug("more requests than credit");
+	j->token = call->token;
+	j->check = c;
+	j->text = call->fd[0];
+	j->head = -1;
+	call->fd[0] = -1;
+	j->env.len = j->header.len = 0;
+	j->env.bad = j->header.bad = false;
+	j->skip = 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	j->time = now.tv_sec;
+	if (getrandom(j->id, sizeof j->id, 0) != sizeof j->id)
+		bug("getrandom");
+	return j;
+}
+
+static void job_free(struct job *j)
+{
+	memfd_close(&j->text);
+	memfd_close(&j->head);
+	j->token.chan = NULL;
+}
+
+static void log_letter(const struct job *j, unsigned code, struct slice text)
+{
+	struct logline l;
+	uint8_t hex[16];
+	struct buf b = BUF(hex);
+
+	buf_hex(&b, (struct slice){ j->id, sizeof j->id });
+	log_begin(&l, "letter");
+	log_bytes(&l, "id", buf_slice(&b));
+	log_num(&l, "size", (int64_t)j->size);
+	log_num(&l, "code", code);
+	log_bytes(&l, "reply", text);
+	log_send(&l);
+}
+
+void job_say(struct job *j, const struct say *s)
+{
+	if (j->token.type == CHECK_LETTER)
+		log_letter(j, s->code, slice_of(s->text));
+	say_token(&j->token, s, 0, 0);
+	job_free(j);
+}
+
+void job_pass(struct job *j, const struct answer *a, struct slice text, bool inside)
+{
+	struct answer out = { .code = 451,
+			      .enhanced = { 4, 3, 0 },
+			      .flags = inside ? ANSWER_CRASHED : 0 };
+
+	if (a) {
+		out.code = a->code;
+		memcpy(out.enhanced, a->enhanced, sizeof out.enhanced);
+		out.flags = a->flags & ANSWER_CRASHED;
+	} else {
+		text = slice_of(say_trouble.text);
+	}
+	log_letter(j, out.code, text);
+	chan_answer(&j->token, &out, sizeof out, text);
+	job_free(j);
+}
+
+bool letter_head(struct job *j, struct slice first)
+{
+	uint64_t at = j->env.len;
+
+	if (j->env.bad || j->header.bad)
+		return false;
+	j->head = memfd_make("head");
+	if (j->head < 0 || !memfd_append(j->head, 0, buf_slice(&j->env)) ||
+	    !memfd_append(j->head, at, SLICE("H")) || !memfd_append(j->head, at + 1, first) ||
+	    !memfd_append(j->head, at + 1 + first.n, buf_slice(&j->header)))
+		return false;
+	return memfd_seal(j->head);
+}
+
+static bool read_head(struct check *c, int fd, struct letter *l)
+{
+	uint64_t size;
+
+	if (!memfd_check(fd, ENV_HEAD_MAX, &size) || !memfd_read(fd, 0, c->head, size))
+		return false;
+	l->head = (struct slice){ c->head, size };
+	return envelope_check(l->head, &l->nrcpt);
+}
+
+/* Reads the text up to its first empty line. False: there is none within HEADER_SCRATCH octets. */
+static bool read_header(struct check *c, const struct job *j, struct letter *l)
+{
+	size_t have = 0, want = 8 * 1024;
+	struct slice body;
+
+	for (;;) {
+		size_t n = j->size < want ? j->size : want;
+
+		if (!memfd_read(j->text, have, c->header + have, n - have))
+			return false;
+		have = n;
+		/* The empty line belongs to neither part. */
+		if (header_split((struct slice){ c->header, have }, &l->header, &body)) {
+			l->body = l->header.n + 2;
+			return true;
+		}
+		if (have == j->size || want == HEADER_SCRATCH)
+			break;
+		want = want * 8 < HEADER_SCRATCH ? want * 8 : HEADER_SCRATCH;
+	}
+	l->body = have;
+	return have == j->size;
+}
+
+void letter_ask(void *ctx, struct call *call)
+{
+	struct check *c = ctx;
+	const struct check_letter *m = call->msg;
+	struct job *j = job_new(c, call);
+	struct letter l = { 0 };
+	struct slice sender;
+
+	if (!memfd_check(j->text, CONFIG_SMTPD_MAX_SIZE, &j->size) || j->size != m->text_size ||
+	    !read_head(c, call->fd[1], &l) || !envelope_get(l.head, ENV_SENDER, &sender) ||
+	    !path_addr(sender, PATH_NULL, &l.sender)) {
+		job_say(j, &say_trouble);
+		return;
+	}
+	l.size = j->size;
+	if (!read_header(c, j, &l) || l.header.n > HEADER_OCTETS)
+		job_say(j, &large_header);
+	else if (c->mx)
+		forward_letter(j, &l);
+	else
+		submit_letter(j, &l);
+}
+
+static const struct rule mx_rules[CHECK_TYPES] = {
+	[CHECK_RCPT] = { 1u << P_FRONT_MX, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
+			 rcpt_ask },
+	[CHECK_LETTER] = { 1u << P_FRONT_MX, sizeof(struct check_letter), 0, 2, letter_ask },
+};
+static const struct rule sub_rules[CHECK_TYPES] = {
+	[CHECK_RCPT] = { 1u << P_FRONT_SUB, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
+			 rcpt_ask },
+	[CHECK_LETTER] = { 1u << P_FRONT_SUB, sizeof(struct check_letter), 0, 2, letter_ask },
+};
+
+void check_init(struct check *c)
+{
+	c->mx = c->proc.me == P_CHECK_MX;
+	c->down = proc_chan(&c->proc, c->mx ? PROG_OUT : PROG_QUEUE);
+	c->holder = proc_chan(&c->proc, PROG_HOLDER);
+	c->head = arena_reserve(ENV_HEAD_MAX);
+	c->header = arena_reserve(HEADER_SCRATCH);
+	c->jobs = arena_reserve(JOBS * sizeof *c->jobs);
+	for (size_t i = 0; i < JOBS; i++) {
+		c->jobs[i].text = c->jobs[i].head = -1;
+		c->jobs[i].env = (struct buf){ .p = arena_reserve(JOB_ENV), .cap = JOB_ENV };
+		c->jobs[i].header =
+			(struct buf){ .p = arena_reserve(JOB_HEADER), .cap = JOB_HEADER };
+	}
+	c->domains.mail = SLICE(CONFIG_SMTPD_DOMAINS);
+	c->domains.srs = SLICE(CONFIG_FORWARD_SRS_DOMAIN);
+	if (!c->domains.srs.n)
+		c->domains.srs = slice_head(c->domains.mail, slice_find(c->domains.mail, ' '));
+	if (!map_open(&c->aliases, c->proc.grant[GRANT_VIRTUAL_CDB]))
+		log_event("badmap", "map", "virtual.cdb");
+	proc_serve(&c->proc, c->mx ? mx_rules : sub_rules, CHECK_TYPES, c);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/check/check.h"
+
+#include "smtpd/lib/log.h"
+
+static const struct say relay = { 550, { 5, 7, 1 }, "Relay access denied" };
+static const struct say not_yours = { 550,
+				      { 5, 7, 1 },
+				      "Sender address is not allowed for this account" };
+static const struct say no_grant = { 451,
+				     { 4, 7, 0 },
+				     "Authentication has expired, please log in again" };
+static const struct say only_bounces = { 550,
+					 { 5, 7, 1 },
+					 "This address takes bounces only (MAIL FROM:<>)" };
+static const struct say forged = { 550,
+				   { 5, 1, 1 },
+				   "This return address is not valid or has expired" };
+static const struct say fine = { 250, { 2, 1, 5 }, "Ok" };
+
+/* Equal destinations are one route. FNV-1a is enough: both addresses come from our own map, or were verified. */
+static uint64_t route_of(struct slice address)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < address.n; i++)
+		h = (h ^ byte_lower(address.p[i])) * 0x100000001b3u;
+	return h;
+}
+
+static void on_returned(struct ask *a, const void *reply, struct slice tail)
+{
+	struct job *j = (struct job *)(void *)((char *)a - offsetof(struct job, ask));
+	const struct holder_reply *r = reply;
+	struct path p;
+
+	if (!r || r->result == HOLDER_NOT_YET) {
+		job_say(j, &say_trouble);
+	} else if (r->result != HOLDER_DONE || !path_addr(tail, 0, &p)) {
+		job_say(j, &forged);
+	} else {
+		struct token t = j->token;
+
+		say_token(&t, &fine, ANSWER_ROUTE, route_of(tail));
+		j->token.chan = NULL;
+	}
+}
+
+static const struct want want_reverse = { HOLDER_SRS_REVERSE, sizeof(struct holder_reply),
+					  HOLDER_SRS_TAIL + 1 };
+
+static void ask_return(struct check *c, struct call *call, const struct path *rcpt)
+{
+	struct job *j = job_new(c, call);
+	struct holder_srs m = { 0 };
+	uint8_t bytes[PATH_LOCAL];
+	struct buf local = BUF(bytes);
+
+	path_local(rcpt, &local);
+	m.local_len = (uint16_t)local.len;
+	j->ask.done = on_returned;
+	if (!chan_ask(c->holder, &j->ask, &m, sizeof m, buf_slice(&local), NULL, 0,
+		      &want_reverse, HOLDER_MS))
+		job_say(j, &say_busy);
+}
+
+static void stranger(struct check *c, struct call *call, const struct path *sender,
+		     const struct path *rcpt)
+{
+	uint8_t bytes[PATH_OCTETS];
+	struct buf printed = BUF(bytes);
+	struct path to;
+
+	switch (alias_find(&c->aliases, &c->domains, rcpt, &to)) {
+	case ALIAS_ELSEWHERE:
+		say_token(&call->token, &relay, 0, 0);
+		break;
+	case ALIAS_UNKNOWN:
+		say_token(&call->token, &say_unknown, 0, 0);
+		break;
+	case ALIAS_TO:
+		path_print(&to, &printed);
+		say_token(&call->token, &fine, ANSWER_ROUTE, route_of(buf_slice(&printed)));
+		break;
+	case ALIAS_RETURN:
+		if (path_null(sender))
+			ask_return(c, call, rcpt);
+		else
+			say_token(&call->token, &only_bounces, 0, 0);
+		break;
+	}
+}
+
+static void account(struct check *c, struct call *call, const struct path *sender,
+		    const struct path *rcpt, struct slice grant)
+{
+	uint8_t bytes[PATH_LOCAL];
+	struct buf local = BUF(bytes);
+	struct grant g;
+	struct path to;
+	enum alias_kind kind = alias_find(&c->aliases, &c->domains, rcpt, &to);
+
+	path_local(sender, &local);
+	if (!grant_open(grant, c->proc.grant_key, loop_clock(), &g))
+		say_token(&call->token, &no_grant, 0, 0);
+	else if (path_null(sender) || !grant_allows(&g, buf_slice(&local), sender->domain))
+		say_token(&call->token, &not_yours, 0, 0);
+	else if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
+		say_token(&call->token, &say_unknown, 0, 0);
+	else
+		say_token(&call->token, &fine, 0, 0);
+}
+
+void rcpt_ask(void *ctx, struct call *call)
+{
+	struct check *c = ctx;
+	const struct check_rcpt *m = call->msg;
+	struct cur in = CUR(call->tail);
+	struct slice sender = cur_take(&in, m->sender_len);
+	struct slice rcpt = cur_take(&in, m->rcpt_len);
+	struct slice grant = cur_take(&in, m->grant_len);
+	struct path from, to;
+
+	/* front has parsed these; it is not our validator. */
+	if (!cur_done(&in) || !path_addr(sender, PATH_NULL, &from) ||
+	    !path_addr(rcpt, PATH_BARE, &to))
+		chan_fail(&call->token);
+	else if (c->mx)
+		stranger(c, call, &from, &to);
+	else
+		account(c, call, &from, &to, grant);
+}

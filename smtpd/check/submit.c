@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/check/check.h"
+
+#include <bearssl.h>
+#include <string.h>
+
+#include "smtpd/lib/memfd.h"
+#include "smtpd/msg/queue.h"
+#include "smtpd/proto/date.h"
+#include "smtpd/proto/dkim_canon.h"
+#include "smtpd/proto/dkim_sign.h"
+
+/*
+ * NOTES: an account's letter. Envelope sender, From: and Sender: belong to the account; Date and Message-ID are added
+ * when missing and Bcc goes (RFC 6409 8); anything else malformed is refused. The whole header is written anew
+ * into j->header, signed once, and the queue gets it in place of the original one (j->skip octets of text).
+ *
+ *   submit_letter ── HOLDER_DKIM_SIGN ── on_signed ── QUEUE_LETTER ── on_queued
+ */
+
+static const struct say no_grant = { 451,
+				     { 4, 7, 0 },
+				     "Authentication has expired, please log in again" };
+static const struct say not_yours = { 550,
+				      { 5, 7, 1 },
+				      "Sender address is not allowed for this account" };
+static const struct say from_not_yours = { 550,
+					   { 5, 7, 1 },
+					   "From: or Sender: is not allowed for this account" };
+static const struct say no_key = { 451,
+				   { 4, 3, 0 },
+				   "The signing key is not ready yet, please try again later" };
+static const struct say no_slot = { 550,
+				    { 5, 7, 1 },
+				    "From: is not in a domain that this machine signs for" };
+static const struct say not_signed = { 550,
+				       { 5, 6, 0 },
+				       "The letter cannot be signed: its header is too large" };
+
+enum { FROM_MAX = 8 };
+
+static const struct want want_signed = { HOLDER_DKIM_SIGN, sizeof(struct holder_reply),
+					 HOLDER_SIG_MAX };
+static const struct want want_queued = { QUEUE_LETTER, sizeof(struct answer), ANSWER_TEXT };
+
+static struct job *job_of(struct ask *a)
+{
+	return (struct job *)(void *)((char *)a - offsetof(struct job, ask));
+}
+
+static struct dkim_sign signer(const struct job *j)
+{
+	struct slice words = j->check->domains.mail;
+	struct dkim_sign s = { .selector = SLICE(CONFIG_KEYS_DKIM_SELECTOR),
+			       .time = (uint64_t)j->time,
+			       .body_sha256 = j->body_hash };
+
+	for (unsigned i = 0; i <= j->slot; i++)
+		s.domain = slice_word(&words);
+	return s;
+}
+
+static void on_queued(struct ask *a, const void *reply, struct slice tail)
+{
+	job_pass(job_of(a), reply, tail, false);
+}
+
+static void on_signed(struct ask *a, const void *reply, struct slice tail)
+{
+	struct job *j = job_of(a);
+	const struct holder_reply *r = reply;
+	struct dkim_sign s = signer(j);
+	struct queue_letter m = { .text_size = j->size, .skip = j->skip };
+	uint8_t bytes[4096];
+	struct buf field = BUF(bytes);
+	int fd[MSG_FDS];
+
+	if (!r || r->result == HOLDER_NOT_YET) {
+		job_say(j, &no_key);
+		return;
+	}
+	if (r->result != HOLDER_DONE) {
+		job_say(j, &not_signed);
+		return;
+	}
+	dkim_sign_field(&s, buf_slice(&j->header), tail, &field);
+	if (field.bad || !letter_head(j, buf_slice(&field))) {
+		job_say(j, &say_trouble);
+		return;
+	}
+	fd[0] = j->text;
+	fd[1] = j->head;
+	j->ask.done = on_queued;
+	if (!chan_ask(j->check->down, &j->ask, &m, sizeof m, SLICE(""), fd, 2, &want_queued,
+		      DOWN_MS))
+		job_say(j, &say_busy);
+}
+
+static void ask_signature(struct job *j)
+{
+	static uint8_t bytes[HOLDER_PREIMAGE_MAX]; /* scratch; nothing of it survives this call */
+	struct buf preimage = BUF(bytes);
+	struct holder_dkim_sign m = { .slot = (uint8_t)j->slot };
+	struct dkim_sign s = signer(j);
+
+	dkim_sign_preimage(&s, buf_slice(&j->header), &preimage);
+	j->ask.done = on_signed;
+	if (preimage.bad)
+		job_say(j, &not_signed);
+	else if (!chan_ask(j->check->holder, &j->ask, &m, sizeof m, buf_slice(&preimage), NULL,
+			   0, &want_signed, HOLDER_MS))
+		job_say(j, &no_key);
+}
+
+/* SHA-256 of the relaxed body. */
+static bool hash_body(struct job *j, uint64_t at)
+{
+	br_sha256_context hash;
+	struct dkim_body body;
+	uint8_t chunk[16 * 1024];
+
+	br_sha256_init(&hash);
+	dkim_body_init(&body, DKIM_RELAXED, UINT64_MAX, (struct dkim_sink){ .hash = &hash });
+	while (at < j->size) {
+		size_t n = j->size - at < sizeof chunk ? j->size - at : sizeof chunk;
+
+		if (!memfd_read(j->text, at, chunk, n))
+			return false;
+		dkim_body_feed(&body, (struct slice){ chunk, n });
+		at += n;
+	}
+	dkim_body_end(&body);
+	br_sha256_out(&hash, j->body_hash);
+	return true;
+}
+
+/* Each address of a field belongs to the account; the first one's domain is returned. */
+static bool owns(const struct grant *g, struct slice body, struct slice *domain)
+{
+	struct header_addr a[FROM_MAX];
+	size_t n;
+
+	if (!header_addresses(body, a, FROM_MAX, &n))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t bytes[PATH_LOCAL];
+		struct buf local = BUF(bytes);
+		struct path p = { a[i].local, a[i].domain };
+
+		path_local(&p, &local);
+		if (local.bad || !grant_allows(g, buf_slice(&local), a[i].domain))
+			return false;
+	}
+	*domain = a[0].domain;
+	return true;
+}
+
+static bool owns_header(const struct grant *g, struct slice header, struct slice *domain)
+{
+	struct header_field f;
+	struct slice ignored;
+
+	if (header_find(header, SLICE("Sender"), &f) && !owns(g, f.body, &ignored))
+		return false;
+	return header_find(header, SLICE("From"), &f) && owns(g, f.body, domain);
+}
+
+static void write_header(struct job *j, const struct letter *l)
+{
+	struct slice rest = l->header;
+	struct header_field f;
+	struct dkim_sign s = signer(j);
+
+	trace_received(&j->header, j, l, SLICE(""));
+	while (header_next(&rest, &f))
+		if (!slice_ieq(f.name, SLICE("Bcc")) &&
+		    !slice_ieq(f.name, SLICE("Return-Path")))
+			buf_put(&j->header, f.raw);
+	if (!header_count(l->header, SLICE("Date"))) {
+		buf_put(&j->header, SLICE("Date: "));
+		date_put(&j->header, j->time);
+		buf_put(&j->header, SLICE("\r\n"));
+	}
+	if (!header_count(l->header, SLICE("Message-ID"))) {
+		buf_put(&j->header, SLICE("Message-ID: <"));
+		buf_hex(&j->header, (struct slice){ j->id, sizeof j->id });
+		buf_u8(&j->header, '@');
+		buf_put(&j->header, s.domain);
+		buf_put(&j->header, SLICE(">\r\n"));
+	}
+}
+
+/* Recipients in our own domains go where the map says; the others stay as they are. */
+static bool put_rcpts(struct job *j, const struct letter *l)
+{
+	struct check *c = j->check;
+	struct cur in = CUR(l->head);
+	enum env_tag tag;
+	struct slice v;
+
+	while (envelope_next(&in, &tag, &v)) {
+		uint8_t bytes[PATH_OCTETS];
+		struct buf printed = BUF(bytes);
+		struct path p, to;
+		enum alias_kind kind;
+
+		if (tag != ENV_RCPT)
+			continue;
+		if (!path_addr(v, PATH_BARE, &p))
+			return false;
+		kind = alias_find(&c->aliases, &c->domains, &p, &to);
+		if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
+			return false;
+		path_print(kind == ALIAS_TO ? &to : &p, &printed);
+		envelope_put(&j->env, ENV_RCPT, buf_slice(&printed));
+		if (kind == ALIAS_TO)
+			envelope_put(&j->env, ENV_ORIGINAL, v);
+	}
+	return true;
+}
+
+static bool put_envelope(struct job *j, const struct letter *l, const struct grant *g)
+{
+	uint8_t bytes[PATH_OCTETS];
+	struct buf sender = BUF(bytes);
+	struct slice body;
+
+	path_print(&l->sender, &sender);
+	envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
+	envelope_put(&j->env, ENV_ACCOUNT, g->account);
+	if (envelope_get(l->head, ENV_BODY, &body))
+		envelope_put(&j->env, ENV_BODY, body);
+	return put_rcpts(j, l);
+}
+
+/* What header_check() found, as the enhanced code and text it wants to be answered with. */
+static void say_fault(struct job *j, enum header_fault fault)
+{
+	struct slice t = header_fault_text(fault); /* "5.x.y words" */
+	struct say s = { 550, { 5, 6, 0 }, "The header of the letter is malformed" };
+
+	if (t.n > 6 && t.p[1] == '.' && t.p[3] == '.') {
+		s.enhanced[1] = t.p[2] - '0';
+		s.enhanced[2] = t.p[4] - '0';
+		s.text = (const char *)t.p + 6; /* static text, NUL-terminated */
+	}
+	job_say(j, &s);
+}
+
+void submit_letter(struct job *j, const struct letter *l)
+{
+	struct check *c = j->check;
+	uint8_t bytes[PATH_LOCAL];
+	struct buf local = BUF(bytes);
+	struct slice octets, domain = { NULL, 0 }, name;
+	struct grant g;
+	enum header_fault fault = header_check(l->header, &name);
+	int slot;
+
+	path_local(&l->sender, &local);
+	if (!envelope_get(l->head, ENV_GRANT, &octets) ||
+	    !grant_open(octets, c->proc.grant_key, loop_clock(), &g)) {
+		job_say(j, &no_grant);
+		return;
+	}
+	if (path_null(&l->sender) || !grant_allows(&g, buf_slice(&local), l->sender.domain)) {
+		job_say(j, &not_yours);
+		return;
+	}
+	if (fault != HEADER_OK) {
+		say_fault(j, fault);
+		return;
+	}
+	if (!owns_header(&g, l->header, &domain)) {
+		job_say(j, &from_not_yours);
+		return;
+	}
+	slot = alias_domain(c->domains.mail, domain);
+	if (slot < 0) {
+		job_say(j, &no_slot);
+		return;
+	}
+	j->slot = (unsigned)slot;
+	j->skip = (uint32_t)l->header.n;
+	write_header(j, l);
+	if (!put_envelope(j, l, &g) || !hash_body(j, l->body))
+		job_say(j, &say_trouble);
+	else
+		ask_signature(j);
+}

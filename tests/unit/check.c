@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/check/check.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "smtpd/lib/memfd.h"
+#include "smtpd/msg/out.h"
+#include "smtpd/msg/queue.h"
+#include "tests/unit/test.h"
+#include "tests/unit/wires.h"
+
+static char domain[256]; /* the first mail domain of this configuration */
+
+static struct check c;
+static uint32_t next_id;
+static uint8_t key[32] = { 1, 2, 3 };
+
+static union {
+	struct msg h;
+	struct answer answer;
+	struct holder_reply holder;
+	uint8_t b[MSG_MAX];
+} got;
+static size_t got_n;
+static int got_fd[2];
+
+static int make_map(void)
+{
+	int fd = memfd_create("map", 0);
+	struct cdb_make m;
+	char k[300];
+
+	cdb_make_start(&m, fd);
+	snprintf(k, sizeof k, "hello@%s", domain);
+	cdb_make_add(&m, k, (unsigned)strlen(k), "box@gmail.com", 13);
+	snprintf(k, sizeof k, "other@%s", domain);
+	cdb_make_add(&m, k, (unsigned)strlen(k), "second@gmail.com", 16);
+	snprintf(k, sizeof k, "same@%s", domain);
+	cdb_make_add(&m, k, (unsigned)strlen(k), "box@gmail.com", 13);
+	cdb_make_finish(&m);
+	return fd;
+}
+
+static void start(enum proc_id me)
+{
+	int map = make_map();
+
+	memset(&c, 0, sizeof c);
+	wires_start(me, 0, key, &map, 1);
+	close(map);
+	proc_start(&c.proc, PROG_CHECK, 4);
+	check_init(&c);
+	wires_connect(&c.proc);
+}
+
+static bool get(enum chan_id ch)
+{
+	got_fd[0] = got_fd[1] = -1;
+	got_n = wires_get(&c.proc, ch, &got, sizeof got, got_fd, 20);
+	return got_n != 0;
+}
+
+static struct slice with_domain(const char *format, char *out, size_t cap)
+{
+	snprintf(out, cap, format, domain);
+	return slice_of(out);
+}
+
+static void ask_rcpt(enum chan_id ch, struct slice sender, struct slice rcpt,
+		     struct slice grant)
+{
+	static uint8_t bytes[4096];
+	struct buf b = BUF(bytes);
+	struct check_rcpt m = { .h = { .type = CHECK_RCPT, .id = ++next_id },
+				.sender_len = (uint16_t)sender.n,
+				.rcpt_len = (uint16_t)rcpt.n,
+				.grant_len = (uint16_t)grant.n };
+
+	buf_put(&b, sender);
+	buf_put(&b, rcpt);
+	buf_put(&b, grant);
+	wires_put(ch, &m, sizeof m, buf_slice(&b), -1, -1);
+}
+
+/* Sends a RCPT to check.mx and gives the reply code; 0 when it asked another process first. */
+static unsigned mx_rcpt(const char *sender, const char *rcpt)
+{
+	char s[300], r[300];
+
+	ask_rcpt(CH_FRONT_MX_CHECK_MX, with_domain(sender, s, sizeof s),
+		 with_domain(rcpt, r, sizeof r), SLICE(""));
+	return get(CH_FRONT_MX_CHECK_MX) && !got.h.status ? got.answer.code : 0;
+}
+
+static void test_mx_rcpt(void)
+{
+	uint64_t route;
+
+	start(P_CHECK_MX);
+	CHECK_EQ(mx_rcpt("a@b.example", "hello@%s"), 250);
+	CHECK(got.answer.flags == ANSWER_ROUTE && got_n > sizeof(struct answer));
+	route = got.answer.route;
+	CHECK_EQ(mx_rcpt("a@b.example", "HELLO+tag@%s"), 250);
+	CHECK(got.answer.route == route);
+	CHECK_EQ(mx_rcpt("", "same@%s"), 250);
+	CHECK(got.answer.route == route);
+	CHECK_EQ(mx_rcpt("a@b.example", "other@%s"), 250);
+	CHECK(got.answer.route != route);
+	CHECK_EQ(mx_rcpt("a@b.example", "nobody@%s"), 550);
+	CHECK(got.answer.enhanced[1] == 1 && got.answer.enhanced[2] == 1);
+	CHECK_EQ(mx_rcpt("a@b.example", "hello@elsewhere.example"), 550);
+	CHECK(got.answer.enhanced[1] == 7 && got.answer.enhanced[2] == 1);
+	CHECK_EQ(mx_rcpt("a@b.example", "hello%%elsewhere.example@%s"), 550);
+	CHECK_EQ(mx_rcpt("a@b.example", "\"x@elsewhere.example\"@%s"), 550);
+	CHECK_EQ(mx_rcpt("a@b.example", "\"\"@%s"), 550);
+	CHECK_EQ(mx_rcpt("a@b.example", "not an address"), 0);
+	CHECK(got.h.status == MSG_FAILED);
+}
+
+static void test_mx_return(void)
+{
+	struct holder_reply r = { .result = HOLDER_DONE };
+
+	start(P_CHECK_MX);
+	CHECK_EQ(mx_rcpt("a@b.example", "SRS0=x=y=b.example=a@%s"),
+		 550); /* only bounces go there */
+	CHECK_EQ(mx_rcpt("", "SRS0=x=y=b.example=a@%s"), 0);
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS) && got.h.type == HOLDER_SRS_REVERSE);
+	r.h = (struct msg){ .type = HOLDER_SRS_REVERSE, .id = got.h.id };
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE("a@b.example"), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250 &&
+	      got.answer.flags == ANSWER_ROUTE);
+	CHECK_EQ(mx_rcpt("", "SRS0=x=y=b.example=a@%s"), 0);
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS));
+	r.h.id = got.h.id;
+	r.result = HOLDER_REFUSED;
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE(""), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
+	/* holder dies while we wait */
+	CHECK_EQ(mx_rcpt("", "SRS0=x=y=b.example=a@%s"), 0);
+	wires_renew(&c.proc, CH_CHECK_MX_HOLDER_SRS, 2);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+}
+
+static int sealed(struct slice s)
+{
+	int fd = memfd_make("t");
+
+	CHECK(memfd_append(fd, 0, s) && memfd_seal(fd));
+	return fd;
+}
+
+static void give_letter(enum chan_id ch, struct slice text, const char *sender,
+			const char *rcpt, struct slice grant)
+{
+	static uint8_t bytes[4096];
+	struct buf b = BUF(bytes);
+	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
+				  .text_size = text.n };
+	char s[300], r[300];
+	int t = sealed(text), h;
+
+	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
+	envelope_put(&b, ENV_RCPT, with_domain(rcpt, r, sizeof r));
+	envelope_put(&b, ENV_HELO, SLICE("client.example"));
+	envelope_put(&b, ENV_PEER, SLICE("192.0.2.1"));
+	envelope_put(&b, ENV_WITH, SLICE("ESMTP"));
+	if (grant.n)
+		envelope_put(&b, ENV_GRANT, grant);
+	envelope_put_header(&b, SLICE(""));
+	h = sealed(buf_slice(&b));
+	wires_put(ch, &m, sizeof m, SLICE(""), t, h);
+	close(t);
+	close(h);
+}
+
+static struct slice read_all(int fd, uint8_t *out, size_t cap)
+{
+	uint64_t n = 0;
+
+	CHECK(memfd_check(fd, cap, &n) && memfd_read(fd, 0, out, n));
+	return (struct slice){ out, n };
+}
+
+static const char plain_letter[] = "From: a@b.example\r\nTo: x\r\n\r\nHello\r\n";
+
+static void test_forward(void)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_SRS_FORWARD }, .result = HOLDER_DONE };
+	struct answer a = { .h = { .type = OUT_DELIVER },
+			    .code = 250,
+			    .enhanced = { 2, 0, 0 } };
+	static uint8_t bytes[8192];
+	struct slice head, v;
+	size_t n;
+
+	start(P_CHECK_MX);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "a@b.example", "hello@%s",
+		    SLICE(""));
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS) && got.h.type == HOLDER_SRS_FORWARD);
+	CHECK_SLICE(slice_head(((struct slice){ got.b + sizeof(struct holder_srs),
+						got_n - sizeof(struct holder_srs) }),
+			       10),
+		    "ab.example");
+	r.h.id = got.h.id;
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE("SRS0=h=t=b.example=a"), -1, -1);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	CHECK_SLICE(read_all(got_fd[0], bytes, sizeof bytes),
+		    "From: a@b.example\r\nTo: x\r\n\r\nHello\r\n");
+	head = read_all(got_fd[1], bytes, sizeof bytes);
+	CHECK(envelope_check(head, &n) && n == 1);
+	CHECK(envelope_get(head, ENV_SENDER, &v) &&
+	      slice_iprefix(v, SLICE("SRS0=h=t=b.example=a@")));
+	CHECK(envelope_get(head, ENV_RCPT, &v));
+	CHECK_SLICE(v, "box@gmail.com");
+	CHECK(envelope_get(head, ENV_HEADER, &v) &&
+	      slice_iprefix(v, SLICE("Delivered-To: hello@")));
+	CHECK(header_count(v, SLICE("Received")) == 1 &&
+	      header_count(v, SLICE("X-Forwarded-To")) == 1);
+	a.h.id = got.h.id;
+	close(got_fd[0]);
+	close(got_fd[1]);
+	wires_put(CH_CHECK_MX_OUT_MX, &a, sizeof a, SLICE("Ok"), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250 && got.answer.flags == 0);
+}
+
+static void test_crash_below(void)
+{
+	start(P_CHECK_MX);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+	close(wires_far[CH_CHECK_MX_OUT_MX]);
+	wires_far[CH_CHECK_MX_OUT_MX] = -1;
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451 &&
+	      got.answer.flags == ANSWER_CRASHED);
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 2);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+}
+
+static void test_loops(void)
+{
+	static char text[16 * 1024];
+	char *at = text;
+
+	start(P_CHECK_MX);
+	snprintf(text, sizeof text, "Delivered-To: hello@%s\r\n\r\n", domain);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(text), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554 &&
+	      got.answer.enhanced[1] == 4);
+	for (int i = 0; i < CONFIG_FORWARD_MAX_HOPS; i++)
+		at += snprintf(at, 64, "Received: by x%d\r\n", i);
+	snprintf(at, 64, "\r\nx\r\n");
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(text), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_from(slice_of(text), 18), "", "hello@%s",
+		    SLICE("")); /* one less */
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+}
+
+static struct slice grant(const char *rights, int64_t expires)
+{
+	static uint8_t bytes[512];
+	struct buf b = BUF(bytes);
+	char r[300];
+	struct grant g = { .account = SLICE("app1"), .expires = expires };
+
+	g.rights = with_domain(rights, r, sizeof r);
+	grant_put(&g, key, &b);
+	return buf_slice(&b);
+}
+
+static unsigned sub_rcpt(const char *sender, const char *rcpt, struct slice g)
+{
+	char s[300], r[300];
+
+	ask_rcpt(CH_FRONT_SUB_CHECK_SUB, with_domain(sender, s, sizeof s),
+		 with_domain(rcpt, r, sizeof r), g);
+	return get(CH_FRONT_SUB_CHECK_SUB) ? got.answer.code : 0;
+}
+
+static void test_sub_rcpt(void)
+{
+	struct slice g;
+	uint8_t forged[512];
+
+	start(P_CHECK_SUB);
+	g = grant("@%s", INT64_MAX);
+	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", g), 250);
+	CHECK_EQ(sub_rcpt("me@%s", "hello@%s", g), 250);
+	CHECK_EQ(sub_rcpt("me@%s", "nobody@%s", g), 550);
+	CHECK_EQ(sub_rcpt("me@elsewhere.example", "any@elsewhere.example", g), 550);
+	CHECK_EQ(sub_rcpt("", "any@elsewhere.example", g), 550);
+	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", SLICE("")), 451);
+	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", grant("@%s", 1)), 451);
+	g = grant("@%s", INT64_MAX);
+	memcpy(forged, g.p, g.n);
+	forged[g.n - 1] ^= 1;
+	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", (struct slice){ forged, g.n }),
+		 451);
+}
+
+/* Gives a letter to check.sub; the reply code, or 0 when it asks holder.dkim. */
+static unsigned sub_letter(const char *text_format, const char *rights)
+{
+	char text[2048];
+
+	give_letter(CH_FRONT_SUB_CHECK_SUB, with_domain(text_format, text, sizeof text),
+		    "me@%s", "any@elsewhere.example", grant(rights, INT64_MAX));
+	return get(CH_FRONT_SUB_CHECK_SUB) ? got.answer.code : 0;
+}
+
+static void test_submit_refusals(void)
+{
+	start(P_CHECK_SUB);
+	CHECK_EQ(sub_letter("From: someone@elsewhere.example\r\n\r\nx\r\n", "@%s"), 550);
+	CHECK_EQ(sub_letter("Subject: none\r\n\r\nx\r\n", "@%s"), 550);
+	CHECK_EQ(sub_letter("From: me@%s\r\nSender: boss@elsewhere.example\r\n\r\nx\r\n",
+			    "@%s"),
+		 550);
+	CHECK_EQ(sub_letter("From: me@%s\r\nSubject: a\r\nSubject: b\r\n\r\nx\r\n", "@%s"),
+		 550);
+	CHECK_EQ(sub_letter("From: me@%s\r\nno colon here\r\n\r\nx\r\n", "@%s"), 550);
+	CHECK_EQ(sub_letter("From: me@%s\r\n\r\nx\r\n", "other@%s"), 550);
+}
+
+static void test_submit(void)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN }, .result = HOLDER_DONE };
+	struct answer a = { .h = { .type = QUEUE_LETTER },
+			    .code = 250,
+			    .enhanced = { 2, 0, 0 } };
+	static uint8_t bytes[8192];
+	struct slice v;
+	uint32_t skip;
+
+	start(P_CHECK_SUB);
+	CHECK_EQ(
+		sub_letter("From: me@%s\r\nBcc: secret@x.example\r\nSubject: s\r\n\r\nbody\r\n",
+			   "@%s"),
+		0);
+	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM) && got.h.type == HOLDER_DKIM_SIGN);
+	r.h.id = got.h.id;
+	wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE("signature"), -1, -1);
+	CHECK(get(CH_CHECK_SUB_QUEUE) && got.h.type == QUEUE_LETTER);
+	skip = ((struct queue_letter *)(void *)&got)->skip;
+	v = read_all(got_fd[0], bytes, sizeof bytes);
+	CHECK_SLICE(slice_from(v, skip), "\r\nbody\r\n");
+	v = read_all(got_fd[1], bytes, sizeof bytes);
+	CHECK(envelope_get(v, ENV_ACCOUNT, &v));
+	CHECK_SLICE(v, "app1");
+	v = read_all(got_fd[1], bytes, sizeof bytes);
+	CHECK(envelope_get(v, ENV_HEADER, &v) && slice_iprefix(v, SLICE("DKIM-Signature: ")));
+	CHECK(header_count(v, SLICE("Date")) == 1 && header_count(v, SLICE("Message-ID")) == 1);
+	CHECK(header_count(v, SLICE("Bcc")) == 0 && header_count(v, SLICE("Received")) == 1);
+	a.h.id = got.h.id;
+	wires_put(CH_CHECK_SUB_QUEUE, &a, sizeof a, SLICE("queued"), -1, -1);
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 250);
+	/* No key yet. */
+	CHECK_EQ(sub_letter("From: me@%s\r\n\r\nx\r\n", "@%s"), 0);
+	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+	r.h.id = got.h.id;
+	r.result = HOLDER_NOT_YET;
+	wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE(""), -1, -1);
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
+}
+
+int main(void)
+{
+	wires_reserve();
+	snprintf(domain, sizeof domain, "%.*s",
+		 (int)slice_find(SLICE(CONFIG_SMTPD_DOMAINS), ' '), CONFIG_SMTPD_DOMAINS);
+	test_mx_rcpt();
+	test_mx_return();
+	test_forward();
+	test_crash_below();
+	test_loops();
+	test_sub_rcpt();
+	test_submit_refusals();
+	test_submit();
+	TEST_END();
+}
