@@ -65,8 +65,10 @@ bool journal_init(struct journal *j, struct disk *d, int64_t now, uint64_t wall)
 	j->disk = d;
 	j->now = now;
 	j->wall = wall;
-	j->wanted = CONFIG_SMTPD_QUEUE_SEGMENTS;
-	j->seg_size = (uint64_t)CONFIG_SMTPD_QUEUE_SEGMENT * 1024;
+	if (!j->wanted) {
+		j->wanted = CONFIG_SMTPD_QUEUE_SEGMENTS;
+		j->seg_size = (uint64_t)CONFIG_SMTPD_QUEUE_SEGMENT * 1024;
+	}
 	j->current = j->cleaning = j->making = -1;
 	j->seq = j->use = 1;
 	ledger_init(&j->g);
@@ -251,7 +253,11 @@ static bool job_header(struct journal *j, struct job *job, unsigned seg)
 	job->kind = JOB_HEADER;
 	job->final = s->state == SEG_BAD;
 	job->use = (struct jr_use){
-		.size = s->use.size, .use = j->use++, .floor = j->seq, .seg = seg
+		.size = s->use.size,
+		.use = j->use++,
+		.floor = j->seq,
+		.seg = seg,
+		.copy = s->use.copy,
 	};
 	randombytes_buf(job->use.salt, JR_SALT);
 	return true;
@@ -506,6 +512,7 @@ static void done_batch(struct journal *j, struct job *job)
 
 	if (job->ok) {
 		j->seg[seg].end = job->at;
+		j->seg[seg].gap = 0;
 		j->seg[seg].newest = j->wall > j->seg[seg].newest ? j->wall
 								  : j->seg[seg].newest;
 	} else {

@@ -36,6 +36,7 @@ struct segment {
 	enum seg_state state;
 	struct jr_use use;
 	uint64_t end;	   /* where the next batch goes; block-aligned; all below is flushed */
+	uint32_t gap;	   /* octets of a torn tail before `end` */
 	uint64_t reserved; /* for records that its letters will need */
 	uint64_t live;	   /* octets of its letters, rounded, with what is reserved */
 	uint32_t letters;
@@ -91,7 +92,8 @@ struct journal {
 	void *ctx;
 };
 
-/* Reserves memory and reads the segments. disk NULL is fine. False: the journal cannot be used. */
+/* Reserves memory and reads the segments; *j was zeroed, or holds `wanted` and `seg_size` if these
+ * are not those of .config. disk NULL is fine. False: the journal cannot be used. */
 bool journal_init(struct journal *j, struct disk *d, int64_t now, uint64_t wall);
 
 /* A letter that was checked, head and text as l says. False: too many wait (cannot happen within

@@ -60,16 +60,16 @@ static bool use_get(const uint8_t *in, uint32_t seg, uint64_t size, struct jr_us
 	return ok && !memcmp(sum, in + USE_LEN, JR_SUM);
 }
 
-enum jr_header jr_use_get(const uint8_t in[JR_DATA], uint32_t seg, uint64_t size,
-			  struct jr_use *u)
+bool jr_use_get(const uint8_t in[JR_DATA], uint32_t seg, uint64_t size, struct jr_use *u)
 {
 	struct jr_use a, b;
 	bool has_a = use_get(in, seg, size, &a), has_b = use_get(in + JR_BLOCK, seg, size, &b);
 
 	if (!has_a && !has_b)
-		return sodium_is_zero(in, JR_DATA) ? JR_BLANK : JR_BAD;
+		return false;
 	*u = has_a && (!has_b || a.use >= b.use) ? a : b;
-	return JR_GOOD;
+	u->copy = !(has_a && (!has_b || a.use >= b.use));
+	return true;
 }
 
 /* Over salt, segment, position, and the header up to its own sum. */
@@ -95,7 +95,7 @@ void jr_put(const struct jr_use *u, const struct jr *r, uint8_t out[JR_HEAD])
 	put_be64(&b, r->mark);
 	put_be64(&b, r->time);
 	buf_be32(&b, r->len);
-	buf_be32(&b, 0);
+	buf_be32(&b, r->gap);
 	head_sum(u, out, r->at, out + b.len);
 }
 
@@ -115,6 +115,7 @@ bool jr_get(const struct jr_use *u, const uint8_t in[JR_HEAD], uint64_t at, stru
 	r->mark = cur_be64(&c);
 	r->time = cur_be64(&c);
 	r->len = cur_be32(&c);
+	r->gap = cur_be32(&c);
 	head_sum(u, in, at, sum);
 	if (memcmp(sum, in + JR_HEAD - JR_SUM, JR_SUM))
 		return false;

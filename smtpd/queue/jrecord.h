@@ -31,9 +31,8 @@ struct jr_use { /* one use of a segment */
 	uint64_t use;	/* grows with every use of any segment */
 	uint64_t floor; /* every sequence number in this use is at least this */
 	uint32_t seg;
+	uint32_t copy; /* which header block it was read from: the other one may be bad */
 };
-
-enum jr_header { JR_BLANK /* all zero */, JR_GOOD, JR_BAD };
 
 struct jr {
 	enum jr_type type;
@@ -43,6 +42,7 @@ struct jr {
 	uint64_t mark;	 /* the segment was known to be flushed up to here */
 	uint64_t time;	 /* s since 1970 as the clock had it; nothing depends on it alone */
 	uint32_t len;	 /* octets of content */
+	uint32_t gap; /* first of a batch: so many octets before it are a torn tail, found by recovery */
 };
 
 struct jr_letter { /* how the content of a LETTER begins */
@@ -57,9 +57,8 @@ struct jr_sum {
 
 /* Both blocks of a header, JR_DATA octets. */
 void jr_use_put(const struct jr_use *u, uint8_t out[JR_DATA]);
-/* The newer of the two copies. size: of the segment file. */
-enum jr_header jr_use_get(const uint8_t in[JR_DATA], uint32_t seg, uint64_t size,
-			  struct jr_use *u);
+/* The newer of the two copies. size: of the segment file. False: neither is good. */
+bool jr_use_get(const uint8_t in[JR_DATA], uint32_t seg, uint64_t size, struct jr_use *u);
 
 void jr_put(const struct jr_use *u, const struct jr *r, uint8_t out[JR_HEAD]);
 /* False: no record header of this use at this place. */

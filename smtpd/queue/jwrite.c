@@ -130,12 +130,15 @@ static void run_batch(struct disk *d, struct job *j)
 	j->at = o.at;
 }
 
+/* One copy is whole at any time: the one that was relied on is written when the other is on disk. */
 static void run_header(struct disk *d, struct job *j)
 {
 	unsigned seg = j->use.seg;
+	uint64_t second = j->use.copy ? JR_BLOCK : 0, first = JR_BLOCK - second;
 
 	jr_use_put(&j->use, j->buf);
-	j->ok = d->write(d, seg, 0, j->buf, JR_DATA) && d->flush(d, seg);
+	j->ok = d->write(d, seg, first, j->buf, JR_BLOCK) && d->flush(d, seg) &&
+		d->write(d, seg, second, j->buf, JR_BLOCK) && d->flush(d, seg);
 	if (!j->ok && j->final)
 		j->ok = d->remove(d, seg);
 }

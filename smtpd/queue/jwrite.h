@@ -11,7 +11,7 @@
  */
 enum job_kind {
 	JOB_BATCH = 1, /* records, then one flush */
-	JOB_HEADER,    /* a new use of a segment: header, then one flush */
+	JOB_HEADER,    /* a new use of a segment: header, each copy with a flush */
 	JOB_MAKE, /* a piece of the zeros of a new segment; after the last it gets its name */
 };
 

@@ -18,10 +18,12 @@ static uint32_t *bucket_of(struct ledger *g, uint64_t id)
 
 void ledger_init(struct ledger *g)
 {
-	memset(g, 0, sizeof *g);
-	g->letter = arena_reserve(sizeof *g->letter * MAX_LETTERS);
-	g->rcpt = arena_reserve(sizeof *g->rcpt * MAX_RCPTS);
-	g->heap = arena_reserve(sizeof *g->heap * MAX_RCPTS);
+	if (!g->letter) {
+		g->letter = arena_reserve(sizeof *g->letter * MAX_LETTERS);
+		g->rcpt = arena_reserve(sizeof *g->rcpt * MAX_RCPTS);
+		g->heap = arena_reserve(sizeof *g->heap * MAX_RCPTS);
+	}
+	g->letters = g->rcpts = g->heaped = g->top_letter = g->top_rcpt = 0;
 	g->free_letter = g->free_rcpt = LEDGER_NONE;
 	for (unsigned i = 0; i < BUCKETS; i++)
 		g->bucket[i] = LEDGER_NONE;

@@ -64,6 +64,7 @@ struct ledger {
 	uint32_t bucket[1024];
 };
 
+/* Empty. Zeroed before the first time; later times use the same memory again. */
 void ledger_init(struct ledger *g);
 bool ledger_room(const struct ledger *g, uint32_t nrcpt); /* for one more letter */
 /* A letter with its nrcpt recipients, in no heap, state RCPT_WAIT. LEDGER_NONE: no room. */

@@ -31,6 +31,7 @@ static struct job_item *plan_add(struct plan *p, enum jr_type type, uint64_t let
 			    .seq = p->j->seq++,
 			    .time = p->j->wall,
 			    .len = len };
+	i->r.gap = p->job->n == 1 ? p->s->gap : 0;
 	if (type == JR_LETTER && !letter)
 		i->r.letter = i->r.seq;
 	i->content = buf_slice(content);

@@ -23,7 +23,8 @@ struct scan {
 	struct journal *j;
 	unsigned seg;
 	struct segment *s;
-	uint64_t last; /* sequence number before this place */
+	uint64_t last;	 /* sequence number before this place */
+	uint64_t letter; /* of the record at this place, where its header is good */
 	size_t n;
 	uint8_t content[FIRST];
 };
@@ -67,8 +68,8 @@ static bool read_head(struct scan *c, uint64_t at, struct jr *r, bool *zero)
 	return r->seq > c->last && (r->type != JR_LETTER || at % JR_BLOCK == 0);
 }
 
-/* The first block from `from` on that begins with a record which says that `at` had been flushed.
- * 0: none, so what is at `at` is the torn end. */
+/* Up to where a later record, from `from` on, says that the segment had been flushed, if that is
+ * beyond `at`. 0: nobody says so, what is at `at` is the torn end. */
 static uint64_t beyond(struct scan *c, uint64_t from, uint64_t at)
 {
 	struct jr r;
@@ -76,7 +77,7 @@ static uint64_t beyond(struct scan *c, uint64_t from, uint64_t at)
 
 	for (uint64_t q = jr_round(from); q < c->s->use.size; q += JR_BLOCK)
 		if (read_head(c, q, &r, &zero) && r.mark > at)
-			return q;
+			return r.mark;
 	return 0;
 }
 
@@ -177,46 +178,75 @@ static bool apply_small(struct scan *c, const struct jr *r)
 	return true;
 }
 
-static bool apply(struct scan *c, const struct jr *r)
+/* The rest of this block is a torn tail that an earlier recovery found. */
+static bool known_gap(struct scan *c, uint64_t at)
 {
-	if (r->time > c->s->newest)
-		c->s->newest = r->time;
-	c->last = r->seq;
-	return r->type == JR_LETTER ? apply_letter(c, r) : apply_small(c, r);
+	struct jr r;
+	bool zero;
+
+	return read_head(c, jr_round(at), &r, &zero) && r.gap >= jr_round(at) - at;
 }
 
-static void scan_records(struct scan *c)
+static bool scan_one(struct scan *c, uint64_t at, uint64_t *len)
 {
-	uint64_t at = JR_DATA, next;
 	struct disk *d = c->j->disk;
 	struct jr r;
 	bool zero;
 
-	while (at < c->s->use.size) {
-		bool head = read_head(c, at, &r, &zero);
-
-		c->n = 0;
-		if (head && jr_walk(d, &c->s->use, &r, keep_first, c)) {
-			if (!apply(c, &r)) {
-				report("damage", c->seg, at, r.len, r.letter);
-				c->s->damaged = true;
-			}
-			at += jr_length(&r);
-			continue;
-		}
-		if (zero && at % JR_BLOCK) { /* the rest of a block is padding */
-			at = jr_round(at);
-			continue;
-		}
-		next = beyond(c, at + (head ? jr_length(&r) : 1), at);
-		if (!next)
-			break;
-		report("damage", c->seg, at, next - at, head ? r.letter : 0);
-		c->s->damaged = true;
-		c->s->newest = c->j->wall > c->s->newest ? c->j->wall : c->s->newest;
-		at = head ? at + jr_length(&r) : next;
+	*len = 0;
+	c->n = 0;
+	c->letter = 0;
+	if (jr_round(at) - at && jr_round(at) - at < JR_HEAD) { /* too little for a record */
+		*len = jr_round(at) - at;
+		return true;
 	}
-	c->s->end = jr_round(at < c->s->use.size ? at : c->s->use.size);
+	if (!read_head(c, at, &r, &zero)) {
+		if (at % JR_BLOCK && (zero || known_gap(c, at))) /* padding, or torn long ago */
+			*len = jr_round(at) - at;
+		return *len;
+	}
+	*len = jr_length(&r);
+	c->letter = r.letter;
+	if (!jr_walk(d, &c->s->use, &r, keep_first, c)) {
+		if (at % JR_BLOCK == 0 || !known_gap(c, at))
+			return false;
+		*len = jr_round(at) - at;
+		return true;
+	}
+	c->last = r.seq;
+	if (r.time > c->s->newest)
+		c->s->newest = r.time;
+	if (!(r.type == JR_LETTER ? apply_letter(c, &r) : apply_small(c, &r))) {
+		report("damage", c->seg, at, *len, r.letter);
+		c->s->damaged = true;
+	}
+	return true;
+}
+
+static void scan_records(struct scan *c)
+{
+	uint64_t at = JR_DATA, len, proven = 0;
+
+	while (at < c->s->use.size) {
+		if (scan_one(c, at, &len)) {
+			at += len;
+			continue;
+		}
+		if (at >= proven)
+			proven = beyond(c, at + (len ? len : 1), at);
+		if (at >= proven)
+			break;
+		/* The next record that can be trusted begins a block, or follows this one. */
+		len = len ? len : jr_round(at + 1) - at;
+		report("damage", c->seg, at, len, c->letter);
+		c->s->damaged = true;
+		if (c->j->wall > c->s->newest)
+			c->s->newest = c->j->wall;
+		at += len;
+	}
+	at = at < c->s->use.size ? at : c->s->use.size;
+	c->s->end = jr_round(at);
+	c->s->gap = (uint32_t)(c->s->end - at);
 }
 
 /* Everything of the segment that recovery relies on is on disk from here: what a process that
@@ -246,24 +276,21 @@ static void read_header(struct journal *j, unsigned seg)
 	if (!d->size(d, seg, &size))
 		return;
 	s->state = SEG_ASIDE;
-	s->use = (struct jr_use){ .seg = seg, .size = size & ~(uint64_t)(JR_BLOCK - 1) };
 	if (size < 2 * JR_DATA || !d->read(d, seg, 0, in, sizeof in)) {
 		report("damage", seg, 0, size, 0);
 		return;
 	}
-	switch (jr_use_get(in, seg, size, &s->use)) {
-	case JR_BLANK:
-		if (sodium_is_zero(in, sizeof in)) {
-			s->use.seg = seg;
-			s->state = SEG_FREE;
-			return;
-		}
-		break;
-	case JR_GOOD:
+	if (jr_use_get(in, seg, size, &s->use)) {
 		s->state = SEG_LIVE;
 		return;
-	case JR_BAD:
-		break;
+	}
+	/* Records are written when both copies of the first header are on disk, not before. */
+	if (sodium_is_zero(in + JR_DATA, JR_BLOCK) &&
+	    (sodium_is_zero(in, JR_BLOCK) || sodium_is_zero(in + JR_BLOCK, JR_BLOCK))) {
+		s->use =
+			(struct jr_use){ .seg = seg, .size = size & ~(uint64_t)(JR_BLOCK - 1) };
+		s->state = SEG_FREE;
+		return;
 	}
 	/* It may hold letters that could not be found: nobody writes over it. */
 	report("damage", seg, 0, size, 0);

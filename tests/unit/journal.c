@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: ISC */
+/* The journal on a disk that loses what was not flushed. Without argument: the table of states in
+ * smtpd/queue/README.md and a few random histories. `suite`: the last record torn at every octet,
+ * many histories, and each flush taken away, one line `ok` or `not ok` each. */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "smtpd/lib/memfd.h"
+#include "smtpd/queue/journal.h"
+#include "tests/unit/fakedisk.h"
+
+enum { MODEL = 512, SEG = 256 * 1024 };
+
+struct model {
+	bool offered, accepted, over;
+	uint64_t id;
+	unsigned nrcpt, known, kept; /* bits of recipients: result given, result on disk */
+	int head, text;
+	uint32_t size;
+};
+
+static struct world {
+	struct fake fake;
+	struct journal j;
+	struct job job;
+	struct model m[MODEL];
+	unsigned n, bad, taken[3];
+	const char *why;
+} w;
+
+static void wrong(const char *why)
+{
+	if (!w.bad++)
+		w.why = why;
+}
+
+static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)
+{
+	struct model *m = &w.m[tag];
+
+	(void)ctx;
+	w.taken[how]++;
+	m->accepted = how == TAKEN_OK;
+	m->over = how != TAKEN_OK;
+	m->offered = false;
+	m->id = id;
+	memfd_close(&m->head);
+	memfd_close(&m->text);
+}
+
+static struct model *model_of(uint64_t id)
+{
+	for (unsigned i = 0; i < w.n; i++)
+		if (w.m[i].accepted && w.m[i].id == id)
+			return &w.m[i];
+	return NULL;
+}
+
+static void on_kept(void *ctx, uint64_t id, uint32_t no)
+{
+	struct model *m = model_of(id);
+
+	(void)ctx;
+	if (!m || !(m->known & 1u << no))
+		wrong("a result nobody gave");
+	else
+		m->kept |= 1u << no;
+}
+
+static void start(void)
+{
+	uint8_t *buf = w.job.buf;
+	struct ledger g = w.j.g;
+	int64_t now = w.j.now;
+
+	memset(&w.j, 0, sizeof w.j);
+	w.j.g = g;
+	w.j.wanted = 3;
+	w.j.seg_size = SEG;
+	w.j.taken = on_taken;
+	w.j.kept = on_kept;
+	w.job.buf = buf ? buf : malloc(JOB_BUF);
+	w.fake.recovering = true;
+	journal_init(&w.j, &w.fake.disk, now + 1000, 1000000 + (uint64_t)now / 1000);
+	w.fake.recovering = false;
+}
+
+static void begin(uint32_t random)
+{
+	for (unsigned i = 0; i < w.n; i++) {
+		if (w.m[i].offered)
+			memfd_close(&w.m[i].head);
+		if (w.m[i].offered)
+			memfd_close(&w.m[i].text);
+	}
+	w.n = w.bad = 0;
+	w.why = NULL;
+	memset(w.m, 0, sizeof w.m);
+	memset(w.taken, 0, sizeof w.taken);
+	fake_init(&w.fake, random);
+	start();
+}
+
+/* One job, if there is one. */
+static bool step(void)
+{
+	if (!journal_job(&w.j, &w.job))
+		return false;
+	job_run(&w.fake.disk, &w.job);
+	if (w.fake.cut_in == 0)
+		return false; /* nobody lives to see the result */
+	journal_done(&w.j, &w.job);
+	return true;
+}
+
+static void settle_all(void)
+{
+	w.j.now += JOURNAL_RESULT_MS;
+	for (int i = 0; i < 1000 && step(); i++)
+		w.j.now += 1;
+}
+
+static int fd_of(uint8_t first, size_t n)
+{
+	static uint8_t p[SEG];
+	int fd = memfd_make("test");
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(first + i * 7 + (i >> 8));
+	if (fd < 0 || !memfd_append(fd, 0, (struct slice){ p, n }) || !memfd_seal(fd))
+		abort();
+	return fd;
+}
+
+static unsigned offer(unsigned nrcpt, uint32_t size)
+{
+	struct model *m = &w.m[w.n];
+	struct jr_letter l = { .text_size = size, .head_size = 100, .nrcpt = nrcpt };
+
+	*m = (struct model){ .offered = true, .nrcpt = nrcpt, .size = size };
+	m->head = fd_of((uint8_t)(w.n >> 8), 100);
+	m->text = fd_of((uint8_t)w.n, size);
+	if (!journal_offer(&w.j, w.n, m->head, m->text, &l)) {
+		memfd_close(&m->head);
+		memfd_close(&m->text);
+		m->offered = false;
+		m->over = true;
+	}
+	return w.n++;
+}
+
+static uint32_t entry(const struct model *m, unsigned no)
+{
+	uint32_t n = ledger_find(&w.j.g, m->id);
+
+	return n == LEDGER_NONE ? LEDGER_NONE : ledger_rcpt(&w.j.g, n, no);
+}
+
+static void result(unsigned i, unsigned no)
+{
+	static const uint8_t enhanced[3] = { 2, 0, 0 };
+	uint32_t k = entry(&w.m[i], no);
+
+	if (k == LEDGER_NONE || w.j.g.rcpt[k].state != RCPT_WAIT)
+		return;
+	if (journal_result(&w.j, k, 250, enhanced, SLICE("fine"), false))
+		w.m[i].known |= 1u << no;
+}
+
+struct content {
+	const struct model *m;
+	uint64_t text_at;
+	unsigned tag;
+	bool same;
+};
+
+static bool compare(void *ctx, uint64_t off, struct slice piece)
+{
+	struct content *c = ctx;
+
+	for (size_t i = 0; i < piece.n; i++) {
+		uint64_t at = off + i;
+
+		if (at >= c->text_at) {
+			uint64_t t = at - c->text_at;
+
+			c->same &= piece.p[i] == (uint8_t)(c->tag + t * 7 + (t >> 8));
+		} else if (at == c->text_at - 100) {
+			c->same &= piece.p[i] == (uint8_t)(c->tag >> 8);
+		}
+	}
+	return true;
+}
+
+static bool intact(const struct letter *e, unsigned tag)
+{
+	struct content c = { &w.m[tag], JR_PREFIX + e->l.nrcpt * JR_RCPT + e->l.head_size, tag,
+			     true };
+
+	return e->l.nrcpt == w.m[tag].nrcpt && e->l.text_size == w.m[tag].size &&
+	       jr_walk(&w.fake.disk, &w.j.seg[e->seg].use, &e->r, compare, &c) && c.same;
+}
+
+/* After a crash: what was neither answered nor refused may exist or not. */
+static void adopt(void)
+{
+	for (uint32_t n = 0; n < w.j.g.top_letter; n++) {
+		struct letter *e = &w.j.g.letter[n];
+		unsigned i = 0;
+
+		if (!e->r.letter || model_of(e->r.letter))
+			continue;
+		while (i < w.n && !(w.m[i].offered && intact(e, i)))
+			i++;
+		if (i == w.n) {
+			/* A letter that was answered 451 may come back: that is a duplicate at most. */
+			for (i = 0; i < w.n && !(w.m[i].over && intact(e, i)); i++)
+				;
+		}
+		if (i == w.n) {
+			wrong("a letter that nobody offered");
+			continue;
+		}
+		w.m[i].accepted = true;
+		w.m[i].over = w.m[i].offered = false;
+		w.m[i].id = e->r.letter;
+	}
+	for (unsigned i = 0; i < w.n; i++)
+		if (w.m[i].offered) {
+			w.m[i].offered = false;
+			w.m[i].over = true;
+		}
+}
+
+static void verify(void)
+{
+	for (unsigned i = 0; i < w.n; i++) {
+		struct model *m = &w.m[i];
+		uint32_t n = m->accepted ? ledger_find(&w.j.g, m->id) : LEDGER_NONE;
+
+		if (!m->accepted)
+			continue;
+		if (n != LEDGER_NONE && !intact(&w.j.g.letter[n], i))
+			wrong("a letter is not what was accepted");
+		for (unsigned no = 0; no < m->nrcpt; no++) {
+			uint32_t k = n == LEDGER_NONE ? n : ledger_rcpt(&w.j.g, n, no);
+			bool done = k == LEDGER_NONE || w.j.g.rcpt[k].state == RCPT_DONE;
+
+			if (done && !((m->known | m->kept) & 1u << no))
+				wrong("an accepted letter is lost");
+			if (!done && m->kept & 1u << no)
+				wrong("a finished delivery comes back");
+			if (done) /* recovered as finished, or told so */
+				m->kept |= 1u << no;
+		}
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		if (w.j.seg[i].state == SEG_ASIDE)
+			wrong("a segment is lost");
+		if (w.j.seg[i].damaged)
+			wrong("damage where there is none");
+	}
+}
+
+static void restart(bool power)
+{
+	if (power)
+		fake_power_cut(&w.fake);
+	w.fake.cut_in = -1;
+	for (unsigned i = 0; i < w.n; i++)
+		if (w.m[i].offered) {
+			memfd_close(&w.m[i].head);
+			memfd_close(&w.m[i].text);
+		}
+	start();
+	adopt();
+	verify();
+	for (unsigned i = 0; i < w.n; i++)
+		w.m[i].known &= w.m[i].kept;
+}
+
+/* ---- histories ---- */
+
+static void random_op(unsigned dice)
+{
+	struct fake *f = &w.fake;
+	unsigned i = w.n ? fake_random(f) % w.n : 0;
+
+	if (dice < 6 && w.n < MODEL) {
+		offer(1 + fake_random(f) % 3,
+		      fake_random(f) % (fake_random(f) % 4 ? 6000 : 60000));
+	} else if (dice < 20 && w.n) {
+		/* Old ones end too, but some stay for long. */
+		for (unsigned k = 0; k < 6; k++, i = (i + 1) % w.n)
+			if (w.m[i].accepted && i % 16)
+				result(i, fake_random(f) % w.m[i].nrcpt);
+	} else if (dice < 23 && w.n && w.m[i].accepted) {
+		uint32_t k = entry(&w.m[i], 0);
+
+		if (k != LEDGER_NONE && w.j.g.rcpt[k].state == RCPT_WAIT) {
+			w.j.g.rcpt[k].attempts++;
+			journal_attempt(&w.j, k);
+		}
+	} else {
+		w.j.now += dice;
+	}
+}
+
+/* Crashes of the process, of the power, of flushes. */
+static void history(uint32_t random, unsigned ops, int without, bool fails)
+{
+	begin(random);
+	w.fake.without = without;
+	for (unsigned n = 0; n < ops && !w.bad; n++) {
+		unsigned dice = fake_random(&w.fake) % 32;
+
+		random_op(dice);
+		if (fake_random(&w.fake) % 40 == 0)
+			w.fake.cut_in = 1 + (int)(fake_random(&w.fake) % 6);
+		if (fails && fake_random(&w.fake) % 200 == 0)
+			w.fake.fail_flush = 1;
+		while (step() && fake_random(&w.fake) % 4)
+			;
+		if (w.fake.cut_in == 0 || fake_random(&w.fake) % 60 == 0)
+			restart(fake_random(&w.fake) % 4 != 0);
+	}
+	w.fake.fail_flush = -1;
+	restart(true);
+}
+
+static bool histories(unsigned count, int without, bool fails)
+{
+	for (unsigned i = 1; i <= count; i++) {
+		history(i * 7919, 300, without, fails);
+		if (w.bad) {
+			if (without < 0)
+				fprintf(stderr, "history %u: %s\n", i * 7919, w.why);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A segment is renewed again and again while the power goes: it is never lost. */
+static bool headers(int without)
+{
+	begin(4711);
+	settle_all();
+	w.fake.without = without;
+	for (unsigned n = 0; n < 3000 && !w.bad; n++) {
+		w.job.kind = JOB_HEADER;
+		w.job.final = false;
+		w.job.use = w.j.seg[2].use;
+		w.job.use.seg = 2;
+		w.job.use.use = w.j.use++;
+		randombytes_buf(w.job.use.salt, JR_SALT);
+		w.fake.cut_in = 1 + (int)(fake_random(&w.fake) % 5);
+		job_run(&w.fake.disk, &w.job);
+		restart(true);
+	}
+	return !w.bad;
+}
+
+/* ---- the last record torn at every octet ---- */
+
+/* The log is cut at `cut`: what follows is what the blocks held before. */
+static void cut_at(unsigned seg, const uint8_t *before, const uint8_t *after, uint64_t cut)
+{
+	memcpy(w.fake.seg[seg].now, after, cut);
+	memcpy(w.fake.seg[seg].now + cut, before + cut, SEG - cut);
+	memcpy(w.fake.seg[seg].disk, w.fake.seg[seg].now, SEG);
+}
+
+static bool torn(enum jr_type type)
+{
+	static uint8_t before[SEG], after[SEG];
+	struct model saved;
+	uint64_t from, to;
+	unsigned seg;
+
+	begin(77 + type);
+	offer(2, 1000);
+	settle_all();
+	seg = (unsigned)w.j.current;
+	memcpy(before, w.fake.seg[seg].now, SEG);
+	from = w.j.seg[seg].end;
+	if (type == JR_LETTER)
+		offer(1, 3000);
+	else
+		result(0, 1);
+	settle_all();
+	memcpy(after, w.fake.seg[seg].now, SEG);
+	to = from + 64 + 3200;
+	saved = w.m[1];
+	for (uint64_t cut = from; cut <= to && !w.bad; cut++) {
+		bool whole = !memcmp(after + cut, before + cut, SEG - cut);
+
+		cut_at(seg, before, after, cut);
+		w.m[0] = (struct model){ .accepted = true,
+					 .id = w.m[0].id,
+					 .nrcpt = 2,
+					 .size = 1000,
+					 .known = type == JR_RESULT ? 2 : 0 };
+		w.m[1] = saved;
+		w.m[1].accepted = whole && type == JR_LETTER;
+		w.m[1].over = !w.m[1].accepted;
+		w.n = 2;
+		start();
+		verify();
+		if (w.j.g.letters != (type == JR_LETTER && whole ? 2u : 1u))
+			wrong("torn: letters");
+		if (type == JR_RESULT && whole != (w.m[0].kept == 2))
+			wrong("torn: result");
+		/* And the log goes on behind it. */
+		w.m[0].known = w.m[0].kept;
+		offer(1, 500);
+		settle_all();
+		if (!w.m[2].accepted)
+			wrong("torn: nothing more is taken");
+		restart(true);
+		w.n = 2;
+	}
+	if (w.bad)
+		fprintf(stderr, "torn: %s\n", w.why);
+	return !w.bad;
+}
+
+#include "tests/unit/journalrows.h"
+
+static int suite(void)
+{
+	static const char *const names[FLUSHES] = {
+		[FLUSH_HEADER_A] = "first header copy",
+		[FLUSH_HEADER_B] = "second header copy",
+		[FLUSH_BATCH] = "batch",
+		[FLUSH_RECOVERY] = "recovery",
+		[FLUSH_MADE] = "zeros of a new segment",
+		[FLUSH_NAMES] = "name of a new segment",
+	};
+	int bad = 0;
+
+#define SAY(x, name, arg)                                                       \
+	do {                                                                    \
+		bool ok_ = (x);                                                 \
+		bad += !ok_;                                                    \
+		printf("%s journal: %s%s\n", ok_ ? "ok" : "not ok", name, arg); \
+		fflush(stdout);                                                 \
+	} while (0)
+	SAY(torn(JR_LETTER), "letter torn at every octet", "");
+	SAY(torn(JR_RESULT), "result torn at every octet", "");
+	SAY(headers(-1), "renewal of a segment", "");
+	SAY(histories(150, -1, false), "power cuts and crashes", "");
+	SAY(histories(150, -1, true), "failing flushes", "");
+	for (int i = 0; i < FLUSHES; i++)
+		SAY(!headers(i) || !histories(300, i, false),
+		    "does not survive without flush: ", names[i]);
+	return bad != 0;
+}
+
+int main(int argc, char **argv)
+{
+	int log = open("/dev/null", O_WRONLY);
+
+	/* The journal's log lines are not the point here. */
+	if (!getenv("V") && log >= 0) {
+		int err = dup(2);
+
+		dup2(log, 2);
+		stderr = fdopen(err, "w");
+	}
+	if (argc > 1 && !strcmp(argv[1], "suite"))
+		return suite();
+	rows();
+	CHECK(torn(JR_LETTER));
+	CHECK(torn(JR_RESULT));
+	CHECK(headers(-1));
+	CHECK(histories(10, -1, false));
+	CHECK(histories(10, -1, true));
+	TEST_END();
+}
