@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/* tinpost-user --file FILE [--domains "a b"] [--password] NAME SENDER[,SENDER]: adds an account; prints its token, or
+ * with --password takes a chosen password from the first line of standard input. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "keys/auth/host/usersfile.h"
+#include "keys/auth/passhash.h"
+#include "smtpd/msg/auth.h"
+
+enum { PASSWORD_MIN = 12 };
+
+struct options {
+	const char *file, *name, *senders;
+	struct slice domains;
+	bool chosen;
+};
+
+static int usage(void)
+{
+	fputs("usage: tinpost-user --file FILE [--domains WORDS] [--password] NAME "
+	      "SENDER[,SENDER]\n",
+	      stderr);
+	return 2;
+}
+
+static bool take_options(struct options *o, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "file", required_argument, NULL, 'f' },
+		{ "domains", required_argument, NULL, 'd' },
+		{ "password", no_argument, NULL, 'p' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'f')
+			o->file = optarg;
+		else if (c == 'd')
+			o->domains = slice_of(optarg);
+		else if (c == 'p')
+			o->chosen = true;
+		else
+			return false;
+	}
+	if (argc - optind != 2 || !o->file)
+		return false;
+	o->name = argv[optind];
+	o->senders = argv[optind + 1];
+	return true;
+}
+
+/* May this account be added to what stands in the file? */
+static bool is_new(const struct options *o, struct slice text, struct complaint *why)
+{
+	struct entries all = { 0 };
+	struct entry *e = NULL;
+	bool ok = usersfile_parse(text, (struct slice){ NULL, 0 }, &all, why);
+
+	if (ok)
+		e = entries_find(&all, slice_of(o->name));
+	if (e)
+		ok = complain(why, e->line, "there is an account %s already", o->name);
+	entries_free(&all);
+	return ok;
+}
+
+static bool take_password(struct buf *out)
+{
+	int c;
+
+	while ((c = getchar()) != EOF && c != '\n')
+		buf_u8(out, (uint8_t)c);
+	if (!out->bad && out->len >= PASSWORD_MIN)
+		return true;
+	fprintf(stderr, "a chosen password has %d to %d octets\n", (int)PASSWORD_MIN,
+		(int)AUTH_PASSWORD_MAX);
+	return false;
+}
+
+/* One write, so that the line is there or not. A last line without its end gets it first. */
+static bool append(const char *path, struct slice text, struct slice line)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	bool ends = !text.n || text.p[text.n - 1] == '\n', ok;
+
+	if (fd < 0)
+		return false;
+	line = slice_from(line, ends);
+	ok = write(fd, line.p, line.n) == (ssize_t)line.n && fsync(fd) == 0;
+	return close(fd) == 0 && ok;
+}
+
+static bool put_line(const struct options *o, struct slice password, struct buf *line)
+{
+	buf_u8(line, '\n'); /* used where the last line has no end */
+	buf_put(line, slice_of(o->name));
+	buf_u8(line, ' ');
+	if (!passhash_make(o->chosen ? PASSHASH_CHOSEN : PASSHASH_TOKEN, password, line))
+		return false;
+	buf_u8(line, ' ');
+	buf_put(line, slice_of(o->senders));
+	buf_u8(line, '\n');
+	return !line->bad;
+}
+
+int main(int argc, char **argv)
+{
+	uint8_t secret[AUTH_PASSWORD_MAX], mem[4096], rights[AUTH_GRANT_MAX];
+	struct buf password = BUF(secret), line = BUF(mem), scratch = BUF(rights);
+	struct slice text = { NULL, 0 };
+	struct complaint why = { 0 };
+	struct options o = { 0 };
+	int code = 1;
+
+	if (!take_options(&o, argc, argv))
+		return usage();
+	if (!usersfile_name_ok(slice_of(o.name))) {
+		fprintf(stderr, "NAME: 1 to %d letters, digits and . _ + - @\n",
+			(int)AUTH_USER_MAX);
+	} else if (!usersfile_rights(slice_of(o.senders), o.domains, &scratch, &why)) {
+		complaint_print("SENDER", &why);
+	} else if (sodium_init() < 0 || (!source_read(o.file, &text) && errno != ENOENT)) {
+		source_failed(o.file);
+	} else if (!is_new(&o, text, &why)) {
+		complaint_print(o.file, &why);
+	} else if (!o.chosen || take_password(&password)) {
+		if (!o.chosen)
+			passhash_token(&password);
+		if (!put_line(&o, buf_slice(&password), &line))
+			fputs("the account does not fit a line\n", stderr);
+		else if (!append(o.file, text, buf_slice(&line)))
+			source_failed(o.file);
+		else
+			code = 0;
+	}
+	if (!code && !o.chosen)
+		printf("Password of %s, shown this once: %.*s\n", o.name, (int)password.len,
+		       (char *)secret);
+	sodium_memzero(secret, sizeof secret);
+	free((void *)(uintptr_t)text.p);
+	return code;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* tinpost-users [--domains "a b"] IN OUT: the account file as CDB. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "keys/auth/host/usersfile.h"
+
+static int usage(void)
+{
+	fputs("usage: tinpost-users [--domains WORDS] IN OUT\n", stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "domains", required_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct slice domains = { NULL, 0 }, text = { NULL, 0 };
+	struct entries all = { 0 };
+	struct complaint why = { 0 };
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o != 'd')
+			return usage();
+		domains = slice_of(optarg);
+	}
+	if (argc - optind != 2)
+		return usage();
+	if (!source_read(argv[optind], &text)) {
+		if (errno != ENOENT)
+			return source_failed(argv[optind]);
+		fprintf(stderr, "note: no file %s: there are no accounts\n", argv[optind]);
+	}
+	if (!usersfile_parse(text, domains, &all, &why)) {
+		complaint_print(argv[optind], &why);
+		return 1;
+	}
+	if (!source_cdb(argv[optind + 1], &all))
+		return source_failed(argv[optind + 1]);
+	entries_free(&all);
+	free((void *)(uintptr_t)text.p);
+	return 0;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC */
+#include "keys/auth/host/usersfile.h"
+
+#include "keys/auth/passhash.h"
+#include "smtpd/msg/auth.h"
+#include "smtpd/proto/path.h"
+
+/* What a grant has room for beside account, MAC and time. */
+enum { RIGHTS = AUTH_GRANT_MAX - 32 - 8 - 1 - AUTH_USER_MAX };
+
+static bool is_name(uint8_t c)
+{
+	return byte_alpha(c) || byte_digit(c) || c == '.' || c == '_' || c == '+' || c == '-' ||
+	       c == '@';
+}
+
+static bool is_visible(uint8_t c)
+{
+	return c > ' ' && c < 127;
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+bool usersfile_name_ok(struct slice name)
+{
+	struct cur c = CUR(name);
+
+	cur_span(&c, is_name, AUTH_USER_MAX);
+	return cur_done(&c) && (byte_alpha(name.p[0]) || byte_digit(name.p[0]));
+}
+
+static bool listed(struct slice words, struct slice domain)
+{
+	struct slice w;
+
+	if (!words.n)
+		return true;
+	while ((w = slice_word(&words)).n)
+		if (slice_ieq(w, domain))
+			return true;
+	return false;
+}
+
+static bool sender_ok(struct slice s)
+{
+	struct path p;
+
+	if (s.n && s.p[0] == '@')
+		return path_name(slice_from(s, 1));
+	return path_addr(s, 0, &p) && p.local.p[0] != '"' && path_name(p.domain);
+}
+
+bool usersfile_rights(struct slice senders, struct slice domains, struct buf *out,
+		      struct complaint *why)
+{
+	size_t start = out->len;
+
+	for (struct slice rest = senders;;) {
+		size_t n = slice_find(rest, ',');
+		struct slice s = slice_head(rest, n);
+
+		if (!sender_ok(s))
+			return complain(why, 0, "'%.*s' is no sender: @domain or local@domain",
+					(int)slice_head(s, 100).n, (const char *)s.p);
+		if (!listed(domains, slice_from(s, slice_rfind(s, '@') + 1)))
+			return complain(why, 0, "%.*s is not in one of the mail domains",
+					(int)slice_head(s, 100).n, (const char *)s.p);
+		if (out->len > start)
+			buf_u8(out, ' ');
+		buf_put(out, s);
+		if (n == rest.n)
+			break;
+		rest = slice_from(rest, n + 1);
+	}
+	if (out->bad || out->len - start > RIGHTS)
+		return complain(why, 0, "too many senders: at most %d octets", (int)RIGHTS);
+	return true;
+}
+
+static bool account(struct slice line, unsigned number, struct slice domains,
+		    struct entries *out, struct complaint *why)
+{
+	uint8_t mem[PASSHASH_MAX + 1 + RIGHTS + 300];
+	struct buf value = BUF(mem);
+	struct complaint inner = { 0 };
+	struct cur c = CUR(line);
+	struct slice name = cur_skip(&c, is_visible), hash, senders;
+
+	cur_skip(&c, is_blank);
+	hash = cur_skip(&c, is_visible);
+	cur_skip(&c, is_blank);
+	senders = cur_skip(&c, is_visible);
+	if (!cur_done(&c) || !senders.n)
+		return complain(why, number, "not 'name hash sender[,sender]'");
+	if (!usersfile_name_ok(name))
+		return complain(why, number,
+				"bad name: 1 to %d letters, digits and . _ + - @, a letter or "
+				"digit first",
+				(int)AUTH_USER_MAX);
+	if (passhash_kind(hash) == PASSHASH_BAD)
+		return complain(why, number,
+				"bad hash: neither a token's nor argon2id within %d MiB",
+				CONFIG_KEYS_ARGON2_MEMORY);
+	buf_put(&value, hash);
+	buf_u8(&value, ' ');
+	if (!usersfile_rights(senders, domains, &value, &inner))
+		return complain(why, number, "%s", inner.text);
+	entries_add(out, name, buf_slice(&value), number, 0);
+	return true;
+}
+
+bool usersfile_parse(struct slice text, struct slice domains, struct entries *out,
+		     struct complaint *why)
+{
+	struct lines l = { .rest = text };
+	struct slice line;
+
+	while (lines_next(&l, &line)) {
+		line = slice_trim(line);
+		if (line.n && line.p[0] != '#' && !account(line, l.number, domains, out, why))
+			return false;
+	}
+	return entries_sort(out, why);
+}

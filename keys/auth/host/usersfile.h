@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef KEYS_AUTH_HOST_USERSFILE_H
+#define KEYS_AUTH_HOST_USERSFILE_H
+
+#include "keys/auth/host/sourcefile.h"
+
+/* The file `users` (keys/README.md): one account a line, `name hash sender[,sender]`. */
+
+/* A name that may log in: 1 to 64 letters, digits and . _ + - @, a letter or digit first. */
+bool usersfile_name_ok(struct slice name);
+/* Turns `sender[,sender]` into rights, words with one space between. Each is `@domain` or `local@domain`, its domain
+ * one of `domains` unless that is empty. False: *why says what is wrong. */
+bool usersfile_rights(struct slice senders, struct slice domains, struct buf *out,
+		      struct complaint *why);
+/* Appends name -> `hash SP rights` of every account, sorted. */
+bool usersfile_parse(struct slice text, struct slice domains, struct entries *out,
+		     struct complaint *why);
+
+#endif

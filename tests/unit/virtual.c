@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+#include "keys/auth/host/virtualfile.h"
+
+#include "tests/unit/test.h"
+
+static const struct virtualfile ours = { SLICE("example.org two.example"),
+					 SLICE("Me@gmail.com") };
+
+struct found {
+	const char *key, *value; /* value NULL: not there */
+};
+
+static const struct {
+	const char *text;
+	struct found is[4];
+} good[] = {
+	{ "",
+	  { { "postmaster@example.org", "Me@gmail.com" },
+	    { "abuse@two.example", "Me@gmail.com" },
+	    { "@example.org", NULL } } },
+	{ "# note\n\nHello@Example.org x@GMAIL.com\n",
+	  { { "hello@example.org", "x@GMAIL.com" }, { "hello@two.example", NULL } } },
+	{ "a@example.org\tx@gmail.com", { { "a@example.org", "x@gmail.com" } } },
+	{ "a@example.org x@gmail.com\r\nb@example.org y@gmail.com\r\n",
+	  { { "b@example.org", "y@gmail.com" } } },
+	{ "a@example.org\n  # between\n\n  x@gmail.com\n",
+	  { { "a@example.org", "x@gmail.com" } } },
+	{ "a@example.org x@gmail.com,\n", { { "a@example.org", "x@gmail.com" } } },
+	{ "@example.org x@gmail.com\n",
+	  { { "@example.org", "x@gmail.com" },
+	    { "@two.example", NULL },
+	    { "postmaster@example.org", "Me@gmail.com" } } },
+	{ "a+tag@example.org x@gmail.com\n",
+	  { { "a+tag@example.org", "x@gmail.com" }, { "a@example.org", NULL } } },
+	{ "a x@gmail.com\na@two.example y@gmail.com\n",
+	  { { "a@example.org", "x@gmail.com" }, { "a@two.example", "y@gmail.com" } } },
+	{ "postmaster x@gmail.com\n",
+	  { { "postmaster@example.org", "x@gmail.com" },
+	    { "abuse@example.org", "Me@gmail.com" } } },
+	{ "a@example.org b@two.example\nb@two.example c+x@example.org\nc@example.org x@gmail.com\n",
+	  { { "a@example.org", "x@gmail.com" }, { "b@two.example", "x@gmail.com" } } },
+	{ "a@example.org b@two.example\n@two.example x@gmail.com\n",
+	  { { "a@example.org", "x@gmail.com" } } },
+	{ "a@example.org abuse@two.example\n", { { "a@example.org", "Me@gmail.com" } } },
+	{ "a@example.org \"x\"@gmail.com\n", { { "a@example.org", "x@gmail.com" } } },
+	{ "\"a\"@example.org x@gmail.com\n", { { "a@example.org", "x@gmail.com" } } },
+};
+
+static const struct {
+	const char *text;
+	unsigned line;
+	const char *why; /* a part of it */
+} bad[] = {
+	{ "a@example.org\n", 1, "not 'pattern address'" },
+	{ "\n  a@example.org x@gmail.com\n", 2, "goes on nothing" },
+	{ "a@example.org ,\n", 1, "no destination" },
+	{ "a@example.org x@gmail.com, y@gmail.com\n", 1, "several destinations" },
+	{ "a@example.org x@gmail.com\n y@gmail.com\n", 1, "several destinations" },
+	{ "#\na@example.org x@other.example\n", 2, "another provider" },
+	{ "a@example.org x\n", 1, "'x' is no address" },
+	{ "a@example.org @gmail.com\n", 1, "is no address" },
+	{ "a@example.org <x@gmail.com>\n", 1, "is no address" },
+	{ "a@example.org x@[192.0.2.1]\n", 1, "is no address" },
+	{ "a@example.org \"\"@gmail.com\n", 1, "is no address" },
+	{ "a@else.example x@gmail.com\n", 1, "not one of the mail domains" },
+	{ "@else.example x@gmail.com\n", 1, "not one of the mail domains" },
+	{ "@ x@gmail.com\n", 1, "no pattern" },
+	{ "a@@example.org x@gmail.com\n", 1, "no pattern" },
+	{ "\"\"@example.org x@gmail.com\n", 1, "no pattern" },
+	{ "a..b x@gmail.com\n", 1, "no pattern" },
+	{ "a@example.org x@gmail.com\nA@EXAMPLE.ORG y@gmail.com\n", 2, "line 1 already" },
+	{ "\"a\"@example.org x@gmail.com\na@example.org y@gmail.com\n", 2, "line 1 already" },
+	{ "a x@gmail.com\na y@gmail.com\n", 2, "line 1 already" },
+	{ "a@example.org a@example.org\n", 1, "back to itself" },
+	{ "x@example.org a@example.org\na@example.org b@example.org\nb@example.org a@example.org\n",
+	  2, "back to itself" },
+	{ "@example.org a@example.org\n", 1, "back to itself" },
+	{ "a@example.org b@two.example\n", 1, "to nothing" },
+	{ "a@example.org x\xc3\xa4@gmail.com\n", 1, "octet 195" },
+};
+
+static void accepts(void)
+{
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		struct entries all = { 0 };
+		struct complaint why = { 0 };
+
+		CHECK_ROW(virtualfile_parse(&ours, slice_of(good[i].text), &all, &why),
+			  good[i].text);
+		CHECK_ROW(!why.text[0], why.text);
+		for (const struct found *f = good[i].is; f < good[i].is + 4 && f->key; f++) {
+			struct entry *e = entries_find(&all, slice_of(f->key));
+
+			CHECK_ROW(!e == !f->value && (!e || !strcmp(e->value, f->value)),
+				  f->key);
+		}
+		entries_free(&all);
+	}
+}
+
+static void refuses(void)
+{
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct entries all = { 0 };
+		struct complaint why = { 0 };
+
+		CHECK_ROW(!virtualfile_parse(&ours, slice_of(bad[i].text), &all, &why),
+			  bad[i].text);
+		CHECK_EQ(why.line, bad[i].line);
+		CHECK_ROW(strstr(why.text, bad[i].why), why.text);
+		entries_free(&all);
+	}
+}
+
+static void without_file(void)
+{
+	static const struct virtualfile wrong[] = {
+		{ SLICE("example.org"), SLICE("me") },
+		{ SLICE("example.org"), SLICE("me@example.org") },
+		{ SLICE("example..org"), SLICE("me@gmail.com") },
+	};
+	struct entries all = { 0 };
+	struct complaint why = { 0 };
+
+	CHECK(virtualfile_parse(&ours, (struct slice){ NULL, 0 }, &all, &why));
+	CHECK_EQ(all.n, 6);
+	CHECK(entries_find(&all, SLICE("@two.example")));
+	entries_free(&all);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		why = (struct complaint){ 0 };
+		CHECK(!virtualfile_parse(&wrong[i], SLICE(""), &all, &why) && !why.line);
+		entries_free(&all);
+	}
+}
+
+int main(void)
+{
+	accepts();
+	refuses();
+	without_file();
+	TEST_END();
+}
