@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/out/delivery.h"
+
+#include <string.h>
+
+#include "smtpd/lib/memfd.h"
+
+/*
+ * NOTES
+ * `step` names the reply that is waited for. A reply that nobody waits for is a breach of RFC 5321 3: above all, no 250
+ * counts as the final one before the final dot was sent. With `pipelined` MAIL, RCPT and DATA went out together and
+ * their replies come one after the other; `refused` says that one of them was no: d->outcome holds it.
+ * Until the final dot is sent the destination does not have the letter; from then on (STEP_FINAL) it may.
+ */
+enum { ROOM_MIN = 512, CHUNK = 4096, MINUTE = 60 * 1000, EARLY_MX_MS = MINUTE };
+
+static const struct slice nothing = { NULL, 0 };
+
+static void on_greeting(struct delivery *d);
+static void on_ehlo(struct delivery *d);
+static void on_helo(struct delivery *d);
+static void on_starttls(struct delivery *d);
+static void on_mail(struct delivery *d);
+static void on_rcpt(struct delivery *d);
+static void on_data(struct delivery *d);
+static void on_text(struct delivery *d);
+static void on_final(struct delivery *d);
+static void on_quit(struct delivery *d);
+
+/* Timeouts of RFC 5321 4.5.3.2. Up to the handshake a failure may be tried again elsewhere. */
+static const struct {
+	const char *name;
+	int32_t ms;
+	bool early;
+	void (*reply)(struct delivery *); /* NULL: none is due */
+} steps[] = {
+	[STEP_NONE] = { "", 0, true, NULL },
+	[STEP_GREETING] = { "greeting", 5 * MINUTE, true, on_greeting },
+	[STEP_EHLO] = { "EHLO", 5 * MINUTE, true, on_ehlo },
+	[STEP_HELO] = { "HELO", 5 * MINUTE, true, on_helo },
+	[STEP_STARTTLS] = { "STARTTLS", 5 * MINUTE, true, on_starttls },
+	[STEP_HANDSHAKE] = { "TLS handshake", MINUTE, true, NULL },
+	[STEP_SECURED] = { "EHLO", 5 * MINUTE, true, on_ehlo },
+	[STEP_MAIL] = { "MAIL", 5 * MINUTE, false, on_mail },
+	[STEP_RCPT] = { "RCPT", 5 * MINUTE, false, on_rcpt },
+	[STEP_DATA] = { "DATA", 2 * MINUTE, false, on_data },
+	[STEP_TEXT] = { "text", 3 * MINUTE, false, on_text },
+	[STEP_FINAL] = { "final dot", 10 * MINUTE, false, on_final },
+	[STEP_QUIT] = { "QUIT", DELIVERY_QUIT_MS, false, on_quit },
+};
+
+_Static_assert(sizeof steps / sizeof *steps == STEPS, "row missing");
+
+/* The forward lane's sender waits: until a letter is under way it asks the next host earlier than RFC 5321 says. */
+static void set_due(struct delivery *d)
+{
+	int64_t ms = steps[d->step].ms, left = d->deadline - d->owner->loop->now;
+
+	if (!d->owner->keeps && steps[d->step].early && ms > EARLY_MX_MS)
+		ms = EARLY_MX_MS;
+	if (ms > left && d->step != STEP_QUIT)
+		ms = left;
+	stream_due(&d->stream, ms);
+}
+
+static void go(struct delivery *d, enum step step)
+{
+	d->step = step;
+	set_due(d);
+}
+
+static void say(struct delivery *d, struct slice s)
+{
+	buf_put(&d->stream.out, s);
+}
+
+static void end_line(struct delivery *d)
+{
+	say(d, SLICE("\r\n"));
+}
+
+/* ---- endings ---- */
+
+void converse_close(struct delivery *d)
+{
+	stream_close(&d->stream);
+	d->step = STEP_NONE;
+}
+
+/* The verdict is known and the peer still listens. */
+static void quit(struct delivery *d)
+{
+	delivery_answer(d);
+	say(d, SLICE("QUIT\r\n"));
+	go(d, STEP_QUIT);
+}
+
+/* The verdict is known and the connection is useless. */
+static void give_up(struct delivery *d)
+{
+	if (!d->answered)
+		delivery_answer(d);
+	delivery_next(d);
+}
+
+/* The connection failed us, with d->outcome set: before MAIL another address may do. */
+static void fail(struct delivery *d)
+{
+	if (steps[d->step].early)
+		delivery_next(d);
+	else
+		give_up(d);
+}
+
+static void fail_own(struct delivery *d, uint8_t subject, uint8_t detail, const char *text)
+{
+	uint8_t where[MXLIST_NAME + 32];
+	struct buf b = BUF(where);
+
+	buf_put(&b, slice_of(delivery_host(d)));
+	buf_put(&b, SLICE(" at "));
+	buf_put(&b, slice_of(steps[d->step].name));
+	if (!d->refused)
+		outcome_own(&d->outcome, 451, subject, detail, text, buf_slice(&b));
+	fail(d);
+}
+
+/* The handshake failed. Pinned: never in clear. Else once more without TLS, on a new connection. */
+static void fail_tls(struct delivery *d, const char *why)
+{
+	if (!d->pinned && !d->no_tls)
+		d->no_tls = d->again = true;
+	fail_own(d, 7, 5, why);
+}
+
+/* What the destination said becomes the outcome. Yes is one only to the final dot. */
+static void said(struct delivery *d)
+{
+	if (d->step == STEP_FINAL || reply_verdict(&d->reply) != V_OK)
+		outcome_said(&d->outcome, &d->reply, delivery_host(d));
+	else
+		outcome_own(&d->outcome, 451, 5, 0, "reply out of place",
+			    slice_of(delivery_host(d)));
+}
+
+static bool is_refusal(const struct delivery *d)
+{
+	return d->reply.code >= 400;
+}
+
+/* ---- the beginning ---- */
+
+static void hello(struct delivery *d, enum step step)
+{
+	say(d, step == STEP_HELO ? SLICE("HELO ") : SLICE("EHLO "));
+	say(d, d->owner->self);
+	end_line(d);
+	go(d, step);
+}
+
+static void on_greeting(struct delivery *d)
+{
+	if (d->reply.code != 220) {
+		said(d);
+		fail(d);
+		return;
+	}
+	hello(d, STEP_EHLO);
+}
+
+static uint64_t letter_size(const struct delivery *d)
+{
+	return d->letter.header_n + d->letter.text_n;
+}
+
+static bool has_eight(int fd, uint64_t at, uint64_t n)
+{
+	uint8_t chunk[CHUNK];
+
+	while (n) {
+		size_t take = n < CHUNK ? (size_t)n : CHUNK;
+
+		if (!memfd_read(fd, at, chunk, take))
+			return true;
+		for (size_t i = 0; i < take; i++)
+			if (chunk[i] & 0x80)
+				return true;
+		at += take;
+		n -= take;
+	}
+	return false;
+}
+
+/* RFC 6152 3: what the destination cannot take as it is, is not changed (RULES F12). */
+static bool needs_eight(const struct delivery *d)
+{
+	const struct letter *l = &d->letter;
+
+	return has_eight(l->head, l->header_at, l->header_n) ||
+	       has_eight(l->text, l->text_at, l->text_n);
+}
+
+static void say_mail(struct delivery *d)
+{
+	struct letter *l = &d->letter;
+
+	say(d, SLICE("MAIL FROM:<"));
+	say(d, (struct slice){ l->sender, l->sender_n });
+	say(d, SLICE(">"));
+	if (d->caps & REPLY_SIZE) {
+		say(d, SLICE(" SIZE="));
+		buf_dec(&d->stream.out, letter_size(d));
+	}
+	if (l->eight && d->caps & REPLY_8BITMIME)
+		say(d, SLICE(" BODY=8BITMIME"));
+	end_line(d);
+}
+
+static void say_rcpt(struct delivery *d)
+{
+	say(d, SLICE("RCPT TO:<"));
+	say(d, (struct slice){ d->letter.rcpt, d->letter.rcpt_n });
+	say(d, SLICE(">\r\n"));
+}
+
+/* The connection is as good as it gets: the letter itself. */
+static void begin_mail(struct delivery *d)
+{
+	if (d->limit && letter_size(d) > d->limit) {
+		outcome_own(&d->outcome, 552, 3, 4, "larger than the destination takes",
+			    slice_of(delivery_host(d)));
+		quit(d);
+		return;
+	}
+	if (!(d->caps & REPLY_8BITMIME) && needs_eight(d)) {
+		outcome_own(&d->outcome, 554, 6, 3, "the destination takes no 8-bit letters",
+			    slice_of(delivery_host(d)));
+		quit(d);
+		return;
+	}
+	d->pipelined = d->caps & REPLY_PIPELINING;
+	say_mail(d);
+	if (d->pipelined) {
+		say_rcpt(d);
+		say(d, SLICE("DATA\r\n"));
+	}
+	go(d, STEP_MAIL);
+}
+
+static void on_ehlo(struct delivery *d)
+{
+	bool tls = d->stream.secure;
+
+	if (reply_verdict(&d->reply) != V_OK) {
+		said(d);
+		if (reply_verdict(&d->reply) == V_PERM && !d->pinned && !tls)
+			hello(d, STEP_HELO);
+		else
+			fail(d);
+		return;
+	}
+	d->caps = d->reply.caps;
+	d->limit = d->reply.size;
+	if (!tls && d->caps & REPLY_STARTTLS && !d->no_tls) {
+		say(d, SLICE("STARTTLS\r\n"));
+		go(d, STEP_STARTTLS);
+	} else if (!tls && d->pinned) {
+		fail_own(d, 7, 5, "STARTTLS is not offered");
+	} else {
+		begin_mail(d);
+	}
+}
+
+static void on_helo(struct delivery *d)
+{
+	if (reply_verdict(&d->reply) != V_OK) {
+		said(d);
+		fail(d);
+		return;
+	}
+	d->caps = 0;
+	d->limit = 0;
+	begin_mail(d);
+}
+
+static void on_starttls(struct delivery *d)
+{
+	if (d->reply.code != 220) {
+		if (d->pinned)
+			fail_own(d, 7, 5, "STARTTLS was refused");
+		else
+			begin_mail(d); /* RFC 3207 4: as if it had not been offered */
+		return;
+	}
+	tls_client(&d->tls, d->pinned ? &d->owner->anchors : NULL, delivery_host(d));
+	stream_tls(&d->stream, &d->tls);
+	go(d, STEP_HANDSHAKE);
+}
+
+/* ---- the letter ---- */
+
+static void say_empty(struct delivery *d)
+{
+	say(d,
+	    SLICE(".\r\n")); /* RFC 2920 3.1: a 354 after refusals is answered with nothing */
+	quit(d);
+}
+
+/* MAIL and RCPT: yes goes on, no is the verdict. 421: the connection is about to close. */
+static void on_group(struct delivery *d, enum step next, void (*then)(struct delivery *))
+{
+	if (reply_verdict(&d->reply) != V_OK && !d->refused) {
+		said(d);
+		d->refused = true;
+		if (!is_refusal(d) || d->reply.code == 421) {
+			give_up(d);
+			return;
+		}
+		if (!d->pipelined) {
+			quit(d);
+			return;
+		}
+	}
+	if (!d->pipelined)
+		then(d);
+	go(d, next);
+}
+
+static void say_data(struct delivery *d)
+{
+	say(d, SLICE("DATA\r\n"));
+}
+
+static void on_mail(struct delivery *d)
+{
+	on_group(d, STEP_RCPT, say_rcpt);
+}
+
+static void on_rcpt(struct delivery *d)
+{
+	on_group(d, STEP_DATA, say_data);
+}
+
+/* The next octets of the letter into p. 0: it is at its end, or cannot be read (dot.bad). */
+static size_t letter_take(struct delivery *d, uint8_t *p, size_t cap)
+{
+	struct letter *l = &d->letter;
+	bool head = d->sent < l->header_n;
+	uint64_t left = letter_size(d) - d->sent, at = d->sent;
+
+	if (head)
+		left = l->header_n - at;
+	if (left < cap)
+		cap = (size_t)left;
+	at += head ? l->header_at : l->text_at - l->header_n;
+	if (!memfd_read(head ? l->head : l->text, at, p, cap)) {
+		d->dot.bad = true;
+		return 0;
+	}
+	return cap;
+}
+
+/* As much of the letter as `out` takes now. */
+static void pump_text(struct delivery *d)
+{
+	uint8_t chunk[CHUNK];
+	bool moved = false;
+
+	while (!d->dot.bad && buf_room(&d->stream.out) >= ROOM_MIN &&
+	       d->sent < letter_size(d)) {
+		size_t n = letter_take(d, chunk, sizeof chunk);
+		struct slice in = { chunk, n };
+
+		dot_stuff(&d->dot, &in, &d->stream.out);
+		d->sent += n - in.n;
+		moved |= n > in.n;
+	}
+	if (!d->dot.bad && d->sent == letter_size(d) && buf_room(&d->stream.out) >= ROOM_MIN &&
+	    dot_stuff_end(&d->dot, &d->stream.out)) {
+		if (d->row)
+			held_busy(d->row);
+		go(d, STEP_FINAL);
+	} else if (d->dot.bad) { /* no dot is sent, so the destination forgets it */
+		outcome_own(&d->outcome, 554, 6, 0, "the letter is not CRLF text", nothing);
+		give_up(d);
+	} else if (moved) {
+		set_due(d);
+	}
+}
+
+static void on_data(struct delivery *d)
+{
+	bool ready = d->reply.code == 354;
+
+	if (d->refused) {
+		if (ready)
+			say_empty(d);
+		else
+			quit(d);
+		return;
+	}
+	if (!ready) {
+		said(d);
+		if (is_refusal(d) && d->reply.code != 421)
+			quit(d);
+		else
+			give_up(d);
+		return;
+	}
+	d->sent = 0;
+	d->dot = (struct dot_out){ 0 };
+	go(d, STEP_TEXT);
+	if (d->stream.in.len) /* an answer to what was not sent yet */
+		fail_own(d, 5, 0, "reply out of place");
+	else
+		pump_text(d);
+}
+
+/* A reply in the middle of the text: the destination wants no more of it. */
+static void on_text(struct delivery *d)
+{
+	said(d);
+	give_up(d);
+}
+
+static void on_final(struct delivery *d)
+{
+	said(d);
+	quit(d);
+}
+
+static void on_quit(struct delivery *d)
+{
+	delivery_next(d);
+}
+
+/* ---- events ---- */
+
+static void read_replies(struct delivery *d)
+{
+	while (d->step != STEP_NONE && d->stream.in.len) {
+		struct slice in = buf_slice(&d->stream.in);
+		size_t n = in.n;
+		enum reply_step got = reply_feed(&d->reply, &in);
+		void (*handle)(struct delivery *) = steps[d->step].reply;
+
+		buf_eat(&d->stream.in, n - in.n);
+		if (got == REPLY_MORE)
+			return;
+		if (got == REPLY_BAD || !handle) {
+			fail_own(d, 5, 0, "the destination does not speak SMTP");
+			return;
+		}
+		handle(d);
+		d->reply = (struct reply){ 0 };
+	}
+}
+
+static void on_broken(struct delivery *d, const char *why)
+{
+	if (d->answered)
+		delivery_next(d);
+	else if (d->step == STEP_HANDSHAKE)
+		fail_tls(d, why);
+	else
+		fail_own(d, 4, 2, why);
+}
+
+static void on_event(struct stream *s, enum stream_event e)
+{
+	struct delivery *d =
+		(struct delivery *)(void *)((char *)s - offsetof(struct delivery, stream));
+
+	switch (e) {
+	case STREAM_SECURE:
+		hello(d, STEP_SECURED);
+		return;
+	case STREAM_DATA:
+		if (d->step != STEP_HANDSHAKE)
+			read_replies(d);
+		if (d->step == STEP_TEXT)
+			pump_text(d);
+		return;
+	case STREAM_EOF:
+		on_broken(d, "the destination closed the connection");
+		return;
+	case STREAM_BROKEN:
+		on_broken(d, stream_why(s));
+		return;
+	case STREAM_LATE:
+		on_broken(d, "the destination did not answer in time");
+		return;
+	}
+}
+
+void converse_start(struct delivery *d, int fd)
+{
+	d->reply = (struct reply){ 0 };
+	d->refused = false;
+	d->caps = 0;
+	stream_open(&d->stream, d->owner->loop, fd, BUF(d->in), BUF(d->out), on_event);
+	go(d, STEP_GREETING);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/out/delivery.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
+#include "smtpd/msg/dns.h"
+#include "smtpd/proto/dnsmsg.h"
+#include "smtpd/proto/ipaddr.h"
+
+/*
+ * NOTES
+ * At any time exactly one of these is waited for: the answer of `ask`; the socket or the time of `next`; the
+ * conversation (step is not STEP_NONE). `next` with fd -1 means: go on with try_next(), outside of any callback of
+ * the stream. Before the verdict d->outcome holds the last failure, which becomes the verdict when no address is left.
+ */
+static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
+static const struct slice nothing = { NULL, 0 };
+
+static void on_next(struct watch *w, short got);
+
+const char *delivery_host(const struct delivery *d)
+{
+	return d->host < d->mx.n ? d->mx.host[d->host].name : "";
+}
+
+bool delivery_past_dot(const struct delivery *d)
+{
+	return d->step == STEP_FINAL;
+}
+
+static void release(struct letter *l)
+{
+	memfd_close(&l->text);
+	memfd_close(&l->head);
+}
+
+static void close_next(struct delivery *d)
+{
+	loop_drop(d->owner->loop, &d->next);
+	if (d->next.fd >= 0)
+		close(d->next.fd);
+	d->next.fd = -1;
+}
+
+void delivery_drop(struct delivery *d)
+{
+	ask_drop(&d->ask);
+	close_next(d);
+	converse_close(d);
+	release(&d->letter);
+	if (d->row && !d->answered)
+		held_drop(d->row);
+	d->row = NULL;
+	d->busy = false;
+}
+
+static void log_delivery(const struct delivery *d)
+{
+	uint8_t ip[IPADDR_TEXT], enhanced[16];
+	struct buf b = BUF(ip), e = BUF(enhanced);
+	struct ipaddr a = { .b = { [10] = 0xff, [11] = 0xff } };
+	struct logline l;
+
+	log_begin(&l, "deliver");
+	log_bytes(&l, "to", d->letter.domain);
+	if (d->connects) {
+		memcpy(a.b + 12, d->last_addr, 4);
+		ipaddr_put(&b, &a);
+		log_text(&l, "mx", d->mx.host[d->last_host].name);
+		log_bytes(&l, "ip", buf_slice(&b));
+		log_text(&l, "tls", d->stream.secure ? tls_suite(&d->tls) : "none");
+	}
+	log_text(&l, "policy", d->pinned ? "pinned" : "opportunistic");
+	log_num(&l, "code", d->outcome.code);
+	outcome_put_enhanced(&d->outcome, &e);
+	log_bytes(&l, "enhanced", buf_slice(&e));
+	log_num(&l, "ms", d->owner->loop->now - d->began);
+	log_bytes(&l, "reply", outcome_text(&d->outcome));
+	log_send(&l);
+}
+
+void delivery_answer(struct delivery *d)
+{
+	const struct outcome *o = &d->outcome;
+	struct answer m = { .code = o->code };
+
+	log_delivery(d);
+	release(&d->letter);
+	memcpy(m.enhanced, o->enhanced, sizeof m.enhanced);
+	d->answered = true;
+	if (d->row)
+		held_result(d->row, o->code, o->enhanced);
+	chan_answer(&d->token, &m, sizeof m, outcome_text(o));
+}
+
+/* The verdict, with no conversation to end. */
+static void finish(struct delivery *d)
+{
+	delivery_answer(d);
+	delivery_drop(d);
+}
+
+static void finish_own(struct delivery *d, uint16_t code, uint8_t subject, uint8_t detail,
+		       const char *text, struct slice more)
+{
+	outcome_own(&d->outcome, code, subject, detail, text, more);
+	finish(d);
+}
+
+static void soon(struct delivery *d)
+{
+	d->next.want = 0;
+	d->next.due = d->owner->loop->now;
+	loop_add(d->owner->loop, &d->next);
+}
+
+void delivery_next(struct delivery *d)
+{
+	converse_close(d);
+	soon(d);
+}
+
+/* ---- names ---- */
+
+static bool ask_dns(struct delivery *d, struct slice name, uint16_t type,
+		    void (*done)(struct ask *, const void *, struct slice))
+{
+	struct dns_query q = { .qtype = type };
+
+	d->ask.done = done;
+	return chan_ask(d->owner->dns, &d->ask, &q, sizeof q, name, NULL, 0, &want_dns,
+			DELIVERY_DNS_MS);
+}
+
+static struct delivery *of_ask(struct ask *a)
+{
+	return (struct delivery *)(void *)((char *)a - offsetof(struct delivery, ask));
+}
+
+/* What name servers said, with silence as failure. */
+static enum dns_result result_of(const struct dns_reply *r)
+{
+	return r ? (enum dns_result)r->result : DNS_FAILED;
+}
+
+static void on_fate(struct delivery *d, enum mx_fate fate)
+{
+	struct slice domain = d->letter.domain;
+
+	switch (fate) {
+	case MX_GO:
+		soon(d);
+		return;
+	case MX_NULL:
+		finish_own(d, 556, 1, 10, "domain takes no mail (null MX)", domain);
+		return;
+	case MX_LOOP:
+		finish_own(d, 554, 4, 6, "mail for the domain loops back to this host", domain);
+		return;
+	case MX_OTHER:
+		finish_own(d, 451, 7, 5, "no mail exchanger of the pinned route", domain);
+		return;
+	default:
+		finish_own(d, 451, 4, 4, "no usable mail exchanger", domain);
+	}
+}
+
+static void on_mx(struct ask *a, const void *reply, struct slice records)
+{
+	struct delivery *d = of_ask(a);
+	struct outbound *o = d->owner;
+	struct slice pinned = d->pinned ? o->pinned_hosts : nothing;
+	uint64_t random;
+
+	switch (result_of(reply)) {
+	case DNS_OK:
+		if (getrandom(&random, sizeof random, 0) != sizeof random)
+			bug("getrandom");
+		on_fate(d, mxlist_fill(&d->mx, records, o->self, pinned, random));
+		return;
+	case DNS_NODATA:
+		on_fate(d, mxlist_single(&d->mx, d->letter.domain, o->self, pinned));
+		return;
+	case DNS_NXDOMAIN:
+		finish_own(d, 550, 1, 2, "domain does not exist", d->letter.domain);
+		return;
+	default:
+		finish_own(d, 451, 4, 3, "name service failed", d->letter.domain);
+	}
+}
+
+static void on_addr(struct ask *a, const void *reply, struct slice records)
+{
+	struct delivery *d = of_ask(a);
+	struct cur c = CUR(records);
+	struct slice r;
+
+	d->naddr = d->at = 0;
+	while (result_of(reply) == DNS_OK && d->naddr < DELIVERY_ADDRS && dnsmsg_record(&c, &r))
+		if (r.n == 4)
+			memcpy(d->addr[d->naddr++], r.p, 4);
+	if (!d->naddr) {
+		if (result_of(reply) == DNS_FAILED)
+			outcome_own(&d->outcome, 451, 4, 3, "name service failed",
+				    slice_of(delivery_host(d)));
+		else
+			outcome_own(&d->outcome, 451, 4, 4, "no IPv4 address",
+				    slice_of(delivery_host(d)));
+		d->host++;
+	}
+	soon(d);
+}
+
+/* ---- connections ---- */
+
+static void connect_failed(struct delivery *d, const char *why)
+{
+	outcome_own(&d->outcome, 451, 4, 1, why, slice_of(delivery_host(d)));
+	delivery_next(d);
+}
+
+static void connect_to(struct delivery *d, const uint8_t addr[4])
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(d->owner->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	memcpy(&to.sin_addr, addr, 4);
+	memcpy(d->last_addr, addr, 4);
+	d->last_host = d->host;
+	d->stream.secure = false;
+	d->connects++;
+	d->tried = true;
+	if (fd < 0 ||
+	    (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)) {
+		if (fd >= 0)
+			close(fd);
+		connect_failed(d, "cannot connect");
+		return;
+	}
+	d->next.fd = fd;
+	d->next.want = POLLOUT;
+	d->next.due = d->owner->loop->now + DELIVERY_CONNECT_MS;
+	if (d->next.due > d->deadline)
+		d->next.due = d->deadline;
+	loop_add(d->owner->loop, &d->next);
+}
+
+static void on_connected(struct delivery *d, short got)
+{
+	int fd = d->next.fd, error = 0;
+	socklen_t n = sizeof error;
+
+	loop_drop(d->owner->loop, &d->next);
+	if (got && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && !error) {
+		d->next.fd = -1;
+		converse_start(d, fd);
+		return;
+	}
+	close_next(d);
+	connect_failed(d, !got			  ? "connection timed out"
+			  : error == ECONNREFUSED ? "connection refused"
+						  : "no connection");
+}
+
+/* The address after the one tried last; after a host's last one the next host. */
+static bool move_on(struct delivery *d)
+{
+	if (d->tried && !d->again) {
+		d->no_tls = false;
+		if (++d->at == d->naddr)
+			d->host++;
+	}
+	d->tried = d->again = false;
+	return d->host < d->mx.n && d->connects < DELIVERY_CONNECTS &&
+	       d->owner->loop->now < d->deadline;
+}
+
+static void try_next(struct delivery *d)
+{
+	if (!move_on(d)) {
+		finish(d);
+		return;
+	}
+	if (d->at < d->naddr) {
+		connect_to(d, d->addr[d->at]);
+		return;
+	}
+	d->naddr = d->at = 0;
+	if (!ask_dns(d, slice_of(delivery_host(d)), DNSMSG_A, on_addr))
+		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
+}
+
+static void on_next(struct watch *w, short got)
+{
+	struct delivery *d =
+		(struct delivery *)(void *)((char *)w - offsetof(struct delivery, next));
+
+	if (w->fd >= 0) {
+		on_connected(d, got);
+		return;
+	}
+	loop_drop(d->owner->loop, w);
+	if (d->answered)
+		delivery_drop(d);
+	else if (d->mx.n)
+		try_next(d);
+	else if (!ask_dns(d, d->letter.domain, DNSMSG_MX, on_mx))
+		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
+}
+
+void delivery_begin(struct delivery *d, const struct token *t, struct out_held *row)
+{
+	struct outbound *o = d->owner;
+
+	d->busy = true;
+	d->answered = d->no_tls = d->again = d->tried = false;
+	d->token = *t;
+	d->row = row;
+	d->began = o->loop->now;
+	d->deadline = d->began + (o->keeps ? DELIVERY_SUB_MS : DELIVERY_MX_MS);
+	d->pinned = slice_ieq(d->letter.domain, o->pinned_domain);
+	d->mx.n = d->host = d->naddr = d->at = d->connects = 0;
+	d->step = STEP_NONE;
+	d->stream.watch.fd = -1;
+	d->stream.secure = false;
+	d->next = (struct watch){ .fd = -1, .ready = on_next };
+	outcome_own(&d->outcome, 451, 4, 1, "no answer from the destination", d->letter.domain);
+	soon(d);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_OUT_DELIVERY_H
+#define SMTPD_OUT_DELIVERY_H
+
+#include "smtpd/lib/stream.h"
+#include "smtpd/out/mxlist.h"
+#include "smtpd/out/outbound.h"
+#include "smtpd/out/outcome.h"
+#include "smtpd/proto/dot.h"
+#include "smtpd/proto/path.h"
+
+/*
+ * One letter on its way to one recipient. delivery.c finds the destination's hosts and addresses and connects to one
+ * after the other; converse.c speaks SMTP on a connection. The requester is answered once; the QUIT comes after that.
+ */
+enum {
+	DELIVERY_ADDRS = 4,    /* of one host */
+	DELIVERY_CONNECTS = 8, /* in all */
+	DELIVERY_DNS_MS = 45 * 1000,
+	DELIVERY_CONNECT_MS = 30 * 1000,
+	DELIVERY_QUIT_MS = 5 * 1000,
+	DELIVERY_MX_MS = 300 * 1000,   /* the forward lane, in all: RULES P3 */
+	DELIVERY_SUB_MS = 3600 * 1000, /* the submission lane, in all */
+};
+
+enum step {
+	STEP_NONE, /* no connection */
+	STEP_GREETING,
+	STEP_EHLO,
+	STEP_HELO,
+	STEP_STARTTLS,
+	STEP_HANDSHAKE,
+	STEP_SECURED, /* EHLO again */
+	STEP_MAIL,
+	STEP_RCPT,
+	STEP_DATA,
+	STEP_TEXT,
+	STEP_FINAL,
+	STEP_QUIT,
+	STEPS
+};
+
+struct letter {
+	int text, head; /* owned; -1 = given back */
+	uint64_t header_at, header_n, text_at, text_n;
+	bool eight; /* BODY=8BITMIME was declared */
+	uint8_t sender_n, rcpt_n;
+	uint8_t sender[PATH_OCTETS], rcpt[PATH_OCTETS];
+	struct slice domain; /* borrowed from rcpt */
+};
+
+struct delivery { /* zeroed: free */
+	struct outbound *owner;
+	bool busy, answered;
+	struct token token;
+	struct out_held *row; /* NULL: nothing is to be kept */
+	struct letter letter;
+	int64_t began, deadline;
+	struct outcome outcome; /* the verdict, or the failure so far */
+
+	/* the route */
+	bool pinned; /* certificate and name are verified, never clear text */
+	bool no_tls; /* opportunistic: the handshake failed, once more in clear */
+	bool again;  /* the same address once more */
+	bool tried;  /* the address at hand was connected to */
+	struct ask ask;
+	struct watch next; /* connecting; or the next thing to do, outside of callbacks */
+	struct mxlist mx;
+	unsigned host, naddr, at, connects;
+	uint8_t addr[DELIVERY_ADDRS][4];
+	unsigned last_host; /* connected to last, for the log */
+	uint8_t last_addr[4];
+
+	/* the conversation */
+	enum step step;
+	bool pipelined, refused;
+	struct reply reply;
+	uint64_t limit; /* SIZE the destination announced */
+	uint8_t caps;
+	uint64_t sent; /* octets of header and text that went through dot */
+	struct dot_out dot;
+	struct stream stream;
+	struct tls tls;
+	uint8_t in[2 * REPLY_LINE], out[16 * 1024];
+};
+
+/* ---- delivery.c ---- */
+
+/* The letter is filled in. Answers later, never before it returns. */
+void delivery_begin(struct delivery *d, const struct token *t, struct out_held *row);
+/* Ends it without an answer and frees the place. Not inside its own callbacks. */
+void delivery_drop(struct delivery *d);
+/* The verdict is in d->outcome: logs it, gives the letter back, answers. */
+void delivery_answer(struct delivery *d);
+/* The connection is of no more use: the next address, or the end, comes with the next round. */
+void delivery_next(struct delivery *d);
+const char *delivery_host(const struct delivery *d); /* the host at hand */
+bool delivery_past_dot(const struct delivery *d);
+
+/* ---- converse.c ---- */
+
+/* Speaks on a connected socket, which it takes over. */
+void converse_start(struct delivery *d, int fd);
+void converse_close(struct delivery *d);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_OUT_OUTBOUND_H
+#define SMTPD_OUT_OUTBOUND_H
+
+#include "smtpd/lib/proc.h"
+#include "smtpd/lib/tls.h"
+#include "smtpd/msg/out.h"
+#include "smtpd/out/held.h"
+
+/*
+ * Outbound SMTP: takes letters from check.mx or queue, one recipient each, and answers with the destination's
+ * verdict. One pool of deliveries, reserved at start; a letter beyond it gets 451.
+ */
+struct delivery;
+
+enum {
+	OUTBOUND_PORT = 25,
+	OUTBOUND_POOL_MX = CONFIG_FORWARD_MAX_HELD,
+	OUTBOUND_POOL_SUB = CONFIG_SMTPD_QUEUE_ACTIVE,
+	OUTBOUND_WATCHES = 2 * (OUTBOUND_POOL_MX > OUTBOUND_POOL_SUB ? OUTBOUND_POOL_MX
+								     : OUTBOUND_POOL_SUB),
+};
+
+struct outbound {
+	struct loop *loop;
+	struct chan *dns;
+	bool keeps; /* out.sub: results are held until they are acknowledged */
+	uint16_t port;
+	struct slice self, pinned_domain, pinned_hosts;
+	struct tls_anchors anchors;
+	struct delivery *pool; /* owned */
+	size_t npool;
+	struct held held;
+	uint8_t *head; /* owned: ENV_HEAD_MAX octets, for the envelope while a letter is taken */
+};
+
+extern const struct rule outbound_rules[OUT_TYPES];
+
+/* Reserves memory for `pool` deliveries. */
+void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t pool,
+		   bool keeps);
+/* Loads anchors from a PEM file; -1 is fine: then nothing on the pinned route is trusted. */
+void outbound_anchors(struct outbound *o, int fd);
+/* Serves the channels of p. */
+void outbound_serve(struct outbound *o, struct proc *p);
+/* The requester has a new wire: what was for the old one ends, unless its final dot was sent. */
+void outbound_wired(struct chan *c);
+
+#endif

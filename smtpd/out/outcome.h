@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_OUT_OUTCOME_H
+#define SMTPD_OUT_OUTCOME_H
+
+#include "smtpd/msg/answer.h"
+#include "smtpd/proto/reply.h"
+
+/* What became of a delivery, in the words of struct answer. */
+struct outcome {
+	uint16_t code;
+	uint8_t enhanced[3];
+	size_t text_n;
+	uint8_t text[ANSWER_TEXT]; /* one line of printable ASCII, never empty */
+};
+
+/* Our own verdict. The class of the enhanced code is the first digit of code; `more`, where not empty, follows the
+ * text after ": ". */
+void outcome_own(struct outcome *o, uint16_t code, uint8_t subject, uint8_t detail,
+		 const char *text, struct slice more);
+/* The destination's: 2xx is 250, 5xx stays, all else is 451. host: who said it. */
+void outcome_said(struct outcome *o, const struct reply *r, const char *host);
+struct slice outcome_text(const struct outcome *o);
+/* "5.1.1" */
+void outcome_put_enhanced(const struct outcome *o, struct buf *out);
+
+#endif

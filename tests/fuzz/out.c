@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/* What out reads: letters and messages of its requesters, and all that a destination might say. The first octet
+ * chooses: its low bits a message type, or 0 for a conversation; bit 7 pins the route. */
+#include "smtpd/out/outbound.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "smtpd/lib/memfd.h"
+#include "smtpd/out/delivery.h"
+
+static struct loop loop;
+static struct chan chan, dns;
+static struct outbound out;
+static uint8_t rx[MSG_MAX];
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static void start(void)
+{
+	loop_init(&loop, 8);
+	chan_init(&chan, &loop, P_QUEUE, 1, rx);
+	chan_init(&dns, &loop, P_DNS, 1, rx);
+	outbound_init(&out, &loop, &dns, 1, true);
+}
+
+static int memfd_of(struct slice s)
+{
+	int fd = memfd_make("fuzz");
+
+	if (fd < 0 || !memfd_append(fd, 0, s) || !memfd_seal(fd))
+		abort();
+	return fd;
+}
+
+static void message(unsigned type, struct slice s)
+{
+	union {
+		struct msg h;
+		struct out_deliver deliver;
+		struct out_ack ack;
+	} m;
+	struct call c = { .token = { .chan = &chan }, .from = P_QUEUE, .msg = &m };
+
+	memset(&m, 0, sizeof m);
+	memcpy(&m, s.p, s.n < sizeof m ? s.n : sizeof m);
+	s = slice_from(s, sizeof m);
+	c.fd[0] = memfd_of(SLICE("Subject: x\r\n\r\ntext\r\n"));
+	c.fd[1] = memfd_of(s);
+	if (m.deliver.skip & 1) /* mostly the truth */
+		m.deliver.text_size = 20;
+	outbound_rules[type].run(&out, &c);
+	memfd_close(&c.fd[0]);
+	memfd_close(&c.fd[1]);
+}
+
+static void conversation(bool pinned, struct slice s)
+{
+	struct delivery *d = &out.pool[0];
+	struct token t = { .chan = &chan };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair))
+		abort();
+	d->letter = (struct letter){ .text = memfd_of(SLICE("x\r\n.y\r\n")), .text_n = 7 };
+	d->letter.head = memfd_of(SLICE(""));
+	delivery_begin(d, &t, NULL);
+	loop_drop(&loop, &d->next);
+	d->pinned = pinned;
+	d->mx.n = d->naddr = 1;
+	memcpy(d->mx.host[0].name, "mx.example", sizeof "mx.example");
+	d->tried = true;
+	d->connects = DELIVERY_CONNECTS; /* this one is the last */
+	if (write(pair[1], s.p, s.n) < 0 && s.n)
+		abort();
+	shutdown(pair[1], SHUT_WR);
+	converse_start(d, pair[0]);
+	while (d->busy)
+		loop_round(&loop);
+	close(pair[1]);
+	if (d->outcome.code < 250 || !d->outcome.text_n)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	unsigned type = n ? p[0] & 0x7f : 0;
+
+	if (!n || n > 30000)
+		return 0;
+	if (!loop.cap)
+		start();
+	if (!type)
+		conversation(p[0] & 0x80, (struct slice){ p + 1, n - 1 });
+	else if (type < OUT_TYPES && outbound_rules[type].run)
+		message(type, (struct slice){ p + 1, n - 1 });
+	while (out.pool[0].busy)
+		loop_round(&loop);
+	memset(out.held.row, 0, HELD_ROWS * sizeof *out.held.row);
+	return 0;
+}
