@@ -233,7 +233,7 @@ $(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(users)
 # Both ends of every channel compare BUILD_ID: one text for one state of our sources and configuration.
 # BUILD_TIME is the floor of the machine's clock.
 own-sources := $(wildcard init/*.c init/*/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
-own-files := $(own-sources) $(wildcard init/*.h init/*.def smtpd/*/*.h keys/*/*.h)
+own-files := $(own-sources) $(wildcard init/*.h init/*/*.h init/*.def smtpd/*/*.h smtpd/*/*/*.h keys/*/*.h keys/*/*/*.h)
 build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME' $(own-sources) /dev/null))
 $(GEN)/build.h: $(GEN)/autoconf.h FORCE
 	@{ printf '#define BUILD_ID "%.16s"\n' "$$(cat $(own-files) $< | sha256sum)"; \
