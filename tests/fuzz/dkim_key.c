@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/proto/dkim_key.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+/* An RSA key that was read can be published and is read as the same again. */
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	uint8_t der[640], text[1000];
+	struct buf spki = BUF(der), out = BUF(text);
+	struct dkim_key a, b;
+
+	if (dkim_key_parse((struct slice){ p, n }, &a) != DKIM_KEY_OK || a.ed25519)
+		return 0;
+	dkim_key_spki((struct slice){ a.modulus, a.modulus_n },
+		      (struct slice){ a.exponent, a.exponent_n }, &spki);
+	dkim_key_text(buf_slice(&spki), &out);
+	if (out.bad || dkim_key_parse(buf_slice(&out), &b) != DKIM_KEY_OK ||
+	    !slice_eq((struct slice){ a.modulus, a.modulus_n },
+		      (struct slice){ b.modulus, b.modulus_n }) ||
+	    !slice_eq((struct slice){ a.exponent, a.exponent_n },
+		      (struct slice){ b.exponent, b.exponent_n }))
+		abort();
+	return 0;
+}
