@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+#include "keys/auth/login.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "smtpd/lib/log.h"
+#include "smtpd/proto/grant.h"
+#include "smtpd/proto/ipaddr.h"
+
+static const char *const words[] = {
+	[AUTH_NO] = "no", [AUTH_YES] = "yes", [AUTH_LATER] = "later"
+};
+
+static void note(const struct auth_login *m, struct slice user, enum auth_result result)
+{
+	uint8_t text[IPADDR_TEXT];
+	struct buf b = BUF(text);
+	struct ipaddr peer;
+	struct logline l;
+
+	memcpy(peer.b, m->peer, sizeof peer.b);
+	ipaddr_put(&b, &peer);
+	log_begin(&l, "login");
+	log_text(&l, "result", words[result]);
+	log_bytes(&l, "peer", buf_slice(&b));
+	/* An unknown name may be a password typed in the wrong place. */
+	if (result == AUTH_YES)
+		log_bytes(&l, "user", user);
+	log_send(&l);
+}
+
+static void answer(const struct token *t, enum auth_result result, struct slice grant)
+{
+	struct auth_reply r = { .result = (uint8_t)result };
+
+	chan_answer(t, &r, sizeof r, grant);
+}
+
+static void set_timer(struct login *a)
+{
+	a->timer.due = a->n ? a->waiting[a->first].due : LOOP_NEVER;
+}
+
+static void on_timer(struct watch *w, short got)
+{
+	struct login *a = (struct login *)(void *)((char *)w - offsetof(struct login, timer));
+
+	(void)got;
+	while (a->n && a->waiting[a->first].due <= a->loop->now) {
+		struct login_waiter *x = &a->waiting[a->first];
+
+		a->first = (a->first + 1) % LOGIN_WAITING;
+		a->n--;
+		answer(&x->token, x->result, (struct slice){ NULL, 0 });
+	}
+	set_timer(a);
+}
+
+static void answer_late(struct login *a, const struct token *t, enum auth_result result)
+{
+	if (a->n == LOGIN_WAITING) {
+		chan_fail(t);
+		return;
+	}
+	a->waiting[(a->first + a->n++) % LOGIN_WAITING] =
+		(struct login_waiter){ *t, (uint8_t)result, a->loop->now + LOGIN_FAIL_MS };
+	set_timer(a);
+}
+
+static bool yes(struct login *a, const struct token *t, struct slice user, struct slice rights)
+{
+	struct grant g = { user, rights, a->loop->now + LOGIN_GRANT_MS };
+	uint8_t mem[AUTH_GRANT_MAX];
+	struct buf out = BUF(mem);
+
+	grant_put(&g, a->grant_key, &out);
+	if (out.bad)
+		return false;
+	answer(t, AUTH_YES, buf_slice(&out));
+	return true;
+}
+
+static enum auth_result judge(struct login *a, const struct auth_login *m, struct slice user,
+			      struct slice password, struct slice *rights)
+{
+	struct slice value = { NULL, 0 }, hash = a->dummy;
+	bool known = user.n && map_get(&a->users, user, &value), right;
+
+	if (a->damaged || !throttle_allows(&a->throttle, m->peer, user, a->loop->now))
+		return AUTH_LATER;
+	if (known)
+		hash = slice_word(&value);
+	right = passhash_check(hash, password) && known;
+	*rights = slice_trim(value);
+	if (right)
+		throttle_worked(&a->throttle, m->peer, user, a->loop->now);
+	else
+		throttle_failed(&a->throttle, m->peer, user, a->loop->now);
+	return right ? AUTH_YES : AUTH_NO;
+}
+
+static void on_login(void *ctx, struct call *c)
+{
+	struct login *a = ctx;
+	const struct auth_login *m = c->msg;
+	struct cur in = CUR(c->tail);
+	struct slice user = cur_take(&in, m->user_len), password = in.s, rights;
+	enum auth_result result;
+
+	if (in.bad || user.n > AUTH_USER_MAX || password.n > AUTH_PASSWORD_MAX) {
+		chan_fail(&c->token);
+	} else {
+		result = judge(a, m, user, password, &rights);
+		note(m, user, result);
+		if (result != AUTH_YES || !yes(a, &c->token, user, rights))
+			answer_late(a, &c->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER);
+	}
+	sodium_memzero((void *)(uintptr_t)c->tail.p, c->tail.n); /* our receive buffer */
+}
+
+const struct rule login_rules[AUTH_TYPES] = {
+	[AUTH_LOGIN] = { .from = 1u << P_FRONT_SUB,
+			 .size = sizeof(struct auth_login),
+			 .tail_max = AUTH_USER_MAX + AUTH_PASSWORD_MAX,
+			 .run = on_login },
+};
+
+/* Is there an account with a chosen password? */
+static bool any_chosen(struct map *m)
+{
+	unsigned at;
+
+	if (!m->open)
+		return false;
+	cdb_seqinit(&at, &m->cdb);
+	while (cdb_seqnext(&at, &m->cdb) > 0) {
+		struct slice value = { cdb_getdata(&m->cdb), cdb_datalen(&m->cdb) };
+
+		if (passhash_kind(slice_word(&value)) == PASSHASH_CHOSEN)
+			return true;
+	}
+	return false;
+}
+
+static void make_dummy(struct login *a)
+{
+	uint8_t random[32];
+	struct buf b = BUF(a->dummy_mem);
+
+	randombytes_buf(random, sizeof random);
+	if (!passhash_make(any_chosen(&a->users) ? PASSHASH_CHOSEN : PASSHASH_TOKEN,
+			   (struct slice){ random, sizeof random }, &b))
+		bug("no memory for a password");
+	a->dummy = buf_slice(&b);
+}
+
+void login_init(struct login *a, struct loop *l, int users_fd,
+		const uint8_t grant_key[CTL_GRANT_KEY])
+{
+	uint8_t secret[32];
+
+	if (sodium_init() < 0)
+		bug("sodium");
+	memset(a, 0, sizeof *a);
+	a->loop = l;
+	memcpy(a->grant_key, grant_key, sizeof a->grant_key);
+	a->damaged = !map_open(&a->users, users_fd);
+	if (a->damaged)
+		log_event("damaged", "map", "users.cdb");
+	make_dummy(a);
+	randombytes_buf(secret, sizeof secret);
+	throttle_init(&a->throttle, secret);
+	a->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
+	loop_add(l, &a->timer);
+}
+
+void login_wipe(struct login *a)
+{
+	sodium_memzero(a->grant_key, sizeof a->grant_key);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef KEYS_AUTH_LOGIN_H
+#define KEYS_AUTH_LOGIN_H
+
+#include "keys/auth/passhash.h"
+#include "keys/auth/throttle.h"
+#include "smtpd/lib/map.h"
+#include "smtpd/lib/proc.h"
+#include "smtpd/msg/auth.h"
+
+/* Who may log in, as whom, how often. A failure is answered LOGIN_FAIL_MS after the question, however long the check
+ * took, so that its time says nothing. */
+enum {
+	LOGIN_FAIL_MS = 1000,
+	LOGIN_GRANT_MS = 3600 * 1000,
+	LOGIN_WAITING = 2 * CONFIG_SMTPD_MAX_SESSIONS, /* credit, and a dead requester's */
+};
+
+struct login_waiter {
+	struct token token;
+	uint8_t result; /* enum auth_result */
+	int64_t due;
+};
+
+struct login {
+	struct loop *loop;
+	struct map users;
+	bool damaged; /* the map is not whole: nobody can be judged */
+	uint8_t grant_key[CTL_GRANT_KEY];
+	uint8_t dummy_mem[PASSHASH_MAX];
+	struct slice dummy; /* what an unknown name is checked against: as dear as the dearest */
+	struct throttle throttle;
+	struct watch timer;
+	struct login_waiter
+		waiting[LOGIN_WAITING]; /* ring, oldest first: all wait equally long */
+	size_t first, n;
+};
+
+/* Loads the map (fd -1: no accounts); before the sandbox closes. */
+void login_init(struct login *a, struct loop *l, int users_fd,
+		const uint8_t grant_key[CTL_GRANT_KEY]);
+void login_wipe(struct login *a);
+
+extern const struct rule login_rules[AUTH_TYPES];
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#include <stddef.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "keys/auth/login.h"
+
+struct auth { /* the process's context */
+	struct proc proc;
+	struct login login;
+};
+
+static _Noreturn void on_stop(struct proc *p)
+{
+	struct auth *a = (struct auth *)(void *)p; /* first member */
+
+	login_wipe(&a->login);
+	explicit_bzero(p->grant_key, sizeof p->grant_key);
+	_exit(0);
+}
+
+int main(void)
+{
+	static struct auth a;
+
+	proc_start(&a.proc, PROG_AUTH, 1);
+	a.proc.stop = on_stop;
+	login_init(&a.login, &a.proc.loop, a.proc.grant[GRANT_USERS_CDB], a.proc.grant_key);
+	proc_serve(&a.proc, login_rules, AUTH_TYPES, &a.login);
+	proc_seal(&a.proc);
+	loop_run(&a.proc.loop);
+}

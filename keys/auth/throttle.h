@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef KEYS_AUTH_THROTTLE_H
+#define KEYS_AUTH_THROTTLE_H
+
+#include "smtpd/lib/bytes.h"
+
+/*
+ * Failed logins by network (IPv4 /24, IPv6 /64) and by account, in a table of fixed size. A stranger must not lock an
+ * account out: a network from which it was used before is not asked about the account's failures.
+ */
+enum {
+	THROTTLE_FAILURES = 512,
+	THROTTLE_FRIENDS = 128,
+	THROTTLE_NETWORK = 10,		     /* failures of one network */
+	THROTTLE_ACCOUNT = 30,		     /* failures of one account */
+	THROTTLE_WINDOW_MS = 15 * 60 * 1000, /* forgotten so long after the last one */
+	THROTTLE_FRIEND_MS = 7 * 24 * 3600 * 1000,
+};
+
+struct throttle_mark {
+	uint8_t key[16]; /* keyed hash of what is counted */
+	uint32_t count;	 /* 0 = free */
+	int64_t last;	 /* monotonic ms */
+};
+
+struct throttle {
+	uint8_t secret[32]; /* places in the table cannot be chosen from outside */
+	struct throttle_mark failure[THROTTLE_FAILURES];
+	struct throttle_mark friend[THROTTLE_FRIENDS];
+};
+
+/* secret: 32 random octets. */
+void throttle_init(struct throttle *t, const uint8_t secret[32]);
+/* May this network try this account now? peer: 16 octets, IPv4 as ::ffff:a.b.c.d. */
+bool throttle_allows(const struct throttle *t, const uint8_t peer[16], struct slice account,
+		     int64_t now);
+void throttle_failed(struct throttle *t, const uint8_t peer[16], struct slice account,
+		     int64_t now);
+/* A right password: the network is a friend of the account, and its failures are forgotten. */
+void throttle_worked(struct throttle *t, const uint8_t peer[16], struct slice account,
+		     int64_t now);
+
+#endif

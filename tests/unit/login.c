@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "keys/auth/login.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "keys/auth/host/sourcefile.h"
+#include "smtpd/proto/grant.h"
+#include "tests/unit/test.h"
+
+static const uint8_t grant_key[CTL_GRANT_KEY] = { 5 };
+static const struct want want = { AUTH_LOGIN, sizeof(struct auth_reply), AUTH_GRANT_MAX };
+
+static struct {
+	struct loop loop;
+	struct chan front, auth;
+	uint8_t rx[MSG_MAX], rx2[MSG_MAX];
+	struct login login;
+} t;
+
+static struct {
+	int calls, lost;
+	unsigned result;
+	uint8_t grant[AUTH_GRANT_MAX];
+	size_t n;
+} seen;
+
+static void on_reply(struct ask *a, const void *reply, struct slice tail)
+{
+	const struct auth_reply *r = reply;
+
+	(void)a;
+	seen.calls++;
+	seen.lost += !r;
+	seen.result = r ? r->result : 99;
+	seen.n = tail.n;
+	if (tail.n)
+		memcpy(seen.grant, tail.p, tail.n);
+}
+
+static void put(struct entries *all, const char *name, enum passhash_kind kind,
+		const char *password)
+{
+	uint8_t mem[PASSHASH_MAX + 32];
+	struct buf b = BUF(mem);
+
+	CHECK(passhash_make(kind, slice_of(password), &b));
+	buf_put(&b, SLICE(" @a.org me@b.org"));
+	entries_add(all, slice_of(name), buf_slice(&b), 1, 0);
+}
+
+static void start(int fd)
+{
+	int pair[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+	loop_init(&t.loop, 4);
+	chan_init(&t.front, &t.loop, P_AUTH, 4, t.rx);
+	chan_init(&t.auth, &t.loop, P_FRONT_SUB, 4, t.rx2);
+	t.auth.rules = login_rules;
+	t.auth.nrules = AUTH_TYPES;
+	t.auth.ctx = &t.login;
+	chan_wire(&t.front, pair[0], 1);
+	chan_wire(&t.auth, pair[1], 1);
+	login_init(&t.login, &t.loop, fd, grant_key);
+}
+
+/* One login; the time until the answer came. */
+static int64_t login(const char *user, const char *password, size_t user_len)
+{
+	struct auth_login m = { .peer = { [10] = 0xff, 0xff, 192, 0, 2, 1 },
+				.user_len = (uint16_t)user_len };
+	struct ask a = { .done = on_reply };
+	uint8_t mem[512];
+	struct buf b = BUF(mem);
+	int64_t from = loop_clock();
+
+	memset(&seen, 0, sizeof seen);
+	buf_put(&b, slice_of(user));
+	buf_put(&b, slice_of(password));
+	CHECK(chan_ask(&t.front, &a, &m, sizeof m, buf_slice(&b), NULL, 0, &want, 5000));
+	while (!seen.calls)
+		loop_round(&t.loop);
+	return loop_clock() - from;
+}
+
+static bool received_is_wiped(const char *secret)
+{
+	return !memmem(t.rx2, sizeof t.rx2, secret, strlen(secret));
+}
+
+static void good(const char *user, const char *password)
+{
+	struct grant g;
+
+	CHECK(login(user, password, strlen(user)) < LOGIN_FAIL_MS);
+	CHECK_EQ(seen.result, AUTH_YES);
+	CHECK(grant_open((struct slice){ seen.grant, seen.n }, grant_key, loop_clock(), &g));
+	CHECK(slice_eq(g.account, slice_of(user)));
+	CHECK_SLICE(g.rights, "@a.org me@b.org");
+	CHECK(g.expires <= loop_clock() + LOGIN_GRANT_MS && g.expires > loop_clock());
+	CHECK(received_is_wiped(password));
+}
+
+static void wrong(const char *user, const char *password, unsigned result)
+{
+	CHECK(login(user, password, strlen(user)) >= LOGIN_FAIL_MS - 1);
+	CHECK_EQ(seen.result, result);
+	CHECK_EQ(seen.n, 0);
+	CHECK(!password[0] || received_is_wiped(password));
+}
+
+static void accounts(void)
+{
+	struct entries all = { 0 };
+	struct complaint why = { 0 };
+
+	put(&all, "app1", PASSHASH_TOKEN, "token-of-app1");
+	put(&all, "bob", PASSHASH_CHOSEN, "chosen-by-bob");
+	CHECK(entries_sort(&all, &why) && source_cdb("users.cdb", &all));
+	entries_free(&all);
+	start(open("users.cdb", O_RDONLY));
+	good("app1", "token-of-app1");
+	good("bob", "chosen-by-bob");
+	wrong("app1", "chosen-by-bob", AUTH_NO);
+	wrong("bob", "token-of-app1", AUTH_NO);
+	wrong("carol", "token-of-app1", AUTH_NO);
+	wrong("app1", "", AUTH_NO);
+	wrong("", "token-of-app1", AUTH_NO);
+	login("app1", "x", 6); /* the name is longer than what came */
+	CHECK(seen.lost == 1);
+	for (int i = 0; i < THROTTLE_NETWORK; i++)
+		throttle_failed(&t.login.throttle,
+				(const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 9 },
+				SLICE("x"), t.loop.now);
+	wrong("app1", "token-of-app1", AUTH_LATER);
+}
+
+static void without_accounts(void)
+{
+	start(-1);
+	wrong("app1", "token-of-app1", AUTH_NO);
+}
+
+static void damaged(void)
+{
+	int fd = open("users.cdb", O_RDWR);
+
+	CHECK(ftruncate(fd, 2100) == 0);
+	start(fd);
+	CHECK(t.login.damaged);
+	wrong("app1", "token-of-app1", AUTH_LATER);
+}
+
+int main(void)
+{
+	accounts();
+	without_accounts();
+	damaged();
+	TEST_END();
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+#include "keys/auth/throttle.h"
+
+#include "tests/unit/test.h"
+
+static struct throttle t;
+static const uint8_t secret[32] = { 1 };
+static const struct slice app = { (const uint8_t *)"app1", 4 },
+			  two = { (const uint8_t *)"app2", 4 };
+
+static const uint8_t *v4(uint8_t c, uint8_t d)
+{
+	static uint8_t a[4][16];
+	static unsigned i;
+	uint8_t *p = a[i++ % 4];
+
+	memset(p, 0, 16);
+	p[10] = p[11] = 0xff;
+	p[12] = 10;
+	p[14] = c;
+	p[15] = d;
+	return p;
+}
+
+static const uint8_t *v6(uint8_t net, uint8_t host)
+{
+	static uint8_t a[4][16];
+	static unsigned i;
+	uint8_t *p = a[i++ % 4];
+
+	memset(p, 0, 16);
+	p[0] = 0x20;
+	p[7] = net;
+	p[15] = host;
+	return p;
+}
+
+static void networks(void)
+{
+	throttle_init(&t, secret);
+	for (int i = 0; i < THROTTLE_NETWORK; i++) {
+		CHECK(throttle_allows(&t, v4(1, 1), app, 0));
+		throttle_failed(&t, v4(1, (uint8_t)i), app, 0);
+		throttle_failed(&t, v6(1, (uint8_t)i), two, 0);
+	}
+	CHECK(!throttle_allows(&t, v4(1, 200), app, 0));
+	CHECK(!throttle_allows(&t, v4(1, 200), two, 0));
+	CHECK(throttle_allows(&t, v4(2, 1), app, 0));
+	CHECK(!throttle_allows(&t, v6(1, 77), app, 0));
+	CHECK(throttle_allows(&t, v6(2, 77), app, 0));
+	CHECK(!throttle_allows(&t, v4(1, 1), app, THROTTLE_WINDOW_MS - 1));
+	CHECK(throttle_allows(&t, v4(1, 1), app, THROTTLE_WINDOW_MS));
+}
+
+static void accounts(void)
+{
+	throttle_init(&t, secret);
+	throttle_worked(&t, v4(9, 9), app, 0);
+	for (int i = 0; i < THROTTLE_ACCOUNT; i++) {
+		CHECK(throttle_allows(&t, v4(200, 1), app, 0));
+		throttle_failed(&t, v4((uint8_t)i, 1), app, 0);
+	}
+	CHECK(!throttle_allows(&t, v4(200, 1), app, 0));
+	CHECK(throttle_allows(&t, v4(200, 1), two, 0));
+	CHECK(throttle_allows(&t, v4(9, 1), app, 0)); /* used from here before */
+	CHECK(!throttle_allows(&t, v4(8, 1), app, 0));
+}
+
+static void success_forgives(void)
+{
+	throttle_init(&t, secret);
+	for (int i = 0; i < THROTTLE_NETWORK - 1; i++)
+		throttle_failed(&t, v4(1, 1), app, 0);
+	throttle_worked(&t, v4(1, 1), app, 0);
+	throttle_failed(&t, v4(1, 1), app, 0);
+	CHECK(throttle_allows(&t, v4(1, 1), app, 0));
+}
+
+/* A flood of networks with one failure each does not wash out what has many. */
+static void flood(void)
+{
+	throttle_init(&t, secret);
+	for (int i = 0; i < THROTTLE_NETWORK; i++)
+		throttle_failed(&t, v4(1, 1), app, 0);
+	for (int i = 0; i < 4 * THROTTLE_FAILURES; i++) {
+		uint8_t p[16] = { 0x20, [6] = (uint8_t)(i >> 8), [7] = (uint8_t)i };
+
+		throttle_failed(&t, p, two, 1);
+	}
+	CHECK(!throttle_allows(&t, v4(1, 1), app, 1));
+	CHECK(!throttle_allows(&t, v4(2, 1), two, 1));
+}
+
+int main(void)
+{
+	networks();
+	accounts();
+	success_forgives();
+	flood();
+	TEST_END();
+}
