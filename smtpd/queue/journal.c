@@ -2,6 +2,7 @@
 #include "smtpd/queue/journal.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "smtpd/lib/log.h"
 #include "smtpd/queue/plan.h"
@@ -259,7 +260,8 @@ static bool job_header(struct journal *j, struct job *job, unsigned seg)
 		.seg = seg,
 		.copy = s->use.copy,
 	};
-	randombytes_buf(job->use.salt, JR_SALT);
+	if (getrandom(job->use.salt, JR_SALT, 0) != JR_SALT)
+		bug("no random octets");
 	return true;
 }
 

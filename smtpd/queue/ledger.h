@@ -38,7 +38,7 @@ struct rcpt {
 	uint8_t state;	 /* enum rcpt_state */
 	uint8_t attempts;
 	bool unwritten; /* an ATTEMPT record waits for a flush to ride on */
-	bool crashed;	/* out died with it since the last answer */
+	bool listed;	/* out named it, and the sweep after that list has not come yet */
 };
 
 struct letter {

@@ -355,7 +355,7 @@ static bool headers(int without)
 		w.job.use = w.j.seg[2].use;
 		w.job.use.seg = 2;
 		w.job.use.use = w.j.use++;
-		randombytes_buf(w.job.use.salt, JR_SALT);
+		w.job.use.salt[n % JR_SALT]++;
 		w.fake.cut_in = 1 + (int)(fake_random(&w.fake) % 5);
 		job_run(&w.fake.disk, &w.job);
 		restart(true);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_QUEUE_COURIER_H
+#define SMTPD_QUEUE_COURIER_H
+
+#include "smtpd/msg/out.h"
+#include "smtpd/proto/envelope.h"
+#include "smtpd/queue/journal.h"
+
+/*
+ * Deliveries: each recipient of a letter is one, in the order of its next try. Letters are read
+ * again from the journal into fresh sealed memfds, for which there is a budget of its own.
+ */
+enum {
+	COURIER_ACTIVE = CONFIG_SMTPD_QUEUE_ACTIVE,
+	COURIER_ACKS = 512,
+	COURIER_ACK_ASKS = 2, /* the channel's credit beyond COURIER_ACTIVE */
+};
+
+struct courier;
+
+struct parcel { /* the text of a letter, shared by its deliveries */
+	uint64_t id;
+	unsigned refs; /* 0 = free */
+	int text;      /* owned */
+	uint64_t octets;
+};
+
+struct delivery {
+	struct ask ask; /* first */
+	struct courier *c;
+	bool used;
+	uint32_t rcpt;
+	uint64_t id;
+	struct parcel *parcel;
+	int64_t begun;
+	struct slice to; /* in name */
+	uint8_t name[ENV_RECORD_MAX];
+};
+
+struct ack {
+	struct ask ask; /* first */
+	struct courier *c;
+};
+
+struct courier {
+	struct journal *j;   /* borrowed */
+	struct chan *out;    /* borrowed */
+	struct watch *timer; /* borrowed */
+	struct delivery delivery[COURIER_ACTIVE];
+	struct parcel parcel[COURIER_ACTIVE];
+	unsigned active;
+	uint64_t octets; /* in parcels; heads are small and as many as deliveries */
+	struct ask held;
+	bool held_known; /* out was asked since its last wire, and since a delivery ended unclear */
+	bool held_again; /* some are past the final dot: ask again at held_due */
+	int64_t held_due;
+	struct ack ack[COURIER_ACK_ASKS];
+	struct {
+		uint64_t id;
+		uint32_t no;
+	} acks[COURIER_ACKS]; /* results on disk that out may still hold: a ring */
+	unsigned ack_first, nack;
+	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */
+};
+
+/* timer: made due when courier_run() should be called. */
+void courier_init(struct courier *c, struct journal *j, struct chan *out, struct watch *timer);
+void courier_wired(struct courier *c);				/* out is there again */
+void courier_kept(struct courier *c, uint64_t id, uint32_t no); /* journal.kept */
+void courier_run(struct courier *c); /* starts what is due; cheap when nothing is */
+int64_t courier_due(const struct courier *c);
+
+#endif

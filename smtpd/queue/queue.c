@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/queue/queue.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "smtpd/lib/arena.h"
+#include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
+
+static void queue_pump(struct queue *q);
+
+enum reply { REPLY_FULL, REPLY_BROKEN, REPLY_NODATA, REPLY_BAD, REPLY_BIG };
+
+static const struct {
+	uint16_t code;
+	uint8_t enhanced[3];
+	const char *text;
+} replies[] = {
+	[REPLY_FULL] = { 452, { 4, 3, 1 }, "Queue is full, try again later" },
+	[REPLY_BROKEN] = { 451, { 4, 3, 0 }, "Letter could not be written to the disk" },
+	[REPLY_NODATA] = { 451, { 4, 3, 0 }, "There is no disk for the queue" },
+	[REPLY_BAD] = { 451, { 4, 3, 0 }, "Letter did not arrive in the queue as it should" },
+	[REPLY_BIG] = { 552, { 5, 3, 4 }, "Letter is too big" },
+};
+
+static void answer(const struct token *t, enum reply r)
+{
+	struct answer m = { .code = replies[r].code };
+
+	memcpy(m.enhanced, replies[r].enhanced, 3);
+	chan_answer(t, &m, sizeof m, slice_of(replies[r].text));
+}
+
+static void answer_kept(const struct token *t, uint64_t id)
+{
+	struct answer m = { .code = 250, .enhanced = { 2, 0, 0 } };
+	uint8_t text[64], be[8];
+	struct buf b = BUF(text);
+
+	for (unsigned i = 0; i < 8; i++)
+		be[i] = (uint8_t)(id >> (56 - 8 * i));
+	buf_put(&b, SLICE("Ok: queued as "));
+	buf_hex(&b, (struct slice){ be + 2, 6 });
+	chan_answer(t, &m, sizeof m, buf_slice(&b));
+}
+
+enum queue_shape queue_check(const struct queue_letter *m, int text, int head, uint8_t *scratch,
+			     struct jr_letter *l)
+{
+	uint64_t text_size, head_size;
+	struct slice s, grant;
+	size_t nrcpt;
+
+	if (!memfd_check(text, UINT32_MAX / 2, &text_size) || text_size != m->text_size ||
+	    m->skip > text_size || !memfd_check(head, ENV_HEAD_MAX, &head_size) ||
+	    !memfd_read(head, 0, scratch, (size_t)head_size))
+		return QUEUE_MALFORMED;
+	if (text_size > CONFIG_SMTPD_MAX_SIZE)
+		return QUEUE_TOO_BIG;
+	s = (struct slice){ scratch, (size_t)head_size };
+	/* A grant is a secret of a session; it has no business on a disk. */
+	if (!envelope_check(s, &nrcpt) || nrcpt > CONFIG_SMTPD_MAX_RCPTS ||
+	    envelope_get(s, ENV_GRANT, &grant))
+		return QUEUE_MALFORMED;
+	*l = (struct jr_letter){ .text_size = text_size,
+				 .head_size = (uint32_t)head_size,
+				 .skip = m->skip,
+				 .nrcpt = (uint32_t)nrcpt };
+	return QUEUE_GOOD;
+}
+
+static void on_letter(void *ctx, struct call *c)
+{
+	struct queue *q = ctx;
+	struct queue_entry *e = q->entry;
+	struct jr_letter l;
+
+	if (!q->journal.disk) {
+		answer(&c->token, REPLY_NODATA);
+		return;
+	}
+	switch (queue_check(c->msg, c->fd[0], c->fd[1], q->head, &l)) {
+	case QUEUE_MALFORMED:
+		log_event("badletter", "from", proc_name((enum proc_id)c->from));
+		answer(&c->token, REPLY_BAD);
+		return;
+	case QUEUE_TOO_BIG:
+		answer(&c->token, REPLY_BIG);
+		return;
+	case QUEUE_GOOD:
+		break;
+	}
+	/* Letters of an earlier wire may still wait for the disk. */
+	while (e < q->entry + JOURNAL_WAITING && e->used)
+		e++;
+	if (e == q->entry + JOURNAL_WAITING ||
+	    !journal_offer(&q->journal, (uint32_t)(e - q->entry), c->fd[1], c->fd[0], &l)) {
+		answer(&c->token, REPLY_FULL);
+		return;
+	}
+	*e = (struct queue_entry){ .used = true,
+				   .token = c->token,
+				   .text = c->fd[0],
+				   .head = c->fd[1],
+				   .size = l.text_size,
+				   .nrcpt = l.nrcpt };
+	c->fd[0] = c->fd[1] = -1;
+	queue_pump(q);
+}
+
+const struct rule queue_rules[QUEUE_TYPES] = {
+	[QUEUE_LETTER] = { .from = 1u << P_CHECK_SUB,
+			   .size = sizeof(struct queue_letter),
+			   .nfd = 2,
+			   .run = on_letter },
+};
+
+static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)
+{
+	struct queue *q = ctx;
+	struct queue_entry *e = &q->entry[tag];
+	struct logline l;
+
+	memfd_close(&e->text);
+	memfd_close(&e->head);
+	e->used = false;
+	if (how != TAKEN_OK) {
+		answer(&e->token, how == TAKEN_FULL ? REPLY_FULL : REPLY_BROKEN);
+		return;
+	}
+	answer_kept(&e->token, id);
+	log_begin(&l, "queued");
+	log_num(&l, "letter", (int64_t)id);
+	log_num(&l, "size", (int64_t)e->size);
+	log_num(&l, "rcpts", e->nrcpt);
+	log_send(&l);
+}
+
+static void on_kept(void *ctx, uint64_t id, uint32_t no)
+{
+	courier_kept(&((struct queue *)ctx)->courier, id, no);
+}
+
+/* Starts whatever can be started, and sets the clock for the rest. */
+static void queue_pump(struct queue *q)
+{
+	struct journal *j = &q->journal;
+	struct timespec now = { 0, 0 };
+	int64_t due;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	j->now = loop_clock();
+	j->wall = now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+	if (!q->stopping)
+		courier_run(&q->courier);
+	if (!q->flusher.busy && journal_job(j, &q->job))
+		flusher_run(&q->flusher);
+	else if (!q->flusher.busy && q->stopping)
+		_exit(0);
+	due = courier_due(&q->courier);
+	if (!q->flusher.busy && j->disk && journal_due(j) < due)
+		due = journal_due(j);
+	q->timer.due = due;
+}
+
+static void on_timer(struct watch *w, short got)
+{
+	(void)got;
+	queue_pump((struct queue *)((char *)w - offsetof(struct queue, timer)));
+}
+
+static void on_flushed(struct flusher *f)
+{
+	struct queue *q = (struct queue *)((char *)f - offsetof(struct queue, flusher));
+
+	q->journal.now = loop_clock();
+	journal_done(&q->journal, &q->job);
+	queue_pump(q);
+}
+
+/* Results that are known are written first: each one that is not is a letter delivered twice. */
+static void on_stop(struct proc *p)
+{
+	struct queue *q = p->chan[0].ctx;
+
+	for (size_t i = 0; i < p->nchan && !q; i++)
+		q = p->chan[i].ctx;
+	if (!q)
+		_exit(0);
+	q->stopping = true;
+	for (unsigned i = 0; i < JOURNAL_RESULTS; i++)
+		q->journal.result[i].due = 0;
+	queue_pump(q);
+}
+
+static void on_wired(struct chan *c)
+{
+	struct queue *q = c->ctx;
+
+	courier_wired(&q->courier);
+	queue_pump(q);
+}
+
+void queue_init(struct queue *q, struct proc *p, const char *dir)
+{
+	struct chan *out = proc_chan(p, PROG_OUT);
+	struct timespec now = { 0, 0 };
+	bool disk = dir && disk_open(&q->files, dir);
+
+	q->proc = p;
+	q->head = arena_reserve(ENV_HEAD_MAX);
+	q->job.buf = arena_reserve(JOB_BUF);
+	q->journal.taken = on_taken;
+	q->journal.kept = on_kept;
+	q->journal.ctx = q;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!disk)
+		log_event("nodata", "why",
+			  dir ? "the journal cannot be opened" : "there is no data device");
+	journal_init(&q->journal, disk ? &q->files.disk : NULL, loop_clock(),
+		     now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0);
+	courier_init(&q->courier, &q->journal, out, &q->timer);
+	out->ctx = q;
+	out->wired = on_wired;
+	p->stop = on_stop;
+	q->timer = (struct watch){ .fd = -1, .due = 0, .ready = on_timer };
+	loop_add(&p->loop, &q->timer);
+	flusher_start(&q->flusher, &p->loop, &q->files.disk, &q->job, on_flushed);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_QUEUE_QUEUE_H
+#define SMTPD_QUEUE_QUEUE_H
+
+#include "smtpd/lib/proc.h"
+#include "smtpd/msg/queue.h"
+#include "smtpd/queue/courier.h"
+#include "smtpd/queue/flusher.h"
+#include "smtpd/queue/journal.h"
+
+/* The process: takes letters, keeps them in the journal, has the courier deliver them. */
+struct queue_entry { /* a letter that waits for the disk */
+	bool used;
+	struct token token;
+	int head, text; /* owned */
+	uint64_t size;
+	uint32_t nrcpt;
+};
+
+struct queue {
+	struct proc *proc; /* borrowed */
+	struct disk_files files;
+	struct journal journal;
+	struct job job;
+	struct flusher flusher;
+	struct courier courier;
+	struct queue_entry entry[JOURNAL_WAITING];
+	struct watch timer;
+	bool stopping;
+	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */
+};
+
+enum { QUEUE_WATCHES = 2 };
+
+/* dir: of the journal; NULL: there is none, letters get 451. Starts a thread. */
+void queue_init(struct queue *q, struct proc *p, const char *dir);
+extern const struct rule queue_rules[QUEUE_TYPES];
+
+/* What may be asked of a letter before it goes to the journal. Fills *l. */
+enum queue_shape { QUEUE_GOOD, QUEUE_MALFORMED, QUEUE_TOO_BIG };
+enum queue_shape queue_check(const struct queue_letter *m, int text, int head, uint8_t *scratch,
+			     struct jr_letter *l);
+
+#endif
