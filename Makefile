@@ -224,11 +224,11 @@ $(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(filter-out -,$(anchors-
 $(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(virtual)
 	$(call say,MAP,$(virtual))
 	@mkdir -p $(@D)
-	$(Q)$< $(virtual) $@
+	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) --forward-to $(CONFIG_FORWARD_TO) $(virtual) $@
 $(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(users)
 	$(call say,MAP,$(users))
 	@mkdir -p $(@D)
-	$(Q)$< $(users) $@
+	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) $(users) $@
 
 # Both ends of every channel compare BUILD_ID: one text for one state of our sources and configuration.
 # BUILD_TIME is the floor of the machine's clock.
@@ -300,7 +300,8 @@ run: host-all $(IMAGES) $(host-programs)
 test-letter:
 	@tests/system/test-letter HOST=$(HOST) TO=$(TO)
 user: $(O)/host/tinpost-user
-	@$< $(or $(SITE),.)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) $(NAME) $(SENDER)
+	@$< --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) --domains $(CONFIG_SMTPD_DOMAINS) \
+		$(NAME) $(SENDER)
 addr2line: $(O)/symbols/$(PROG)
 	@addr2line -fipe $< $(ADDR)
 source:
