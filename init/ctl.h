@@ -16,7 +16,7 @@
 enum ctl_type {
 	CTL_START = 1, /* init -> process: struct ctl_start, descriptors by GRANT rows */
 	CTL_CHAN,      /* init -> process: struct ctl_chan, one descriptor */
-	CTL_STOP,      /* init -> process: finish what is on disk, exit 0 within STOP_MS */
+	CTL_STOP,      /* init -> process: finish what is on disk, exit 0 within half of INIT_STOP_TIME */
 	CTL_READY,     /* process -> init: sandbox closed, serving */
 	CTL_WORKED, /* process -> init, once per life: a request was answered; resets back-off */
 	CTL_ACCUSE, /* process -> init: the peer on `chan` broke the message law */
@@ -27,7 +27,6 @@ enum {
 	CTL_FDS_MAX = 32,
 	CTL_BUILD_ID = 32,
 	CTL_GRANT_KEY = 32,
-	CTL_STOP_MS = 3000,
 };
 
 enum ctl_flag {

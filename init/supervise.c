@@ -157,13 +157,14 @@ static void start(struct supervise *s, enum proc_id id)
 	c->accused = 0;
 	if (ok && send_start(s, id) && wire_all(s, id))
 		c->pid = spawn_start(&s->place, id, c->log[1], fd[1]);
+	else
+		say_errno("ev=wire proc=%s", proc_rows[id].name);
 	if (fd[1] >= 0)
 		close(fd[1]);
 	if (c->pid > 0) {
 		c->state = CHILD_RUNS;
 		return;
 	}
-	say_errno("ev=start_failed proc=%s", proc_rows[id].name);
 	if (c->control >= 0)
 		close(c->control);
 	c->control = -1;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of PID 1 that can be asked without a machine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "init/log/taps.h"
+#include "init/supervise.h"
+#include "init/tables.h"
+#include "init/volume.h"
+#include "init/wire.h"
+#include "smtpd/lib/chan.h"
+#include "tests/unit/test.h"
+
+static void test_super(void)
+{
+	uint8_t p[VOLUME_SUPER_SIZE] = {
+		[4] = 0x10, [0x18] = 2, [0x38] = 0x53, 0xEF, [0x150] = 1
+	};
+	struct volume_super s = { .block_size = 7 };
+
+	memcpy(p + 0x78, "tinpost-keys-a\0x", 16);
+	CHECK(volume_super_parse(p, sizeof p, &s));
+	CHECK_EQ(s.blocks, 16);
+	CHECK_EQ(s.block_size, 4096);
+	CHECK(!strcmp(s.label, "tinpost-keys-a"));
+	p[0x60] = 0x80; /* 64bit */
+	memset(p + 0x78, 'L', 16);
+	CHECK(volume_super_parse(p, sizeof p, &s));
+	CHECK_EQ(s.blocks, (INT64_C(1) << 32) + 16);
+	CHECK_EQ(strlen(s.label), 16);
+	CHECK(!volume_super_parse(p, sizeof p - 1, &s));
+	p[0x18] = 7;
+	CHECK(!volume_super_parse(p, sizeof p, &s));
+	p[0x18] = 2;
+	p[0x39] = 0;
+	CHECK(!volume_super_parse(p, sizeof p, &s));
+}
+
+static void test_backoff(void)
+{
+	static const int64_t want[] = {
+		0, 0, 100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000
+	};
+
+	for (unsigned i = 0; i < sizeof want / sizeof *want; i++)
+		CHECK_EQ(supervise_backoff(i), want[i]);
+	CHECK_EQ(supervise_backoff(~0u), 10000);
+}
+
+/* The promise behind every channel: `credit` messages of any size fit, in each direction, with nobody reading. */
+static void fill(int fd, size_t size, uint32_t credit)
+{
+	static uint8_t msg[MSG_MAX];
+	int pass[MSG_FDS] = { 0, 0 };
+
+	for (uint32_t i = 0; i < credit; i++)
+		CHECK(wire_send(fd, msg, size, pass, i < 4 ? MSG_FDS : 0));
+}
+
+static void test_credit(void)
+{
+	int room = 1 << 22, probe = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	bool may = setsockopt(probe, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) == 0;
+	static const size_t sizes[] = { sizeof(struct msg), 1000,	 4096,
+					8192 + 100,	    MSG_MAX - 1, MSG_MAX };
+	int fd[2];
+
+	close(probe);
+	for (uint32_t i = 0; i < CH_MAX && may;
+	     i++) /* an ordinary user's buffers are smaller */
+		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+			if (!wire_channel(chan_rows[i].credit, fd))
+				continue;
+			fill(fd[0], sizes[k], chan_rows[i].credit);
+			fill(fd[1], sizes[k], chan_rows[i].credit);
+			close(fd[0]);
+			close(fd[1]);
+		}
+}
+
+static void test_tables(void)
+{
+	for (int i = 0; i < P_MAX; i++) {
+		CHECK(proc_rows[i].name && program_paths[proc_rows[i].program]);
+		for (int k = 0; k < i; k++)
+			CHECK(tables_uid((enum proc_id)i) != tables_uid((enum proc_id)k) ||
+			      i == P_KEYGEN);
+	}
+	CHECK_EQ(tables_uid(P_KEYGEN), tables_uid(P_HOLDER_DKIM));
+	/* Strangers and accounts share no process; only check.sub reaches the DKIM keys. */
+	for (int i = 0; i < CH_MAX; i++)
+		CHECK(chan_rows[i].answers != P_HOLDER_DKIM ||
+		      chan_rows[i].asks == P_CHECK_SUB);
+}
+
+static void test_taps(void)
+{
+	uint8_t text[TAPS_LINE], line[LOG_LINE + 50];
+	struct buf b = BUF(text);
+
+	taps_format(SLICE("front.mx"), SLICE("ev=x\ninit: ev=fake\x1b[2J\xff"), &b);
+	CHECK_SLICE(buf_slice(&b), "front.mx: ev=x?init: ev=fake?[2J?\n");
+	memset(line, 'a', sizeof line);
+	b = BUF(text);
+	taps_format(SLICE("a.name.that.is.longer.than.any.of.ours"),
+		    (struct slice){ line, sizeof line }, &b);
+	CHECK(!b.bad);
+	CHECK_EQ(b.p[b.len - 1], '\n');
+}
+
+/* What a process may say to init: nothing else has any effect, and a hang-up ends the channel. */
+static void test_control(void)
+{
+	static struct supervise s;
+	struct ctl_note n = { .type = CTL_WORKED };
+	int fd[2];
+
+	CHECK(wire_pair(fd));
+	for (int i = 0; i < P_MAX; i++)
+		s.child[i] = (struct child){ .state = CHILD_RUNS, .pid = -1, .control = -1 };
+	s.child[P_DNS].control = fd[0];
+	s.child[P_DNS].failures = 5;
+	CHECK_EQ(send(fd[1], &n, sizeof n - 1, 0), sizeof n - 1);
+	supervise_control(&s, P_DNS);
+	CHECK_EQ(s.child[P_DNS].failures, 5);
+	CHECK_EQ(send(fd[1], &n, sizeof n, 0), sizeof n);
+	supervise_control(&s, P_DNS);
+	CHECK_EQ(s.child[P_DNS].failures, 0);
+	n.type = CTL_READY;
+	CHECK_EQ(send(fd[1], &n, sizeof n, 0), sizeof n);
+	supervise_control(&s, P_DNS);
+	CHECK(s.child[P_DNS].ready);
+	CHECK(!s.announced);
+	supervise_control(&s, P_DNS); /* nothing there: does not wait */
+	CHECK_EQ(s.child[P_DNS].control, fd[0]);
+	close(fd[1]);
+	supervise_control(&s, P_DNS);
+	CHECK_EQ(s.child[P_DNS].control, -1);
+}
+
+int main(void)
+{
+	test_super();
+	test_backoff();
+	test_credit();
+	test_tables();
+	test_taps();
+	test_control();
+	TEST_END();
+}
