@@ -242,20 +242,20 @@ static const struct {
 	unsigned rule;
 	enum header_fault fault;
 } known[] = {
-	{SLICE("From"),			 ONCE | ONE_ADDR, HEADER_FROM  },
-	{ SLICE("Sender"),			   ONCE | ONE_ADDR, HEADER_SENDER},
-	{ SLICE("Reply-To"),		     ONCE,		   HEADER_OK    },
-	{ SLICE("To"),			ONCE | LONG,	    HEADER_OK    },
-	{ SLICE("Cc"),			ONCE | LONG,	    HEADER_OK    },
-	{ SLICE("Bcc"),			ONCE | LONG,     HEADER_OK    },
-	{ SLICE("Subject"),		    ONCE | SUBJECT,  HEADER_OK    },
-	{ SLICE("Date"),			 ONCE,	       HEADER_OK	 },
-	{ SLICE("Message-ID"),		       ONCE | ID,	  HEADER_ID    },
-	{ SLICE("In-Reply-To"),		ONCE,	      HEADER_OK	},
-	{ SLICE("References"),		       ONCE | LONG,	    HEADER_OK    },
-	{ SLICE("MIME-Version"),		 ONCE,	       HEADER_OK	 },
-	{ SLICE("Content-Type"),		 ONCE,	       HEADER_OK	 },
-	{ SLICE("Content-Transfer-Encoding"), ONCE,	    HEADER_OK    },
+	{ SLICE("From"), ONCE | ONE_ADDR, HEADER_FROM },
+	{ SLICE("Sender"), ONCE | ONE_ADDR, HEADER_SENDER },
+	{ SLICE("Reply-To"), ONCE, HEADER_OK },
+	{ SLICE("To"), ONCE | LONG, HEADER_OK },
+	{ SLICE("Cc"), ONCE | LONG, HEADER_OK },
+	{ SLICE("Bcc"), ONCE | LONG, HEADER_OK },
+	{ SLICE("Subject"), ONCE | SUBJECT, HEADER_OK },
+	{ SLICE("Date"), ONCE, HEADER_OK },
+	{ SLICE("Message-ID"), ONCE | ID, HEADER_ID },
+	{ SLICE("In-Reply-To"), ONCE, HEADER_OK },
+	{ SLICE("References"), ONCE | LONG, HEADER_OK },
+	{ SLICE("MIME-Version"), ONCE, HEADER_OK },
+	{ SLICE("Content-Type"), ONCE, HEADER_OK },
+	{ SLICE("Content-Transfer-Encoding"), ONCE, HEADER_OK },
 };
 
 enum { KNOWN = sizeof known / sizeof *known };

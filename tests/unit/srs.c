@@ -3,10 +3,8 @@
 
 #include "tests/unit/test.h"
 
-static const struct slice secret[2] = {
-	{(const uint8_t *)"tops3cr3t", 9},
-	     { (const uint8_t *)"older",	 5}
-};
+static const struct slice secret[2] = { { (const uint8_t *)"tops3cr3t", 9 },
+					{ (const uint8_t *)"older", 5 } };
 
 static struct srs base(void)
 {
@@ -21,13 +19,13 @@ static const struct {
 	const char *local, *domain, *want;
 	enum srs_result r;
 } fwd[] = {
-	{"test",					    "example.com",	 "",				     SRS_OWN },
-	{ "test",					   "EXAMPLE.com",	 "",				     SRS_OWN },
-	{ "test",					   "otherdomain.com", "SRS0=vmyz=2W=otherdomain.com=test", SRS_OK	 },
-	{ "0123456789012345678901234567890123456789012",	 "b.org",
-	  "SRS0=",												   SRS_OK  }, /* 5 + 4 + 1 + 2 + 1 + 5 + 1 + 43 = 62 */
-	{ "012345678901234567890123456789012345678901234",  "b.org",	    "SRS0=",			     SRS_OK  },
-	{ "0123456789012345678901234567890123456789012345", "b.org",	     "",					 SRS_LONG},
+	{ "test", "example.com", "", SRS_OWN },
+	{ "test", "EXAMPLE.com", "", SRS_OWN },
+	{ "test", "otherdomain.com", "SRS0=vmyz=2W=otherdomain.com=test", SRS_OK },
+	{ "0123456789012345678901234567890123456789012", "b.org",
+	  "SRS0=", SRS_OK }, /* 5 + 4 + 1 + 2 + 1 + 5 + 1 + 43 = 62 */
+	{ "012345678901234567890123456789012345678901234", "b.org", "SRS0=", SRS_OK },
+	{ "0123456789012345678901234567890123456789012345", "b.org", "", SRS_LONG },
 };
 
 static void forward(void)
@@ -48,27 +46,27 @@ static const struct {
 	const char *in;
 	enum srs_result r;
 } rev[] = {
-	{"test",			       SRS_NOT},
-	{ "SRS0",			      SRS_NOT},
-	{ "SRS2=vmyz=2W=otherdomain.com=test", SRS_NOT},
+	{ "test", SRS_NOT },
+	{ "SRS0", SRS_NOT },
+	{ "SRS2=vmyz=2W=otherdomain.com=test", SRS_NOT },
 	{ "SRS0=vmyz=2W=otherdomain.com=test", SRS_OK },
 	{ "srs0+VMYZ=2w=OtherDomain.com=Test", SRS_OK },
 	{ "SRS0-vmyz=2W=otherdomain.com=test", SRS_OK },
-	{ "SRS0=vmya=2W=otherdomain.com=test", SRS_BAD},
-	{ "SRS0=vmy=2W=otherdomain.com=test",  SRS_BAD},
-	{ "SRS0=vmyz=2X=otherdomain.com=test", SRS_BAD},
-	{ "SRS0=vmyz=2W=otherdomain.com=tess", SRS_BAD},
-	{ "SRS0=vmyz=2W=otherdomain.com=",	   SRS_BAD},
-	{ "SRS0=vmyz=2W=otherdomain.com",	  SRS_BAD},
-	{ "SRS0=vmyz=2W=",			   SRS_BAD},
-	{ "SRS0=vmyz=2=otherdomain.com=test",  SRS_BAD},
-	{ "SRS0=",			     SRS_BAD},
-	{ "SRS0=AAAA=",			SRS_BAD},
-	{ "SRS0=AAAA=AA=",			   SRS_BAD},
-	{ "SRS0=AAAA=AA=AA=",		      SRS_BAD},
-	{ "SRS1=",			     SRS_BAD},
-	{ "SRS1=AAAA=x=",			  SRS_BAD},
-	{ "SRS1=AAAA=x==a",		    SRS_BAD},
+	{ "SRS0=vmya=2W=otherdomain.com=test", SRS_BAD },
+	{ "SRS0=vmy=2W=otherdomain.com=test", SRS_BAD },
+	{ "SRS0=vmyz=2X=otherdomain.com=test", SRS_BAD },
+	{ "SRS0=vmyz=2W=otherdomain.com=tess", SRS_BAD },
+	{ "SRS0=vmyz=2W=otherdomain.com=", SRS_BAD },
+	{ "SRS0=vmyz=2W=otherdomain.com", SRS_BAD },
+	{ "SRS0=vmyz=2W=", SRS_BAD },
+	{ "SRS0=vmyz=2=otherdomain.com=test", SRS_BAD },
+	{ "SRS0=", SRS_BAD },
+	{ "SRS0=AAAA=", SRS_BAD },
+	{ "SRS0=AAAA=AA=", SRS_BAD },
+	{ "SRS0=AAAA=AA=AA=", SRS_BAD },
+	{ "SRS1=", SRS_BAD },
+	{ "SRS1=AAAA=x=", SRS_BAD },
+	{ "SRS1=AAAA=x==a", SRS_BAD },
 };
 
 static void reverse(void)
