@@ -148,6 +148,8 @@ class Stage:
         while time.time() < until:
             if re.search(text, self.log.decode("latin1")):
                 return True
+            if self.process.poll() is not None and until > time.time() + 1:
+                until = time.time() + 1
             time.sleep(0.01)
         return False
 
