@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: ISC */
+/* The queue between a check and an out that the test plays, with its real files and its thread. */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "smtpd/lib/memfd.h"
+#include "smtpd/queue/queue.h"
+
+enum { SEEN = 8 };
+
+static struct world {
+	struct proc p;
+	struct queue *q;
+	struct chan check, out; /* the far ends */
+	uint8_t rx[MSG_MAX];
+	uint32_t generation;
+	/* what the queue asked of out */
+	unsigned held, ndeliver, nack;
+	struct out_deliver deliver[SEEN];
+	struct token token[SEEN];
+	char head[SEEN][1024], text[SEEN][1024];
+	struct out_ack ack[SEEN];
+	struct out_held rows[4];
+	unsigned nrows;
+	/* what the queue answered to check */
+	struct ask ask;
+	unsigned answers;
+	uint16_t code;
+	char reply[ANSWER_TEXT + 1];
+} w;
+
+static void take(int fd, char *to, size_t cap)
+{
+	uint64_t n;
+
+	memset(to, 0, cap);
+	CHECK(memfd_check(fd, cap - 1, &n) && memfd_read(fd, 0, (uint8_t *)to, (size_t)n));
+}
+
+static void on_deliver(void *ctx, struct call *c)
+{
+	unsigned i = w.ndeliver++ % SEEN;
+
+	(void)ctx;
+	memcpy(&w.deliver[i], c->msg, sizeof w.deliver[i]);
+	w.token[i] = c->token;
+	take(c->fd[0], w.text[i], sizeof w.text[i]);
+	take(c->fd[1], w.head[i], sizeof w.head[i]);
+}
+
+static void on_held_ask(void *ctx, struct call *c)
+{
+	struct out_held_list m = { .n = w.nrows };
+
+	(void)ctx;
+	w.held++;
+	chan_answer(&c->token, &m, sizeof m,
+		    (struct slice){ (const uint8_t *)w.rows, w.nrows * sizeof *w.rows });
+}
+
+static void on_ack(void *ctx, struct call *c)
+{
+	struct out_acked m = { .h = { 0 } };
+
+	(void)ctx;
+	memcpy(&w.ack[w.nack++ % SEEN], c->msg, sizeof w.ack[0]);
+	chan_answer(&c->token, &m, sizeof m, (struct slice){ NULL, 0 });
+}
+
+static const struct rule out_rules[OUT_TYPES] = {
+	[OUT_DELIVER] = { 1u << P_QUEUE, sizeof(struct out_deliver), 0, 2, on_deliver },
+	[OUT_HELD] = { 1u << P_QUEUE, sizeof(struct out_held_ask), 0, 0, on_held_ask },
+	[OUT_ACK] = { 1u << P_QUEUE, sizeof(struct out_ack), 0, 0, on_ack },
+};
+
+static void wire(struct chan *a, struct chan *b)
+{
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv))
+		abort();
+	w.generation++;
+	chan_wire(a, sv[0], w.generation);
+	chan_wire(b, sv[1], w.generation);
+}
+
+/* A new queue process, as far as a test can: the old one just stops being looked at. */
+static void boot(const char *dir)
+{
+	struct proc *p = &w.p;
+
+	memset(p, 0, sizeof *p);
+	p->me = P_QUEUE;
+	loop_init(&p->loop, 32);
+	chan_init(&p->chan[0], &p->loop, P_CHECK_SUB, CONFIG_SMTPD_MAX_SESSIONS, p->rx);
+	chan_init(&p->chan[1], &p->loop, P_OUT_SUB, CONFIG_SMTPD_QUEUE_ACTIVE + 2, p->rx);
+	p->chan_id[0] = CH_CHECK_SUB_QUEUE;
+	p->chan_id[1] = CH_QUEUE_OUT_SUB;
+	p->nchan = 2;
+	w.q = calloc(1, sizeof *w.q);
+	queue_init(w.q, p, dir);
+	proc_serve(p, queue_rules, QUEUE_TYPES, w.q);
+	chan_init(&w.check, &p->loop, P_QUEUE, CONFIG_SMTPD_MAX_SESSIONS, w.rx);
+	chan_init(&w.out, &p->loop, P_QUEUE, CONFIG_SMTPD_QUEUE_ACTIVE + 2, w.rx);
+	w.out.rules = out_rules;
+	w.out.nrules = OUT_TYPES;
+	w.held = w.ndeliver = w.nack = 0;
+	wire(&w.check, &p->chan[0]);
+	wire(&w.out, &p->chan[1]);
+}
+
+static bool until(const unsigned *what, unsigned n, int64_t ms)
+{
+	int64_t end = loop_clock() + ms;
+
+	/* The loop wakes for its own reasons; the test wants to look at the clock as well. */
+	while (*what < n && loop_clock() < end) {
+		w.q->timer.due = loop_clock() + 20;
+		loop_round(&w.p.loop);
+	}
+	return *what >= n;
+}
+
+static void on_reply(struct ask *a, const void *reply, struct slice tail)
+{
+	const struct answer *m = reply;
+
+	(void)a;
+	w.answers++;
+	w.code = m ? m->code : 0;
+	memset(w.reply, 0, sizeof w.reply);
+	if (tail.n)
+		memcpy(w.reply, tail.p, tail.n);
+}
+
+static int sealed(struct slice s, bool seal)
+{
+	int fd = memfd_make("t");
+
+	if (!memfd_append(fd, 0, s) || (seal && !memfd_seal(fd)))
+		abort();
+	return fd;
+}
+
+struct letter_in {
+	const char *name, *rcpts[3], *text;
+	uint32_t skip, lie; /* lie: octets added to text_size */
+	bool unsealed, grant, headless;
+	uint16_t code;
+};
+
+static void send_letter(const struct letter_in *in)
+{
+	static const struct want want = { QUEUE_LETTER, sizeof(struct answer), ANSWER_TEXT };
+	struct queue_letter m = { .h.type = QUEUE_LETTER,
+				  .skip = in->skip,
+				  .text_size = strlen(in->text) + in->lie };
+	uint8_t head[2048];
+	struct buf b = BUF(head);
+	int fd[2];
+
+	envelope_put(&b, ENV_SENDER, SLICE("app@example.org"));
+	for (unsigned i = 0; i < 3 && in->rcpts[i]; i++)
+		envelope_put(&b, ENV_RCPT, slice_of(in->rcpts[i]));
+	if (in->grant)
+		envelope_put(&b, ENV_GRANT, SLICE("secret"));
+	if (!in->headless)
+		envelope_put_header(&b, SLICE("Subject: signed\r\n"));
+	fd[0] = sealed(slice_of(in->text), !in->unsealed);
+	fd[1] = sealed(buf_slice(&b), true);
+	w.answers = 0;
+	w.ask.done = on_reply;
+	CHECK(chan_ask(&w.check, &w.ask, &m, sizeof m, (struct slice){ NULL, 0 }, fd, 2, &want,
+		       20000));
+	close(fd[0]);
+	close(fd[1]);
+	CHECK(until(&w.answers, 1, 20000));
+}
+
+static void say(unsigned i, uint16_t code)
+{
+	struct answer m = { .code = code, .enhanced = { (uint8_t)(code / 100), 0, 0 } };
+
+	chan_answer(&w.token[i], &m, sizeof m, SLICE("said the far side"));
+}
+
+static const struct letter_in two = {
+	.name = "two",
+	.rcpts = { "a@x.example", "b@y.example" },
+	.code = 250,
+	.text = "Subject: x\r\n\r\nhello\r\n",
+	.skip = 12,
+};
+
+static const struct letter_in shapes[] = {
+	{ .name = "unsealed",
+	  .rcpts = { "a@x.example" },
+	  .text = "x",
+	  .unsealed = true,
+	  .code = 451 },
+	{ .name = "size lies", .rcpts = { "a@x.example" }, .text = "x", .lie = 1, .code = 451 },
+	{ .name = "skip", .rcpts = { "a@x.example" }, .text = "x", .skip = 2, .code = 451 },
+	{ .name = "no recipient", .text = "x", .code = 451 },
+	{ .name = "no header",
+	  .rcpts = { "a@x.example" },
+	  .text = "x",
+	  .headless = true,
+	  .code = 451 },
+	{ .name = "grant", .rcpts = { "a@x.example" }, .text = "x", .grant = true, .code = 451 },
+};
+
+static void test_path(void)
+{
+	uint64_t id;
+
+	boot(".");
+	send_letter(&two);
+	CHECK_EQ(w.code, 250);
+	CHECK(!strncmp(w.reply, "Ok: queued as ", 14));
+	CHECK(until(&w.ndeliver, 2, 5000));
+	CHECK_EQ(w.held, 1);
+	id = w.deliver[0].seq;
+	CHECK(!strcmp(w.text[0], two.text) && !strcmp(w.text[1], two.text));
+	CHECK_EQ(w.deliver[0].skip, 12);
+	for (unsigned i = 0; i < 2; i++) {
+		const char *to = w.deliver[i].rcpt ? "b@y.example" : "a@x.example";
+		struct slice v, head = { (uint8_t *)w.head[i], 0 };
+		size_t n = 0;
+
+		while (n < sizeof w.head[i] - 20 &&
+		       memcmp(w.head[i] + n, "Subject: signed", 15))
+			n++;
+		head.n = n + 17;
+		CHECK(envelope_check(head, &n) && n == 1);
+		CHECK(envelope_get(head, ENV_RCPT, &v) && slice_eq(v, slice_of(to)));
+		CHECK(envelope_get(head, ENV_SENDER, &v) &&
+		      slice_eq(v, SLICE("app@example.org")));
+	}
+	/* The first one arrives and is acknowledged when that is on disk; the second one waits. */
+	say(0, 250);
+	say(1, 451);
+	CHECK(until(&w.nack, 1, 5000));
+	CHECK_EQ(w.ack[0].seq, id);
+	CHECK_EQ(w.ack[0].rcpt, w.deliver[0].rcpt);
+	CHECK(!until(&w.ndeliver, 3, 300));
+	/* A restarted queue learns from out that the second one had arrived after all. */
+	w.rows[0] = (struct out_held){ .seq = id,
+				       .rcpt = w.deliver[1].rcpt,
+				       .code = 250,
+				       .enhanced = { 2, 0, 0 },
+				       .state = OUT_RESULT };
+	w.rows[1] = (struct out_held){ .seq = id + 77, .code = 250, .state = OUT_RESULT };
+	w.nrows = 2;
+	boot(".");
+	CHECK_EQ(w.q->journal.g.letters, 1);
+	CHECK(until(&w.nack, 2, 5000)); /* the unknown one too */
+	CHECK_EQ(w.q->journal.g.letters, 0);
+	CHECK_EQ(w.ndeliver, 0);
+	w.nrows = 0;
+}
+
+static void test_crash(void)
+{
+	boot(".");
+	send_letter(&two);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	/* out dies with both: it holds one of them still, past the final dot. */
+	w.rows[0] = (struct out_held){ .seq = w.deliver[0].seq, .rcpt = 0, .state = OUT_BUSY };
+	w.nrows = 1;
+	w.held = 0;
+	wire(&w.out, &w.p.chan[1]);
+	CHECK(until(&w.held, 2, 5000));
+	CHECK(until(&w.ndeliver, 3, 8000));
+	CHECK_EQ(w.deliver[2].rcpt, 1);
+	say(2, 550);
+	/* Then out has forgotten the other one as well. */
+	w.nrows = 0;
+	CHECK(until(&w.ndeliver, 4, 8000));
+	CHECK_EQ(w.deliver[3].rcpt, 0);
+	say(3, 250);
+	CHECK(until(&w.nack, 2, 5000));
+	CHECK_EQ(w.q->journal.g.letters, 0);
+}
+
+int main(void)
+{
+	alarm(110);
+	test_path();
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		send_letter(&shapes[i]);
+		CHECK_ROW(w.code == shapes[i].code, shapes[i].name);
+	}
+	CHECK_EQ(w.q->journal.g.letters, 0);
+	test_crash();
+	boot(NULL);
+	send_letter(&two);
+	CHECK_EQ(w.code, 451);
+	CHECK(strstr(w.reply, "no disk") != NULL);
+	TEST_END();
+}
