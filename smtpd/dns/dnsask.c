@@ -91,9 +91,11 @@ static void close_socket(struct dnsask *a)
 	a->watch.want = 0;
 }
 
-/* The query, with room for the length before it. */
+/* The query, with room for the length before it. The last round goes without EDNS, for servers that do not know it:
+ * OPT is the last record, and the only one counted in the octet that is cleared. */
 static bool send_query(struct dnsask *a)
 {
+	enum { OPT_SIZE = 11, ARCOUNT_LOW = 11 };
 	uint8_t raw[2 + DNSMSG_QUERY];
 	struct buf b = BUF(raw);
 	size_t skip = a->over_tcp ? 0 : 2;
@@ -102,6 +104,10 @@ static bool send_query(struct dnsask *a)
 	dnsmsg_query(&b, a->id, dnsask_name(a), a->type);
 	if (b.bad)
 		return false;
+	if (a->tries >= (DNSASK_ROUNDS - 1) * a->servers->n) {
+		b.len -= OPT_SIZE;
+		raw[2 + ARCOUNT_LOW] = 0;
+	}
 	raw[0] = (uint8_t)((b.len - 2) >> 8);
 	raw[1] = (uint8_t)(b.len - 2);
 	return send(a->watch.fd, raw + skip, b.len - skip, MSG_NOSIGNAL) ==

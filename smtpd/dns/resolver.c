@@ -138,13 +138,13 @@ static void on_servers(void *ctx, struct call *c)
 #define FROM(p) (1u << P_##p)
 
 const struct rule resolver_rules[DNS_TYPES] = {
-	[DNS_QUERY] = {.from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(CLOCK) | FROM(NET),
+	[DNS_QUERY] = { .from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(CLOCK) | FROM(NET),
 			.size = sizeof(struct dns_query),
 			.tail_max = DNSMSG_NAME,
 			.run = on_query },
 	[DNS_SERVERS] = { .from = FROM(NET),
 			  .size = sizeof(struct dns_servers),
-			  .run = on_servers},
+			  .run = on_servers },
 };
 
 static void init_servers(struct dnsask_servers *s, struct slice list)
@@ -167,10 +167,10 @@ void resolver_init(struct resolver *r, struct loop *l, struct slice servers)
 	for (size_t i = 0; i < RESOLVER_OPEN; i++)
 		r->query[i] = (struct resolver_query){
 			.owner = r,
-			.ask = {.watch.fd = -1,
+			.ask = { .watch.fd = -1,
 				 .loop = l,
 				 .servers = &r->servers,
 				 .done = on_done,
-				 .tcp = arena_reserve(2 + DNSASK_TCP)},
+				 .tcp = arena_reserve(2 + DNSASK_TCP) },
 		};
 }

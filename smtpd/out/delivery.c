@@ -100,9 +100,22 @@ void delivery_answer(struct delivery *d)
 	chan_answer(&d->token, &m, sizeof m, outcome_text(o));
 }
 
+/* A no for ever needs more than one host that says so while another could not be asked; and on the pinned route it
+ * needs a proven peer: before TLS anyone on the way can say no. */
+static void soften(struct delivery *d)
+{
+	struct outcome *o = &d->outcome;
+
+	if (o->code / 100 != 5 || !(d->soft || (d->pinned && !d->stream.secure)))
+		return;
+	o->code = 451;
+	o->enhanced[0] = 4;
+}
+
 /* The verdict, with no conversation to end. */
 static void finish(struct delivery *d)
 {
+	soften(d);
 	delivery_answer(d);
 	delivery_drop(d);
 }
@@ -124,6 +137,7 @@ static void soon(struct delivery *d)
 void delivery_next(struct delivery *d)
 {
 	converse_close(d);
+	d->soft |= d->outcome.code / 100 == 4;
 	soon(d);
 }
 
@@ -214,6 +228,7 @@ static void on_addr(struct ask *a, const void *reply, struct slice records)
 			outcome_own(&d->outcome, 451, 4, 4, "no IPv4 address",
 				    slice_of(delivery_host(d)));
 		d->host++;
+		d->soft = true;
 	}
 	soon(d);
 }
@@ -320,7 +335,7 @@ void delivery_begin(struct delivery *d, const struct token *t, struct out_held *
 	struct outbound *o = d->owner;
 
 	d->busy = true;
-	d->answered = d->no_tls = d->again = d->tried = false;
+	d->answered = d->no_tls = d->again = d->tried = d->soft = false;
 	d->token = *t;
 	d->row = row;
 	d->began = o->loop->now;

@@ -63,6 +63,7 @@ struct delivery { /* zeroed: free */
 	bool no_tls; /* opportunistic: the handshake failed, once more in clear */
 	bool again;  /* the same address once more */
 	bool tried;  /* the address at hand was connected to */
+	bool soft;   /* a host could not be asked: no verdict of another is for ever */
 	struct ask ask;
 	struct watch next; /* connecting; or the next thing to do, outside of callbacks */
 	struct mxlist mx;

@@ -28,16 +28,18 @@ static struct slice label(struct slice q)
 
 static void put_a(struct buf *b, struct slice q, bool is_tcp)
 {
-	size_t question = q.n - 11 - 12; /* without the OPT record */
+	bool edns = q.p[11] == 1, old = slice_eq(label(q), SLICE("old"));
+	size_t question = q.n - 12 - (edns ? 11 : 0); /* without the OPT record */
 	bool cut = slice_eq(label(q), SLICE("cut")) && !is_tcp;
 
 	buf_put(b, slice_head(q, 2));
-	buf_be16(b, slice_eq(label(q), SLICE("fail"))	  ? 0x8182
+	buf_be16(b, old && edns				  ? 0x8181
+		    : slice_eq(label(q), SLICE("fail"))	  ? 0x8182
 		    : slice_eq(label(q), SLICE("absent")) ? 0x8183
 		    : cut				  ? 0x8380
 							  : 0x8180);
 	buf_be16(b, 1);
-	buf_be16(b, slice_eq(label(q), SLICE("ok")) || (!cut && is_tcp));
+	buf_be16(b, slice_eq(label(q), SLICE("ok")) || (old && !edns) || (!cut && is_tcp));
 	buf_be16(b, 0);
 	buf_be16(b, 0);
 	buf_put(b, (struct slice){ q.p + 12, question });
@@ -221,6 +223,7 @@ static void answers_come(void)
 	CHECK_EQ(result_of("empty.example"), DNS_NODATA);
 	CHECK_EQ(result_of("cut.example"), DNS_OK);
 	CHECK_EQ(tcp_queries, 1);
+	CHECK_EQ(result_of("old.example"), DNS_OK); /* does not know EDNS */
 	queries = 0;
 	CHECK_EQ(result_of("fail.example"), DNS_FAILED);
 	CHECK_EQ(queries, DNSASK_ROUNDS);

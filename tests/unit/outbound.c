@@ -328,6 +328,10 @@ static void delivers(const char *rcpt, uint16_t code, const char *enhanced, cons
 	{                            \
 		"DATA", "354 go\r\n" \
 	}
+#define TLS_EHLO                                    \
+	{                                           \
+		"EHLO", "250-x\r\n250 STARTTLS\r\n" \
+	}
 #define QUIT_                \
 	{                    \
 		"QUIT", NULL \
@@ -413,6 +417,8 @@ static void names(void)
 	gives("a@dead2.example", 451, "4.4.1", "refused: dead.example");
 	SCRIPT(HI, EHLO_, MAIL_, RCPT_, DATA_, { ".", "250 ok\r\n" }, QUIT_);
 	gives("a@two.example", 250, "2.0.0", "mx.example.org"); /* the better one is dead */
+	SCRIPT({ NULL, "554 5.7.1 go away\r\n" });		/* and may take it tomorrow */
+	gives("a@two.example", 451, "4.7.1", "go away");
 }
 
 static void broken(void)
@@ -434,6 +440,41 @@ static void broken(void)
 	/* A 250 before the final dot is none. */
 	SCRIPT(HI, EHLO_, MAIL_, RCPT_, { "DATA", "354 go\r\n250 2.0.0 got it\r\n" });
 	gives("a@plain.example", 451, "4.5.0", "out of place");
+}
+
+/* Silence at each step, with the time cut short. */
+static void late(const char *part)
+{
+	int64_t until = loop_clock() + 10000;
+	struct delivery *d = &out.pool[0];
+
+	seq++;
+	put_letter("a@plain.example", "7");
+	while (!d->busy && loop_clock() < until)
+		loop_round(&loop);
+	d->deadline = loop.now + 100;
+	wait_answer();
+	settle();
+	CHECK_EQ(last.code, 451);
+	CHECK_EQ(last.enhanced[1] * 10 + last.enhanced[2], 42);
+	CHECK_ROW(strstr(last_text, part) != NULL, last_text);
+	CHECK(strstr(last_text, "in time") != NULL);
+}
+
+static void silent(void)
+{
+	SCRIPT({ NULL, "" });
+	late("greeting");
+	SCRIPT(HI, { "EHLO", "" });
+	late("EHLO");
+	SCRIPT(HI, TLS_EHLO, { "STARTTLS", "" });
+	late("STARTTLS");
+	SCRIPT(HI, EHLO_, { "MAIL", "" }, { "RCPT", "" }, { "DATA", "" });
+	late("MAIL");
+	SCRIPT(HI, EHLO_, { "MAIL", "250 ok\r\n" }, RCPT_, { "DATA", "" });
+	late("DATA");
+	SCRIPT(HI, EHLO_, { "MAIL", "250 ok\r\n" }, RCPT_, DATA_, { ".", "" });
+	late("final dot");
 }
 
 #define TLS_EHLO                                    \
@@ -493,6 +534,14 @@ static void tls_pinned(void)
 	far.id = &good_cert.id;
 	cert_make(&good_cert, "mx.example.net");
 	pinned_fails("certificate", true);
+	/* Before TLS no one can say no for ever. */
+	SCRIPT({ NULL, "554 5.7.1 go away\r\n" });
+	gives("a@pinned.example", 451, "4.7.1", "go away");
+	SCRIPT(HI, { "EHLO", "550 5.7.1 go away\r\n" });
+	gives("a@pinned.example", 451, "4.7.1", "go away");
+	out.pinned_domain = SLICE("absent.example");
+	gives("a@absent.example", 451, "4.1.2", "does not exist");
+	out.pinned_domain = SLICE("pinned.example");
 	out.pinned_hosts = SLICE("other.example.org");
 	gives("a@pinned.example", 451, "4.7.5", "no mail exchanger of the pinned route");
 	out.pinned_hosts = SLICE("mx.example.org");
@@ -650,6 +699,7 @@ int main(void)
 	eight_bit();
 	names();
 	broken();
+	silent();
 	tls_any();
 	tls_pinned();
 	results_are_held();
