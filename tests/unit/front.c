@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/front/authline.h"
+
+#include <string.h>
+
+#include "smtpd/front/budget.h"
+#include "smtpd/front/crashed.h"
+#include "smtpd/lib/memfd.h"
+#include "smtpd/proto/base64.h"
+#include "tests/unit/test.h"
+
+static void test_budget(void)
+{
+	struct budget b = { .cap = 100 };
+	uint64_t one = 0, two = 0;
+
+	CHECK(budget_raise(&b, &one, 60));
+	CHECK(!budget_raise(&b, &two, 41));
+	CHECK_EQ(two, 0);
+	CHECK(budget_raise(&b, &two, 40));
+	CHECK(!budget_raise(&b, &one, 61));
+	CHECK(budget_raise(&b, &one, 10)); /* never less than before */
+	CHECK_EQ(one, 60);
+	CHECK(!budget_raise(&b, &one, UINT64_MAX));
+	budget_give(&b, &one);
+	budget_give(&b, &one);
+	CHECK_EQ(b.used, 40);
+	CHECK(budget_raise(&b, &one, 60));
+}
+
+static bool print(const struct crashed *c, const char *sender, const char *text,
+		  uint8_t out[32])
+{
+	int fd = memfd_make("text");
+	bool ok = memfd_append(fd, 0, slice_of(text)) &&
+		  crashed_print(c, slice_of(sender), fd, strlen(text), out);
+
+	memfd_close(&fd);
+	return ok;
+}
+
+static void test_crashed(void)
+{
+	static struct crashed c;
+	uint8_t a[32], b[32], x[32] = { 0 };
+
+	crashed_init(&c);
+	CHECK(print(&c, "a@x", "text", a));
+	CHECK(print(&c, "a@xt", "ext", b));
+	CHECK(memcmp(a, b, 32) != 0);
+	CHECK_EQ(crashed_find(&c, a), CRASHED_NOT);
+	CHECK_EQ(crashed_note(&c, a), CRASHED_ONCE);
+	CHECK_EQ(crashed_note(&c, b), CRASHED_ONCE);
+	crashed_forget(&c, b);
+	CHECK_EQ(crashed_find(&c, b), CRASHED_NOT);
+	CHECK_EQ(crashed_note(&c, a), CRASHED_POISON);
+	CHECK_EQ(crashed_find(&c, a), CRASHED_POISON);
+	CHECK_EQ(c.used, 1);
+	for (int i = 0; i < 1000; i++) {
+		x[1] = (uint8_t)i;
+		x[2] = (uint8_t)(i >> 8);
+		x[0] = (uint8_t)(i * 31);
+		CHECK_EQ(crashed_note(&c, x), CRASHED_ONCE);
+		CHECK_EQ(crashed_find(&c, x), CRASHED_ONCE);
+	}
+	CHECK_EQ(c.used, CRASHED_MAX);
+	/* A text that is shorter than it should be cannot be read. */
+	CHECK(!crashed_print(&c, slice_of("a"), -1, 1, x));
+}
+
+static struct slice b64(const char *text, size_t n)
+{
+	static uint8_t mem[4096];
+	struct buf b = BUF(mem);
+
+	base64_put(&b, (struct slice){ (const uint8_t *)text, n });
+	return buf_slice(&b);
+}
+
+#define B64(lit) b64(lit, sizeof(lit) - 1)
+
+static void test_plain(void)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		enum authline_next next;
+	} rows[] = {
+#define ROW(lit, next) { lit, sizeof(lit) - 1, next }
+		ROW("\0u\0p", AUTHLINE_DONE),	ROW("u\0u\0p", AUTHLINE_DONE),
+		ROW("v\0u\0p", AUTHLINE_BAD),	ROW("\0u\0", AUTHLINE_BAD),
+		ROW("\0\0p", AUTHLINE_BAD),	ROW("\0u", AUTHLINE_BAD),
+		ROW("u", AUTHLINE_BAD),		ROW("", AUTHLINE_BAD),
+		ROW("\0u\0p\0q", AUTHLINE_BAD),
+	};
+	struct authline a;
+	uint8_t big[AUTH_USER_MAX + AUTH_PASSWORD_MAX + 8];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		CHECK_EQ(authline_begin(&a, SLICE("PLAIN")), AUTHLINE_ASK);
+		CHECK(strcmp(authline_prompt(&a), "334 ") == 0);
+		CHECK_ROW((authline_feed(&a, b64(rows[i].text, rows[i].n)) == rows[i].next),
+			  rows[i].text);
+	}
+	/* The longest name and password, and one more octet of each. */
+	for (size_t more = 0; more < 3; more++) {
+		size_t user = AUTH_USER_MAX + (more == 1),
+		       pass = AUTH_PASSWORD_MAX + (more == 2);
+
+		memset(big, 'x', sizeof big);
+		big[0] = big[1 + user] = 0;
+		authline_begin(&a, SLICE("plain"));
+		CHECK_EQ(authline_feed(&a, b64((char *)big, 2 + user + pass)),
+			 more ? AUTHLINE_BAD : AUTHLINE_DONE);
+	}
+	authline_wipe(&a);
+	for (size_t i = 0; i < sizeof a.password; i++)
+		if (a.password[i])
+			CHECK(!"password is wiped");
+}
+
+static void test_login(void)
+{
+	struct authline a;
+
+	CHECK_EQ(authline_begin(&a, SLICE("LOGIN")), AUTHLINE_ASK);
+	CHECK_EQ(authline_feed(&a, B64("user")), AUTHLINE_ASK);
+	CHECK(strcmp(authline_prompt(&a), "334 UGFzc3dvcmQ6") == 0);
+	CHECK_EQ(authline_feed(&a, B64("pa\0ss")), AUTHLINE_DONE);
+	CHECK_SLICE(((struct slice){ a.user, a.user_n }), "user");
+	CHECK_SLICE(((struct slice){ a.password, a.password_n }), "pa\0ss");
+	CHECK_EQ(authline_begin(&a, SLICE("LOGIN =")), AUTHLINE_BAD);
+	CHECK_EQ(authline_begin(&a, SLICE("LOGIN dXNlcg==")), AUTHLINE_ASK);
+	CHECK_EQ(authline_feed(&a, SLICE("*")), AUTHLINE_CANCEL);
+	CHECK_EQ(authline_begin(&a, SLICE("PLAIN ")), AUTHLINE_BAD);
+	CHECK_EQ(authline_begin(&a, SLICE("PLAIN !!!!")), AUTHLINE_BAD);
+	CHECK_EQ(authline_begin(&a, SLICE("CRAM-MD5")), AUTHLINE_WHAT);
+	CHECK_EQ(authline_begin(&a, SLICE("")), AUTHLINE_WHAT);
+}
+
+int main(void)
+{
+	test_budget();
+	test_crashed();
+	test_plain();
+	test_login();
+	TEST_END();
+}
