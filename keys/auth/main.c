@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
 #include <stddef.h>
-#include <strings.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "keys/auth/login.h"

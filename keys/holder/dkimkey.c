@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "keys/holder/dkimkey.h"
+
+#include <string.h>
+
+#include "init/topology.h"
+#include "keys/holder/keyfile.h"
+#include "keys/holder/keyrand.h"
+#include "keys/holder/product.h"
+#include "smtpd/lib/log.h"
+#include "smtpd/proto/base64.h"
+#include "smtpd/proto/dkim_preimage.h"
+
+enum { EXPONENT = 65537 };
+
+static uint8_t *part(struct dkimkey *d, unsigned i)
+{
+	return d->secret + i * DKIMKEY_PART;
+}
+
+static br_rsa_private_key private_key(struct dkimkey *d)
+{
+	return (br_rsa_private_key){
+		.n_bitlen = DKIMKEY_BITS,
+		.p = part(d, 0),
+		.plen = DKIMKEY_PART,
+		.q = part(d, 1),
+		.qlen = DKIMKEY_PART,
+		.dp = part(d, 2),
+		.dplen = DKIMKEY_PART,
+		.dq = part(d, 3),
+		.dqlen = DKIMKEY_PART,
+		.iq = part(d, 4),
+		.iqlen = DKIMKEY_PART,
+	};
+}
+
+static bool right(struct dkimkey *d, const uint8_t *sum, const uint8_t *sig)
+{
+	static const uint8_t e[] = { 1, 0, 1 };
+	br_rsa_public_key pk = { part(d, 5), DKIMKEY_N, (uint8_t *)(uintptr_t)e, sizeof e };
+	uint8_t back[br_sha256_SIZE];
+
+	return br_rsa_i31_pkcs1_vrfy(sig, DKIMKEY_N, BR_HASH_OID_SHA256, sizeof back, &pk,
+				     back) &&
+	       memcmp(back, sum, sizeof back) == 0;
+}
+
+bool dkimkey_sign(struct dkimkey *d, struct slice preimage, uint8_t sig[DKIMKEY_N])
+{
+	br_rsa_private_key sk = private_key(d);
+	br_rsa_pkcs1_sign sign = br_rsa_i62_pkcs1_sign_get();
+	uint8_t sum[br_sha256_SIZE];
+	br_sha256_context h;
+
+	if (!sign)
+		sign = br_rsa_i31_pkcs1_sign;
+	br_sha256_init(&h);
+	br_sha256_update(&h, preimage.p, preimage.n);
+	br_sha256_out(&h, sum);
+	/* A fault in one half of the CRT would give the key away. */
+	return sign(BR_HASH_OID_SHA256, sum, sizeof sum, &sk, sig) && right(d, sum, sig);
+}
+
+void dkimkey_record(const struct dkimkey *d, struct buf *out)
+{
+	/* SubjectPublicKeyInfo, rsaEncryption, of 2048 bits and e = 65537, around the modulus. */
+	static const uint8_t head[] = { 0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a,
+					0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05,
+					0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01,
+					0x0a, 0x02, 0x82, 0x01, 0x01, 0x00 };
+	uint8_t mem[sizeof head + DKIMKEY_N + 5];
+	struct buf der = BUF(mem);
+
+	buf_put(&der, (struct slice){ head, sizeof head });
+	buf_put(&der, (struct slice){ d->secret + 5 * DKIMKEY_PART, DKIMKEY_N });
+	buf_put(&der, SLICE("\x02\x03\x01\x00\x01"));
+	buf_put(out, SLICE("v=DKIM1; k=rsa; p="));
+	base64_put(out, buf_slice(&der));
+}
+
+static void publish(const struct dkimkey *d)
+{
+	uint8_t record[DKIMKEY_RECORD], name[LOG_LINE];
+	struct buf value = BUF(record);
+	struct slice words = d->domains, domain;
+	struct logline l;
+
+	dkimkey_record(d, &value);
+	while ((domain = slice_word(&words)).n) {
+		struct buf b = BUF(name);
+
+		buf_put(&b, d->selector);
+		buf_put(&b, SLICE("._domainkey."));
+		buf_put(&b, domain);
+		log_begin(&l, "publish");
+		log_bytes(&l, "name", buf_slice(&b));
+		log_text(&l, "type", "TXT");
+		log_bytes(&l, "value", buf_slice(&value));
+		log_send(&l);
+	}
+}
+
+static void look(struct dkimkey *d)
+{
+	struct buf b = BUF(d->secret);
+	enum keyfile_state state;
+
+	if (d->known || d->hopeless)
+		return;
+	state = keyfile_load(KEYFILE_DKIM, false, &b);
+	d->known = state == KEYFILE_WHOLE && !b.bad && b.len == DKIMKEY_OCTETS;
+	d->hopeless = !d->known && state != KEYFILE_NEW;
+	d->timer.due = d->known || d->hopeless ? LOOP_NEVER : d->loop->now + DKIMKEY_LOOK_MS;
+	if (d->known)
+		publish(d);
+	else if (d->hopeless)
+		log_event("nokey", "effect", "submission answers 451");
+}
+
+static struct slice domain_of(struct slice words, unsigned slot)
+{
+	while (slot--)
+		slice_word(&words);
+	return slice_word(&words);
+}
+
+static void on_sign(void *ctx, struct call *c)
+{
+	struct dkimkey *d = ctx;
+	const struct holder_dkim_sign *m = c->msg;
+	struct slice domain = domain_of(d->domains, m->slot);
+	enum holder_result result = HOLDER_REFUSED;
+	uint8_t sig[DKIMKEY_N];
+
+	look(d);
+	if (!d->known)
+		result = HOLDER_NOT_YET;
+	else if (domain.n && dkim_preimage_check(c->tail, domain, d->selector) &&
+		 dkimkey_sign(d, c->tail, sig))
+		result = HOLDER_DONE;
+	product_answer(&c->token, result, (struct slice){ sig, sizeof sig });
+}
+
+const struct rule dkimkey_rules[HOLDER_TYPES] = {
+	[HOLDER_DKIM_SIGN] = { .from = 1u << P_CHECK_SUB,
+			       .size = sizeof(struct holder_dkim_sign),
+			       .tail_max = HOLDER_PREIMAGE_MAX,
+			       .run = on_sign },
+};
+
+static void on_timer(struct watch *w, short got)
+{
+	(void)got;
+	look((struct dkimkey *)(void *)((char *)w - offsetof(struct dkimkey, timer)));
+}
+
+void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
+		  struct slice selector)
+{
+	memset(d, 0, sizeof *d);
+	d->domains = domains;
+	d->selector = selector;
+	d->loop = l;
+	d->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
+	loop_add(l, &d->timer);
+	look(d);
+}
+
+void dkimkey_wipe(struct dkimkey *d)
+{
+	explicit_bzero(d->secret, sizeof d->secret);
+}
+
+void dkimkey_make(struct dkimkey *d)
+{
+	br_hmac_drbg_context rng;
+	br_rsa_keygen keygen = br_rsa_i62_keygen_get();
+	uint8_t priv[BR_RSA_KBUF_PRIV_SIZE(DKIMKEY_BITS)],
+		pub[BR_RSA_KBUF_PUB_SIZE(DKIMKEY_BITS)];
+	br_rsa_private_key sk;
+	br_rsa_public_key pk;
+	struct buf b = BUF(d->secret);
+
+	if (!keygen)
+		keygen = br_rsa_i31_keygen;
+	keyrand_init(&rng);
+	if (!keygen(&rng.vtable, &sk, priv, &pk, pub, DKIMKEY_BITS, EXPONENT))
+		bug("no key");
+	buf_put(&b, (struct slice){ sk.p, sk.plen });
+	buf_put(&b, (struct slice){ sk.q, sk.qlen });
+	buf_put(&b, (struct slice){ sk.dp, sk.dplen });
+	buf_put(&b, (struct slice){ sk.dq, sk.dqlen });
+	buf_put(&b, (struct slice){ sk.iq, sk.iqlen });
+	buf_put(&b, (struct slice){ pk.n, pk.nlen });
+	explicit_bzero(&rng, sizeof rng);
+	explicit_bzero(priv, sizeof priv);
+	if (b.bad || sk.plen != DKIMKEY_PART || b.len != DKIMKEY_OCTETS)
+		bug("key of another size");
+}
+
+void dkimkey_keygen(void)
+{
+	static struct dkimkey d; /* the process's context */
+	struct buf b = BUF(d.secret);
+	uint8_t sig[DKIMKEY_N];
+
+	/* holder.dkim only looks: mending is done here, at every boot. */
+	if (keyfile_load(KEYFILE_DKIM, true, &b) == KEYFILE_NEW) {
+		dkimkey_make(&d);
+		if (!dkimkey_sign(&d, SLICE("try"), sig))
+			bug("the new key does not work");
+		if (!keyfile_save(KEYFILE_DKIM, (struct slice){ d.secret, sizeof d.secret }))
+			log_event("unkept", "secret", "dkim");
+	}
+	dkimkey_wipe(&d);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "keys/holder/keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "smtpd/lib/log.h"
+
+enum { COPIES = 2, SUM = 32, HEAD = 16 + SUM, WHOLE_MAX = HEAD + KEYFILE_MAX };
+
+static const char *const folders[COPIES][KEYFILE_DKIM + 1] = {
+	{ NULL, "a/tls", "a/srs", "a/dkim" },
+	{ NULL, "b/tls", "b/srs", "b/dkim" },
+};
+
+static void complain(const char *folder, const char *what, const char *why)
+{
+	struct logline l;
+
+	log_begin(&l, "keyfile");
+	log_text(&l, "copy", folder);
+	log_text(&l, what, why);
+	log_send(&l);
+}
+
+static int open_folder(const char *folder)
+{
+	return openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void put_head(enum keyfile_kind kind, struct slice content, struct buf *b)
+{
+	uint8_t sum[SUM];
+	crypto_generichash_state s;
+
+	buf_put(b, SLICE("tinpost\0"));
+	buf_be32(b, kind);
+	buf_be32(b, (uint32_t)content.n);
+	crypto_generichash_init(&s, NULL, 0, SUM);
+	crypto_generichash_update(&s, b->p, b->len);
+	crypto_generichash_update(&s, content.p, content.n);
+	crypto_generichash_final(&s, sum, SUM);
+	buf_put(b, (struct slice){ sum, SUM });
+}
+
+static bool believed(enum keyfile_kind kind, struct slice file)
+{
+	struct slice content = slice_from(file, HEAD);
+	uint8_t mem[HEAD];
+	struct buf want = BUF(mem);
+
+	if (file.n < HEAD || content.n > KEYFILE_MAX)
+		return false;
+	put_head(kind, content, &want);
+	return slice_eq(slice_head(file, HEAD), buf_slice(&want));
+}
+
+/* Up to the end or until b is full. */
+static bool read_all(int fd, struct buf *b)
+{
+	while (buf_room(b)) {
+		ssize_t n = read(fd, b->p + b->len, buf_room(b));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0;
+		b->len += (size_t)n;
+	}
+	return true;
+}
+
+static enum keyfile_state load_copy(enum keyfile_kind kind, const char *folder, struct buf *b)
+{
+	int dir = open_folder(folder), fd;
+	enum keyfile_state state = KEYFILE_DAMAGED;
+
+	b->len = 0;
+	if (dir < 0)
+		return KEYFILE_NOWHERE;
+	fd = openat(dir, "key", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		state = KEYFILE_NEW;
+	else if (fd < 0 || !read_all(fd, b))
+		complain(folder, "unreadable", strerror(errno));
+	else if (!believed(kind, buf_slice(b)))
+		complain(folder, "damaged", "yes");
+	else
+		state = KEYFILE_WHOLE;
+	if (fd >= 0)
+		close(fd);
+	close(dir);
+	return state;
+}
+
+static bool write_all(int fd, struct slice s)
+{
+	while (s.n) {
+		ssize_t n = write(fd, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		s = slice_from(s, (size_t)n);
+	}
+	return true;
+}
+
+static bool save_copy(const char *folder, struct slice file)
+{
+	int dir = open_folder(folder), fd = -1;
+	bool ok = false;
+
+	if (dir >= 0)
+		fd = openat(dir, "key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		ok = write_all(fd, file) && fsync(fd) == 0 &&
+		     renameat(dir, "key.new", dir, "key") == 0 && fsync(dir) == 0;
+	if (!ok)
+		complain(folder, "unwritten", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
+	return ok;
+}
+
+enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out)
+{
+	/* One octet more than a whole file: a longer one is damaged. */
+	uint8_t mem[COPIES][WHOLE_MAX + 1];
+	struct buf copy[COPIES] = { BUF(mem[0]), BUF(mem[1]) };
+	enum keyfile_state state[COPIES], all = KEYFILE_NOWHERE;
+	struct slice good = { NULL, 0 };
+
+	for (int i = 0; i < COPIES; i++)
+		state[i] = load_copy(kind, folders[i][kind], &copy[i]);
+	for (int i = 0; i < COPIES; i++) {
+		if (state[i] == KEYFILE_WHOLE && !good.p)
+			good = buf_slice(&copy[i]);
+		if (state[i] > all)
+			all = state[i];
+	}
+	if (good.p) {
+		all = KEYFILE_WHOLE;
+		buf_put(out, slice_from(good, HEAD));
+	}
+	for (int i = 0; i < COPIES && mend && good.p; i++)
+		if (state[i] != KEYFILE_NOWHERE && !slice_eq(buf_slice(&copy[i]), good) &&
+		    save_copy(folders[i][kind], good))
+			complain(folders[i][kind], "mended", "yes");
+	sodium_memzero(mem, sizeof mem);
+	return all;
+}
+
+bool keyfile_save(enum keyfile_kind kind, struct slice content)
+{
+	uint8_t mem[WHOLE_MAX];
+	struct buf file = BUF(mem);
+	bool ok = false;
+
+	put_head(kind, content, &file);
+	buf_put(&file, content);
+	for (int i = 0; i < COPIES && !file.bad; i++)
+		ok |= save_copy(folders[i][kind], buf_slice(&file));
+	sodium_memzero(mem, sizeof mem);
+	return ok;
+}

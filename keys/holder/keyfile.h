@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef KEYS_HOLDER_KEYFILE_H
+#define KEYS_HOLDER_KEYFILE_H
+
+#include "smtpd/lib/bytes.h"
+
+/*
+ * Secrets on disk: one file per kind, in two copies, `a/KIND/key` and `b/KIND/key` below the root directory.
+ * Layout: magic[8], kind (4), length (4, big endian), BLAKE2b-256 of what precedes it and the content, content.
+ * A copy is written aside, flushed and renamed, a before b, so that one of them is whole at any time.
+ */
+enum keyfile_kind { KEYFILE_TLS = 1, KEYFILE_SRS, KEYFILE_DKIM };
+
+enum keyfile_state {
+	KEYFILE_NOWHERE, /* neither copy's folder is there: no key device */
+	KEYFILE_NEW,	 /* a folder, and no file: the secret may be made */
+	KEYFILE_WHOLE,
+	KEYFILE_DAMAGED, /* a file that cannot be read or believed, and no whole copy: never written over */
+};
+
+enum { KEYFILE_MAX = 4096 }; /* octets of content */
+
+/* Puts the content of the first whole copy; mend: writes it over the other one where that differs. Says on the log
+ * what it found wrong. */
+enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out);
+/* True when at least one copy is on disk. */
+bool keyfile_save(enum keyfile_kind kind, struct slice content);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+#include <unistd.h>
+
+#include "keys/holder/dkimkey.h"
+#include "keys/holder/srskey.h"
+#include "keys/holder/tlskey.h"
+#include "smtpd/lib/proc.h"
+
+struct holder { /* the process's context: one kind of key */
+	struct proc proc;
+	union {
+		struct tlskey tls;
+		struct srskey srs;
+		struct dkimkey dkim;
+	} u;
+};
+
+static _Noreturn void on_stop(struct proc *p)
+{
+	struct holder *h = (struct holder *)(void *)p; /* first member */
+
+	if (p->me == P_HOLDER_TLS)
+		tlskey_wipe(&h->u.tls);
+	else if (p->me == P_HOLDER_SRS)
+		srskey_wipe(&h->u.srs);
+	else
+		dkimkey_wipe(&h->u.dkim);
+	_exit(0);
+}
+
+static struct slice srs_domain(void)
+{
+	struct slice words = slice_of(CONFIG_SMTPD_DOMAINS),
+		     own = slice_of(CONFIG_FORWARD_SRS_DOMAIN);
+
+	return own.n ? own : slice_word(&words);
+}
+
+static void start(struct holder *h)
+{
+	const struct rule *rules = dkimkey_rules;
+
+	if (h->proc.me == P_HOLDER_TLS) {
+		tlskey_init(&h->u.tls, slice_of(CONFIG_SMTPD_HOSTNAME), BUILD_TIME);
+		rules = tlskey_rules;
+	} else if (h->proc.me == P_HOLDER_SRS) {
+		srskey_init(&h->u.srs, srs_domain());
+		rules = srskey_rules;
+	} else {
+		dkimkey_init(&h->u.dkim, &h->proc.loop, slice_of(CONFIG_SMTPD_DOMAINS),
+			     slice_of(CONFIG_KEYS_DKIM_SELECTOR));
+	}
+	proc_serve(&h->proc, rules, HOLDER_TYPES, &h->u);
+}
+
+int main(void)
+{
+	static struct holder h;
+
+	proc_start(&h.proc, PROG_HOLDER, 1);
+	h.proc.stop = on_stop;
+	if (h.proc.me != P_KEYGEN)
+		start(&h);
+	proc_seal(&h.proc);
+	if (h.proc.me == P_KEYGEN) {
+		dkimkey_keygen();
+		_exit(0);
+	}
+	loop_run(&h.proc.loop);
+}

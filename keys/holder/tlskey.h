@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef KEYS_HOLDER_TLSKEY_H
+#define KEYS_HOLDER_TLSKEY_H
+
+#include <bearssl.h>
+
+#include "keys/holder/selfsign.h"
+#include "smtpd/msg/holder.h"
+
+/* holder.tls: the server's P-256 key, and its certificate. It signs ServerKeyExchange preimages and nothing else. */
+enum { TLSKEY_OCTETS = 32 };
+
+struct tlskey {
+	br_ec_private_key key; /* points into secret */
+	uint8_t secret[TLSKEY_OCTETS];
+	uint8_t chain_mem[2 + SELFSIGN_MAX];
+	struct slice chain; /* product of HOLDER_CERT */
+};
+
+/* Loads the key, or makes and saves it; one that cannot be kept is ephemeral, and the log says so. */
+void tlskey_init(struct tlskey *t, struct slice host, int64_t not_before);
+void tlskey_wipe(struct tlskey *t);
+/* Has tbs the shape of its purpose? client_random, server_random, then a named curve of ours and a point on it. */
+bool tlskey_shape(struct slice tbs);
+
+extern const struct rule tlskey_rules[HOLDER_TYPES];
+
+#endif
