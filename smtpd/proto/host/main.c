@@ -14,9 +14,9 @@ static const struct {
 	{ "srs", probe_srs,
 	  "srs forward|reverse --secret S [--secret OLD...] --time T [--domain D] [--hash N] ADDRESS" },
 	{ "dkim-sign", probe_dkim_sign,
-	  "dkim-sign --key FILE --domain D --selector S [--time T] [--lf] [LETTER]" },
+	  "dkim-sign --key FILE --domain D --selector S [--time T] [LETTER]" },
 	{ "dkim-verify", probe_dkim_verify,
-	  "dkim-verify --zone FILE [--time T] [--lf] [LETTER]" },
+	  "dkim-verify --zone FILE [--time T] [LETTER]" },
 	{ "cdb", probe_cdb, "cdb FILE KEY" },
 };
 

@@ -42,16 +42,6 @@ const char *probe_option(struct probe_args *a, const char *name)
 	return NULL;
 }
 
-bool probe_flag(struct probe_args *a, const char *name)
-{
-	for (int i = 0; i < a->n; i++)
-		if (!strncmp(a->v[i], "--", 2) && !strcmp(a->v[i] + 2, name)) {
-			take_out(a, i, 1);
-			return true;
-		}
-	return false;
-}
-
 uint64_t probe_number(struct probe_args *a, const char *name, uint64_t otherwise, uint64_t max)
 {
 	const char *text = probe_option(a, name);

@@ -15,7 +15,6 @@ struct probe_args {
 
 /* Takes "--name VALUE" out of *a; NULL: it is not there. The program ends where VALUE is missing. */
 const char *probe_option(struct probe_args *a, const char *name);
-bool probe_flag(struct probe_args *a, const char *name);
 /* "--name NUMBER", or the default. The program ends where it is no number up to max. */
 uint64_t probe_number(struct probe_args *a, const char *name, uint64_t otherwise, uint64_t max);
 /* True when exactly n words are left and none begins with "--"; else says so. */

@@ -39,11 +39,12 @@ static bool key_get(struct slice file, br_skey_decoder_context *key)
 	return br_skey_decoder_key_type(key) == BR_KEYTYPE_RSA;
 }
 
-static struct slice letter_get(struct probe_args *a, bool lf)
+/* A letter without any CR is a text file of this machine: its lines get the line ends of mail. */
+static struct slice letter_get(struct probe_args *a)
 {
 	struct slice text = probe_read(a->n ? a->v[0] : NULL);
 
-	return lf ? probe_crlf(text) : text;
+	return slice_find(text, '\r') == text.n ? probe_crlf(text) : text;
 }
 
 static void body_hash(struct slice body, uint8_t sum[32])
@@ -85,7 +86,6 @@ int probe_dkim_sign(struct probe_args a)
 	const char *key = probe_option(&a, "key"), *domain = probe_option(&a, "domain");
 	const char *selector = probe_option(&a, "selector");
 	uint64_t when = probe_number(&a, "time", (uint64_t)time(NULL), 999999999999);
-	bool lf = probe_flag(&a, "lf");
 	static br_skey_decoder_context decoder;
 	static uint8_t mem[FIELD];
 	struct buf field = BUF(mem);
@@ -98,7 +98,7 @@ int probe_dkim_sign(struct probe_args a)
 		return PROBE_USAGE;
 	if (!key_get(probe_read(key), &decoder))
 		return probe_wrong("--key holds no RSA private key");
-	text = letter_get(&a, lf);
+	text = letter_get(&a);
 	header_split(text, &header, &body);
 	body_hash(body, sum);
 	if (!sign(&(struct dkim_sign){ slice_of(domain), slice_of(selector), when, sum },
@@ -126,7 +126,6 @@ int probe_dkim_verify(struct probe_args a)
 {
 	const char *zone_file = probe_option(&a, "zone");
 	uint64_t now = probe_number(&a, "time", (uint64_t)time(NULL), INT64_MAX);
-	bool lf = probe_flag(&a, "lf");
 	static struct dkim_verify v;
 	static struct dnsmsg_answer answer;
 	uint8_t mem[2 * DNSMSG_NAME + 16];
@@ -139,7 +138,7 @@ int probe_dkim_verify(struct probe_args a)
 	if (!probe_words(&a, 0, 1))
 		return PROBE_USAGE;
 	zone = probe_read(zone_file);
-	text = letter_get(&a, lf);
+	text = letter_get(&a);
 	header_split(text, &header, &body);
 	dkim_verify_init(&v, header, now);
 	dkim_verify_body(&v, body);
