@@ -78,7 +78,7 @@ static void on_rcpt(void *ctx, struct call *c)
 	const struct check_rcpt *m = c->msg;
 
 	(void)ctx;
-	if (m->sender_len + m->rcpt_len + m->grant_len != c->tail.n)
+	if ((size_t)m->sender_len + m->rcpt_len + m->grant_len != c->tail.n)
 		abort();
 	answer(c);
 }
