@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/out/delivery.h"
 
-#include <string.h>
-
-#include "smtpd/lib/memfd.h"
-
 /*
  * NOTES
  * `step` names the reply that is waited for. A reply that nobody waits for is a breach of RFC 5321 3: above all, no 250
@@ -168,48 +164,16 @@ static void on_greeting(struct delivery *d)
 	hello(d, STEP_EHLO);
 }
 
-static uint64_t letter_size(const struct delivery *d)
-{
-	return d->letter.header_n + d->letter.text_n;
-}
-
-static bool has_eight(int fd, uint64_t at, uint64_t n)
-{
-	uint8_t chunk[CHUNK];
-
-	while (n) {
-		size_t take = n < CHUNK ? (size_t)n : CHUNK;
-
-		if (!memfd_read(fd, at, chunk, take))
-			return true;
-		for (size_t i = 0; i < take; i++)
-			if (chunk[i] & 0x80)
-				return true;
-		at += take;
-		n -= take;
-	}
-	return false;
-}
-
-/* RFC 6152 3: what the destination cannot take as it is, is not changed (RULES F12). */
-static bool needs_eight(const struct delivery *d)
-{
-	const struct letter *l = &d->letter;
-
-	return has_eight(l->head, l->header_at, l->header_n) ||
-	       has_eight(l->text, l->text_at, l->text_n);
-}
-
 static void say_mail(struct delivery *d)
 {
-	struct letter *l = &d->letter;
+	struct outletter *l = &d->letter;
 
 	say(d, SLICE("MAIL FROM:<"));
 	say(d, (struct slice){ l->sender, l->sender_n });
 	say(d, SLICE(">"));
 	if (d->caps & REPLY_SIZE) {
 		say(d, SLICE(" SIZE="));
-		buf_dec(&d->stream.out, letter_size(d));
+		buf_dec(&d->stream.out, outletter_size(&d->letter));
 	}
 	if (l->eight && d->caps & REPLY_8BITMIME)
 		say(d, SLICE(" BODY=8BITMIME"));
@@ -226,13 +190,14 @@ static void say_rcpt(struct delivery *d)
 /* The connection is as good as it gets: the letter itself. */
 static void begin_mail(struct delivery *d)
 {
-	if (d->limit && letter_size(d) > d->limit) {
+	if (d->limit && outletter_size(&d->letter) > d->limit) {
 		outcome_own(&d->outcome, 552, 3, 4, "larger than the destination takes",
 			    slice_of(delivery_host(d)));
 		quit(d);
 		return;
 	}
-	if (!(d->caps & REPLY_8BITMIME) && needs_eight(d)) {
+	/* What the destination cannot take as it is, is not changed (RFC 6152 3, RULES F12). */
+	if (!(d->caps & REPLY_8BITMIME) && outletter_eight(&d->letter)) {
 		outcome_own(&d->outcome, 554, 6, 3, "the destination takes no 8-bit letters",
 			    slice_of(delivery_host(d)));
 		quit(d);
@@ -341,49 +306,30 @@ static void on_rcpt(struct delivery *d)
 	on_group(d, STEP_DATA, say_data);
 }
 
-/* The next octets of the letter into p. 0: it is at its end, or cannot be read (dot.bad). */
-static size_t letter_take(struct delivery *d, uint8_t *p, size_t cap)
-{
-	struct letter *l = &d->letter;
-	bool head = d->sent < l->header_n;
-	uint64_t left = letter_size(d) - d->sent, at = d->sent;
-
-	if (head)
-		left = l->header_n - at;
-	if (left < cap)
-		cap = (size_t)left;
-	at += head ? l->header_at : l->text_at - l->header_n;
-	if (!memfd_read(head ? l->head : l->text, at, p, cap)) {
-		d->dot.bad = true;
-		return 0;
-	}
-	return cap;
-}
-
 /* As much of the letter as `out` takes now. */
 static void pump_text(struct delivery *d)
 {
+	uint64_t size = outletter_size(&d->letter), before = d->sent;
+	struct buf *out = &d->stream.out;
 	uint8_t chunk[CHUNK];
-	bool moved = false;
 
-	while (!d->dot.bad && buf_room(&d->stream.out) >= ROOM_MIN &&
-	       d->sent < letter_size(d)) {
-		size_t n = letter_take(d, chunk, sizeof chunk);
-		struct slice in = { chunk, n };
+	while (!d->dot.bad && buf_room(out) >= ROOM_MIN && d->sent < size) {
+		size_t n = sizeof chunk;
+		struct slice in;
 
-		dot_stuff(&d->dot, &in, &d->stream.out);
+		d->dot.bad |= !outletter_read(&d->letter, d->sent, chunk, &n);
+		in = (struct slice){ chunk, n };
+		dot_stuff(&d->dot, &in, out);
 		d->sent += n - in.n;
-		moved |= n > in.n;
 	}
-	if (!d->dot.bad && d->sent == letter_size(d) && buf_room(&d->stream.out) >= ROOM_MIN &&
-	    dot_stuff_end(&d->dot, &d->stream.out)) {
+	if (d->sent == size && buf_room(out) >= ROOM_MIN && dot_stuff_end(&d->dot, out)) {
 		if (d->row)
 			held_busy(d->row);
 		go(d, STEP_FINAL);
 	} else if (d->dot.bad) { /* no dot is sent, so the destination forgets it */
 		outcome_own(&d->outcome, 554, 6, 0, "the letter is not CRLF text", nothing);
 		give_up(d);
-	} else if (moved) {
+	} else if (d->sent > before) {
 		set_due(d);
 	}
 }

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
-#include "smtpd/lib/memfd.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/dnsmsg.h"
 #include "smtpd/proto/ipaddr.h"
@@ -35,12 +34,6 @@ bool delivery_past_dot(const struct delivery *d)
 	return d->step == STEP_FINAL;
 }
 
-static void release(struct letter *l)
-{
-	memfd_close(&l->text);
-	memfd_close(&l->head);
-}
-
 static void close_next(struct delivery *d)
 {
 	loop_drop(d->owner->loop, &d->next);
@@ -54,7 +47,7 @@ void delivery_drop(struct delivery *d)
 	ask_drop(&d->ask);
 	close_next(d);
 	converse_close(d);
-	release(&d->letter);
+	outletter_close(&d->letter);
 	if (d->row && !d->answered)
 		held_drop(d->row);
 	d->row = NULL;
@@ -92,7 +85,7 @@ void delivery_answer(struct delivery *d)
 	struct answer m = { .code = o->code };
 
 	log_delivery(d);
-	release(&d->letter);
+	outletter_close(&d->letter);
 	memcpy(m.enhanced, o->enhanced, sizeof m.enhanced);
 	d->answered = true;
 	if (d->row)

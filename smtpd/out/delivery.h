@@ -5,9 +5,9 @@
 #include "smtpd/lib/stream.h"
 #include "smtpd/out/mxlist.h"
 #include "smtpd/out/outbound.h"
+#include "smtpd/out/outletter.h"
 #include "smtpd/out/outcome.h"
 #include "smtpd/proto/dot.h"
-#include "smtpd/proto/path.h"
 
 /*
  * One letter on its way to one recipient. delivery.c finds the destination's hosts and addresses and connects to one
@@ -40,21 +40,12 @@ enum step {
 	STEPS
 };
 
-struct letter {
-	int text, head; /* owned; -1 = given back */
-	uint64_t header_at, header_n, text_at, text_n;
-	bool eight; /* BODY=8BITMIME was declared */
-	uint8_t sender_n, rcpt_n;
-	uint8_t sender[PATH_OCTETS], rcpt[PATH_OCTETS];
-	struct slice domain; /* borrowed from rcpt */
-};
-
 struct delivery { /* zeroed: free */
 	struct outbound *owner;
 	bool busy, answered;
 	struct token token;
 	struct out_held *row; /* NULL: nothing is to be kept */
-	struct letter letter;
+	struct outletter letter;
 	int64_t began, deadline;
 	struct outcome outcome; /* the verdict, or the failure so far */
 

@@ -6,7 +6,6 @@
 
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
-#include "smtpd/lib/memfd.h"
 #include "smtpd/out/delivery.h"
 #include "smtpd/proto/envelope.h"
 
@@ -19,51 +18,6 @@ static void answer_own(const struct token *t, uint16_t code, uint8_t subject, ui
 			    .enhanced = { (uint8_t)(code / 100), subject, detail } };
 
 	chan_answer(t, &m, sizeof m, slice_of(text));
-}
-
-static bool copy(struct slice s, uint8_t *out, uint8_t *n)
-{
-	if (s.n > UINT8_MAX)
-		return false;
-	memcpy(out, s.p, s.n);
-	*n = (uint8_t)s.n;
-	return true;
-}
-
-/* The head is in o->head: takes from it what a delivery needs. */
-static bool read_envelope(struct letter *l, struct slice head)
-{
-	struct slice v;
-	struct path p;
-	size_t nrcpt;
-
-	if (!envelope_check(head, &nrcpt) || nrcpt != 1 ||
-	    !envelope_get(head, ENV_SENDER, &v) || !copy(v, l->sender, &l->sender_n) ||
-	    !envelope_get(head, ENV_RCPT, &v) || !copy(v, l->rcpt, &l->rcpt_n))
-		return false;
-	if (!path_addr((struct slice){ l->rcpt, l->rcpt_n }, 0, &p))
-		return false;
-	l->domain = p.domain;
-	l->eight = envelope_get(head, ENV_BODY, &v) && slice_eq(v, SLICE("8"));
-	if (!envelope_get(head, ENV_HEADER, &v))
-		return false;
-	l->header_at = (uint64_t)(v.p - head.p);
-	l->header_n = v.n;
-	return true;
-}
-
-static bool read_letter(struct outbound *o, const struct out_deliver *m, const int *fd,
-			struct letter *l)
-{
-	uint64_t text, head;
-
-	if (!memfd_check(fd[0], CONFIG_SMTPD_MAX_SIZE, &text) ||
-	    !memfd_check(fd[1], ENV_HEAD_MAX, &head) || text != m->text_size ||
-	    m->skip > text || !memfd_read(fd[1], 0, o->head, (size_t)head))
-		return false;
-	l->text_at = m->skip;
-	l->text_n = text - m->skip;
-	return read_envelope(l, (struct slice){ o->head, (size_t)head });
 }
 
 /* A free place. One that only waits for the end of a QUIT is taken where there is no other. */
@@ -117,16 +71,13 @@ static void on_deliver(void *ctx, struct call *c)
 		answer_own(&c->token, 451, 3, 2, "too many deliveries at once");
 		return;
 	}
-	if (!read_letter(o, m, c->fd, &d->letter)) {
+	if (!outletter_open(&d->letter, m, c->fd, o->head)) {
 		if (row)
 			held_drop(row);
 		log_event("badletter", "peer", proc_name((enum proc_id)c->from));
 		answer_own(&c->token, 451, 3, 0, "the letter cannot be read");
 		return;
 	}
-	d->letter.text = c->fd[0];
-	d->letter.head = c->fd[1];
-	c->fd[0] = c->fd[1] = -1;
 	delivery_begin(d, &c->token, row);
 }
 

@@ -64,7 +64,7 @@ static void conversation(bool pinned, struct slice s)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair))
 		abort();
-	d->letter = (struct letter){ .text = memfd_of(SLICE("x\r\n.y\r\n")), .text_n = 7 };
+	d->letter = (struct outletter){ .text = memfd_of(SLICE("x\r\n.y\r\n")), .text_n = 7 };
 	d->letter.head = memfd_of(SLICE(""));
 	delivery_begin(d, &t, NULL);
 	loop_drop(&loop, &d->next);
