@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: ISC */
+/* The three kinds of holder behind their channels, their secrets in this folder. */
+#define _GNU_SOURCE
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/topology.h"
+#include "keys/holder/dkimkey.h"
+#include "keys/holder/srskey.h"
+#include "keys/holder/tlskey.h"
+#include "smtpd/proto/base64.h"
+#include "smtpd/proto/dkim_sign.h"
+#include "tests/unit/test.h"
+
+static struct {
+	struct loop loop;
+	struct chan asker, holder;
+	uint8_t rx[MSG_MAX], rx2[MSG_MAX];
+} t;
+
+static struct {
+	int calls, lost;
+	unsigned result;
+	uint8_t mem[HOLDER_CERT_TAIL];
+	struct buf product;
+} seen;
+
+static struct tlskey tls;
+static struct srskey srs;
+static struct dkimkey dkim;
+
+static void on_reply(struct ask *a, const void *reply, struct slice tail)
+{
+	const struct holder_reply *r = reply;
+
+	(void)a;
+	seen.calls++;
+	seen.lost += !r;
+	seen.result = r ? r->result : 99;
+	seen.product = BUF(seen.mem);
+	buf_put(&seen.product, tail);
+}
+
+static void wire(enum proc_id from, const struct rule *rules, void *ctx)
+{
+	int pair[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+	chan_init(&t.asker, &t.loop, P_HOLDER_TLS, 2, t.rx);
+	chan_init(&t.holder, &t.loop, from, 2, t.rx2);
+	t.holder.rules = rules;
+	t.holder.nrules = HOLDER_TYPES;
+	t.holder.ctx = ctx;
+	chan_wire(&t.asker, pair[0], 1);
+	chan_wire(&t.holder, pair[1], 1);
+}
+
+static unsigned ask(enum holder_type type, void *msg, size_t size, struct slice tail)
+{
+	const struct want want = { (uint16_t)type, sizeof(struct holder_reply),
+				   HOLDER_CERT_TAIL };
+	struct ask a = { .done = on_reply };
+
+	seen.calls = seen.lost = 0;
+	CHECK(chan_ask(&t.asker, &a, msg, size, tail, NULL, 0, &want, 5000));
+	while (!seen.calls)
+		loop_round(&t.loop);
+	CHECK(seen.result == HOLDER_DONE || !seen.product.len);
+	return seen.result;
+}
+
+static void unwire(void)
+{
+	loop_drop(&t.loop, &t.asker.watch);
+	loop_drop(&t.loop, &t.holder.watch);
+	close(t.asker.watch.fd);
+	close(t.holder.watch.fd);
+}
+
+/* ---- holder.tls ---- */
+
+static size_t preimage(uint8_t *tbs, unsigned curve, uint8_t len, uint8_t lead)
+{
+	memset(tbs, 7, 64);
+	tbs[64] = 3;
+	tbs[65] = (uint8_t)(curve >> 8);
+	tbs[66] = (uint8_t)curve;
+	tbs[67] = len;
+	memset(tbs + 68, lead, len);
+	return 68 + (size_t)len;
+}
+
+static void shapes(void)
+{
+	uint8_t tbs[64 + 4 + 255 + 1];
+	size_t p256 = preimage(tbs, 23, 65, 4);
+
+	for (size_t n = 0; n <= p256 + 1; n++)
+		CHECK(tlskey_shape((struct slice){ tbs, n }) == (n == p256));
+	CHECK(!tlskey_shape((struct slice){ tbs, preimage(tbs, 23, 65, 3) }));
+	CHECK(!tlskey_shape((struct slice){ tbs, preimage(tbs, 23, 32, 4) }));
+	CHECK(!tlskey_shape((struct slice){ tbs, preimage(tbs, 29, 65, 4) }));
+	CHECK(!tlskey_shape((struct slice){ tbs, preimage(tbs, 24, 97, 4) }));
+	CHECK(!tlskey_shape((struct slice){ tbs, preimage(tbs, 29, 31, 4) }));
+	CHECK(!tlskey_shape((struct slice){ tbs, preimage(tbs, 29, 0, 4) }));
+	CHECK(tlskey_shape((struct slice){ tbs, preimage(tbs, 29, 32, 9) }));
+	tbs[64] = 1;
+	CHECK(!tlskey_shape((struct slice){ tbs, 100 }));
+}
+
+static void tls_signs(void)
+{
+	static const struct {
+		unsigned hash;
+		const br_hash_class *class;
+	} hashes[] = { { 4, &br_sha256_vtable },
+		       { 5, &br_sha384_vtable },
+		       { 6, &br_sha512_vtable } };
+	uint8_t tbs[200], sum[64], mem[65];
+	struct slice whole = { tbs, preimage(tbs, 29, 32, 9) };
+	br_ec_public_key pub;
+	br_hash_compat_context h;
+
+	br_ec_compute_pub(&br_ec_p256_m31, &pub, mem, &tls.key);
+	for (unsigned hash = 0; hash < 9; hash++) {
+		struct holder_tls_sign m = { .hash = (uint16_t)hash };
+		bool fine = hash >= 4 && hash <= 6;
+
+		CHECK_EQ(ask(HOLDER_TLS_SIGN, &m, sizeof m, whole),
+			 fine ? HOLDER_DONE : HOLDER_REFUSED);
+		if (!fine)
+			continue;
+		h.vtable = hashes[hash - 4].class;
+		h.vtable->init(&h.vtable);
+		h.vtable->update(&h.vtable, whole.p, whole.n);
+		h.vtable->out(&h.vtable, sum);
+		CHECK(br_ecdsa_i31_vrfy_asn1(&br_ec_p256_m31, sum,
+					     hash == 4	 ? 32
+					     : hash == 5 ? 48
+							 : 64,
+					     &pub, seen.mem, seen.product.len));
+	}
+	CHECK_EQ(ask(HOLDER_TLS_SIGN, &(struct holder_tls_sign){ .hash = 4 },
+		     sizeof(struct holder_tls_sign), slice_head(whole, 99)),
+		 HOLDER_REFUSED);
+}
+
+static void tls_holder(void)
+{
+	struct holder_cert m = { 0 };
+	uint8_t first[HOLDER_CERT_TAIL];
+	size_t n;
+
+	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000);
+	wire(P_FRONT_SUB, tlskey_rules, &tls);
+	CHECK_EQ(ask(HOLDER_CERT, &m, sizeof m, SLICE("")), HOLDER_DONE);
+	n = seen.product.len;
+	CHECK(n > 300 && (size_t)(seen.mem[0] << 8 | seen.mem[1]) == n - 2);
+	memcpy(first, seen.mem, n);
+	tls_signs();
+	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000); /* a restart */
+	ask(HOLDER_CERT, &m, sizeof m, SLICE(""));
+	CHECK(seen.product.len == n && !memcmp(first, seen.mem, n));
+	unwire();
+	tlskey_wipe(&tls);
+	CHECK(tls.secret[0] == 0 && tls.secret[31] == 0);
+}
+
+/* ---- holder.srs ---- */
+
+static unsigned ask_srs(enum holder_type type, struct slice local, struct slice domain)
+{
+	struct holder_srs m = { .local_len = (uint16_t)local.n };
+	uint8_t mem[HOLDER_SRS_TAIL];
+	struct buf b = BUF(mem);
+
+	buf_put(&b, local);
+	buf_put(&b, domain);
+	return ask(type, &m, sizeof m, buf_slice(&b));
+}
+
+static void srs_holder(void)
+{
+	uint8_t made[64], longest[64];
+	size_t n;
+
+	memset(longest, 'x', sizeof longest);
+	srskey_init(&srs, SLICE("srs.example.org"));
+	wire(P_CHECK_MX, srskey_rules, &srs);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("else.example")), HOLDER_DONE);
+	n = seen.product.len;
+	CHECK(n > 20 && n <= 64);
+	memcpy(made, seen.mem, n);
+	srskey_init(&srs, SLICE("srs.example.org")); /* a restart */
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("")),
+		 HOLDER_DONE);
+	CHECK_SLICE(buf_slice(&seen.product), "bob@else.example");
+	made[8] ^= 3;
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("")),
+		 HOLDER_REFUSED);
+	made[8] ^= 3;
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("x.org")),
+		 HOLDER_REFUSED);
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, SLICE("bob"), SLICE("")), HOLDER_REFUSED);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, (struct slice){ longest, 64 }, SLICE("a.org")),
+		 HOLDER_REFUSED);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("a\r\nb"), SLICE("a.org")), HOLDER_REFUSED);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("[192.0.2.1]")),
+		 HOLDER_REFUSED);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("")), HOLDER_REFUSED);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE(""), SLICE("a.org")), HOLDER_REFUSED);
+	CHECK_EQ(ask(HOLDER_SRS_FORWARD, &(struct holder_srs){ .local_len = 9 },
+		     sizeof(struct holder_srs), SLICE("short")),
+		 HOLDER_REFUSED);
+	unwire();
+}
+
+/* ---- holder.dkim and keygen ---- */
+
+static const struct slice letter =
+	SLICE("From: app@example.org\r\nTo: x@y.example\r\nSubject: hi\r\n");
+
+static unsigned ask_dkim(uint8_t slot, const char *domain, const char *selector)
+{
+	static const uint8_t hash[32] = { 1 };
+	struct dkim_sign s = { slice_of(domain), slice_of(selector), 1700000000, hash };
+	struct holder_dkim_sign m = { .slot = slot };
+	uint8_t mem[4096];
+	struct buf b = BUF(mem);
+
+	dkim_sign_preimage(&s, letter, &b);
+	CHECK(!b.bad);
+	return ask(HOLDER_DKIM_SIGN, &m, sizeof m, buf_slice(&b));
+}
+
+/* The record holds the key that verifies what was signed. */
+static void record(void)
+{
+	uint8_t text[DKIMKEY_RECORD], der[400];
+	struct buf b = BUF(text), d = BUF(der);
+
+	dkimkey_record(&dkim, &b);
+	CHECK(!b.bad && slice_iprefix(buf_slice(&b), SLICE("v=DKIM1; k=rsa; p=")));
+	CHECK(base64_get(slice_from(buf_slice(&b), 18), &d) && d.len == 294);
+	CHECK(!memcmp(der + 33, dkim.secret + 5 * DKIMKEY_PART, DKIMKEY_N));
+}
+
+static void dkim_holder(void)
+{
+	struct holder_dkim_sign m = { 0 };
+
+	dkimkey_init(&dkim, &t.loop, SLICE("other.example example.org"), SLICE("sel"));
+	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
+	CHECK(!dkim.hopeless && dkim.timer.due != LOOP_NEVER);
+	dkimkey_keygen();
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
+	CHECK_EQ(seen.product.len, DKIMKEY_N);
+	record();
+	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_REFUSED);
+	CHECK_EQ(ask_dkim(0, "other.example", "sel"), HOLDER_REFUSED); /* From: is elsewhere */
+	CHECK_EQ(ask_dkim(2, "example.org", "sel"), HOLDER_REFUSED);
+	CHECK_EQ(ask_dkim(255, "example.org", "sel"), HOLDER_REFUSED);
+	CHECK_EQ(ask_dkim(1, "example.org", "les"), HOLDER_REFUSED);
+	m.slot = 1;
+	CHECK_EQ(ask(HOLDER_DKIM_SIGN, &m, sizeof m, SLICE("anything")), HOLDER_REFUSED);
+	CHECK_EQ(ask(HOLDER_DKIM_SIGN, &m, sizeof m, SLICE("")), HOLDER_REFUSED);
+	dkim.secret[2 * DKIMKEY_PART + 9] ^= 1; /* a fault in one half of the CRT */
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
+	unwire();
+	loop_drop(&t.loop, &dkim.timer);
+}
+
+/* The second call of keygen leaves the key alone and mends the lost copy. */
+static void keygen_again(void)
+{
+	uint8_t old[DKIMKEY_OCTETS];
+
+	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.known);
+	memcpy(old, dkim.secret, sizeof old);
+	loop_drop(&t.loop, &dkim.timer);
+	CHECK(!unlink("b/dkim/key"));
+	dkimkey_keygen();
+	CHECK(!access("b/dkim/key", F_OK) && !unlink("a/dkim/key"));
+	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.known && !memcmp(old, dkim.secret, sizeof old));
+	loop_drop(&t.loop, &dkim.timer);
+}
+
+/* Without a key device, and with a damaged file: forwarding has its secrets, submission waits for good. */
+static void nothing_to_keep(void)
+{
+	uint8_t first[32];
+
+	CHECK(!mkdir("empty", 0700) && !chdir("empty"));
+	tlskey_init(&tls, SLICE("a.b"), 1700000000);
+	memcpy(first, tls.secret, 32);
+	tlskey_init(&tls, SLICE("a.b"), 1700000000);
+	CHECK(tls.chain.n && memcmp(first, tls.secret, 32));
+	srskey_init(&srs, SLICE("a.b"));
+	dkimkey_keygen();
+	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.hopeless && dkim.timer.due == LOOP_NEVER);
+	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
+	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_NOT_YET);
+	unwire();
+	loop_drop(&t.loop, &dkim.timer);
+	CHECK(!mkdir("a", 0700) && !mkdir("a/dkim", 0700) && !mkdir("a/dkim/key", 0700));
+	dkimkey_keygen();
+	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.hopeless);
+	loop_drop(&t.loop, &dkim.timer);
+}
+
+int main(void)
+{
+	static const char *const folders[] = { "a",	"b",	 "a/tls",  "b/tls",
+					       "a/srs", "b/srs", "a/dkim", "b/dkim" };
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		CHECK(!mkdir(folders[i], 0700));
+	loop_init(&t.loop, 64); /* places come back with the next round */
+	shapes();
+	tls_holder();
+	srs_holder();
+	dkim_holder();
+	keygen_again();
+	nothing_to_keep();
+	TEST_END();
+}
