@@ -25,7 +25,8 @@ struct boot {
 
 enum { AT_SIGNAL, AT_KEYS, AT_CONTROL = AT_KEYS + POWER_KEYS, AT_MAX = AT_CONTROL + P_MAX };
 
-/* A kernel without console starts us with nothing open; the first three numbers must not mean a file. */
+/* A kernel without console starts us with nothing open; the first three numbers must not
+ * mean a file. */
 static void open_standard(void)
 {
 	while (fcntl(STDERR_FILENO, F_GETFD) < 0)

@@ -7,17 +7,18 @@
 #include "init/topology.h"
 
 /*
- * The control channel: descriptor 3 of every process, SOCK_SEQPACKET, the other end held by init.
- * Descriptor 2 is the log (SOCK_SEQPACKET, one line per message). Nothing else is inherited.
+ * The control channel: descriptor 3 of every process, SOCK_SEQPACKET, the other end held by
+ * init. Descriptor 2 is the log (SOCK_SEQPACKET, one line per message). Nothing else is
+ * inherited.
  *
- * init speaks first: one CTL_START with the granted descriptors, then a CTL_CHAN for each of the
- * process's channels, again after every restart of a peer.
+ * init speaks first: one CTL_START with the granted descriptors, then a CTL_CHAN for each of
+ * the process's channels, again after every restart of a peer.
  */
 enum ctl_type {
 	CTL_START = 1, /* init -> process: struct ctl_start, descriptors by GRANT rows */
 	CTL_CHAN,      /* init -> process: struct ctl_chan, one descriptor */
-	CTL_STOP,      /* init -> process: finish what is on disk, exit 0 within half of INIT_STOP_TIME */
-	CTL_READY,     /* process -> init: sandbox closed, serving */
+	CTL_STOP, /* init -> process: finish what is on disk, exit 0 within half of INIT_STOP_TIME */
+	CTL_READY,  /* process -> init: sandbox closed, serving */
 	CTL_WORKED, /* process -> init, once per life: a request was answered; resets back-off */
 	CTL_ACCUSE, /* process -> init: the peer on `chan` broke the message law */
 };

@@ -5,10 +5,10 @@
 #include "init/tables.h"
 
 /*
- * The descriptors that need privilege to open. Listeners are bound once and live as long as init,
- * so that connections wait in them while a front end restarts; everything else is opened anew for
- * each start. What cannot be opened is said, and replaced by a descriptor from which nothing ever
- * comes (sockets) or that is empty (files), so that the others keep their places.
+ * The descriptors that need privilege to open. Listeners are bound once and live as long as
+ * init, so that connections wait in them while a front end restarts; everything else is opened
+ * anew for each start. What cannot be opened is said, and replaced by a descriptor from which
+ * nothing ever comes (sockets) or that is empty (files), so that the others keep their places.
  */
 struct grants {
 	int listener[GRANT_MAX]; /* owned; -1 = not bound yet */
@@ -18,7 +18,8 @@ struct grants {
 void grants_init(struct grants *g);
 /* -1: the process cannot be started now. *keep: the descriptor stays init's after sending. */
 int grants_open(struct grants *g, enum grant_kind kind, bool *keep);
-/* Reads as empty and takes no octet: what a process gets as standard input and output. -1 = none. */
+/* Reads as empty and takes no octet: what a process gets as standard input and output. -1 =
+ * none. */
 int grants_null(void);
 
 #endif

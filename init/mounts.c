@@ -115,7 +115,8 @@ static void loopback_up(void)
 		close(fd);
 }
 
-/* Every key, salt and random id of the machine comes from here: nothing starts before the pool is ready. */
+/* Every key, salt and random id of the machine comes from here: nothing starts before the
+ * pool is ready. */
 static void wait_for_entropy(void)
 {
 	char c;

@@ -40,7 +40,8 @@ static void open_keys(struct power *p)
 	}
 }
 
-/* From here on a machine whose PID 1 hangs resets itself; also one that hangs while it shuts down. */
+/* From here on a machine whose PID 1 hangs resets itself; also one that hangs while it shuts
+ * down. */
 static void open_watchdog(struct power *p)
 {
 	int seconds = WATCHDOG_S;

@@ -50,7 +50,8 @@ static const char *root_of(const struct spawn_place *place, enum proc_id id)
 	return "/empty";
 }
 
-/* 0 and 1 = null, 2 = log, 3 = control, 4 = the binary, gone after exec. The sources may lie in the way. */
+/* 0 and 1 = null, 2 = log, 3 = control, 4 = the binary, gone after exec. The sources may lie
+ * in the way. */
 static bool place_fds(int null, int log, int control, int binary)
 {
 	int from[] = { null, null, log, control, binary };

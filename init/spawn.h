@@ -14,9 +14,10 @@ struct spawn_place {
 };
 
 /*
- * Starts the program of a row as its own user, in its root directory, with descriptor 2 = log, 3 =
- * control and nothing else open, without environment, and with no capability but its row's. The
- * binary is executed through a descriptor that was opened before the root changed. -1: not started.
+ * Starts the program of a row as its own user, in its root directory, with descriptor 2 = log,
+ * 3 = control and nothing else open, without environment, and with no capability but its row's.
+ * The binary is executed through a descriptor that was opened before the root changed. -1: not
+ * started.
  */
 pid_t spawn_start(const struct spawn_place *place, enum proc_id id, int log, int control);
 

@@ -14,10 +14,11 @@
 
 /*
  * NOTES
- * A start writes CTL_START and the new ends into the control channel before the fork, so a process finds them all
- * there; its peers get theirs at the same moment. A channel is wired exactly when the later of its two processes
- * starts: whatever order they die in, both living ends belong to the same generation. init keeps no ends, but both
- * ends of each log, so that no line is lost while the log process is away.
+ * A start writes CTL_START and the new ends into the control channel before the fork, so a
+ * process finds them all there; its peers get theirs at the same moment. A channel is wired
+ * exactly when the later of its two processes starts: whatever order they die in, both living
+ * ends belong to the same generation. init keeps no ends, but both ends of each log, so that no
+ * line is lost while the log process is away.
  */
 
 enum {
@@ -206,7 +207,8 @@ static void announce(struct supervise *s)
 	say("ready t=%lld.%03ld", (long long)ts.tv_sec, ts.tv_nsec / 1000000);
 }
 
-/* One that accuses again and again may be the one that lies: from the second time on it pays itself. */
+/* One that accuses again and again may be the one that lies: from the second time on it pays
+ * itself. */
 static void accuse(struct supervise *s, enum proc_id by, uint32_t chan)
 {
 	struct child *c = &s->child[by];
@@ -334,7 +336,8 @@ void supervise_stop(struct supervise *s)
 		next_stage(s);
 }
 
-/* Nothing on disk depends on the rest of its life; one that hangs in the kernel is left behind. */
+/* Nothing on disk depends on the rest of its life; one that hangs in the kernel is left
+ * behind. */
 static void finish(struct child *c, const char *name)
 {
 	const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };

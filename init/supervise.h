@@ -11,10 +11,10 @@
 #include "init/spawn.h"
 
 /*
- * Starts every process of topology.def, keeps it running and keeps it wired. A process that dies is
- * started again: at once the first time, then after 100 ms, doubling to 10 s, until a life in which
- * it answered a request or lived for a minute. Whenever a process starts, each channel between it
- * and a living peer gets a new pair and the next generation number.
+ * Starts every process of topology.def, keeps it running and keeps it wired. A process that
+ * dies is started again: at once the first time, then after 100 ms, doubling to 10 s, until a
+ * life in which it answered a request or lived for a minute. Whenever a process starts, each
+ * channel between it and a living peer gets a new pair and the next generation number.
  */
 enum child_state {
 	CHILD_WAITS /* for `due` */,
@@ -55,8 +55,8 @@ int64_t supervise_next(const struct supervise *s); /* when to come back at the l
 void supervise_control(struct supervise *s, enum proc_id id); /* reads what a process says */
 void supervise_reap(struct supervise *s);
 
-/* Stopping: front ends first, then everything but the log, then the log; who does not end in time is killed.
- * True: nobody is left. */
+/* Stopping: front ends first, then everything but the log, then the log; who does not end in
+ * time is killed. True: nobody is left. */
 void supervise_stop(struct supervise *s);
 bool supervise_stopped(struct supervise *s);
 

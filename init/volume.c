@@ -148,7 +148,23 @@ static bool attach(enum volume v, const struct found *f)
 	return true;
 }
 
-/* A folder that belongs to one process. An existing one is brought to the owner of this boot. */
+/* User ids are row numbers, and another build may have other rows. */
+static void give_files(const char *path, unsigned uid)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d)))
+		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && (st.st_uid != uid || st.st_gid != uid) &&
+		    fchownat(dirfd(d), e->d_name, uid, uid, AT_SYMLINK_NOFOLLOW) != 0)
+			say_errno("ev=folder path=%s file=%s", path, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* A folder, and the files in it, that belong to one process. */
 static bool give(const char *path, enum proc_id owner)
 {
 	unsigned uid = tables_uid(owner);
@@ -158,6 +174,7 @@ static bool give(const char *path, enum proc_id owner)
 		say_errno("ev=folder path=%s", path);
 		return false;
 	}
+	give_files(path, uid);
 	return true;
 }
 

@@ -7,15 +7,16 @@
 #include <stdint.h>
 
 /*
- * The file systems for keys and journal, found by their ext4 labels (tinpost-keys-a, tinpost-keys-b,
- * tinpost-data) and mounted without devices, programs and set-user-id. A missing or broken one
- * is said and left as it is: nothing is ever formatted here. In a container the folders are there
- * already and are used as they are when they can be written.
+ * The file systems for keys and journal, found by their ext4 labels (tinpost-keys-a,
+ * tinpost-keys-b, tinpost-data) and mounted without devices, programs and set-user-id. A
+ * missing or broken one is said and left as it is: nothing is ever formatted here. In a
+ * container the folders are there already and are used as they are when they can be written.
  */
 unsigned volume_mount(bool machine); /* enum ctl_flag */
 void volume_unmount(void);
 
-/* What one ext4 super block (the 1024 octets at offset 1024 of the device) says. False: not ext4. */
+/* What one ext4 super block (the 1024 octets at offset 1024 of the device) says. False: not
+ * ext4. */
 struct volume_super {
 	char label[17];
 	uint64_t blocks;

@@ -9,8 +9,8 @@
 #include "init/ctl.h"
 #include "init/say.h"
 
-/* The kernel counts what a message occupies, up to twice its size and some for its head, and doubles what is asked
- * for here: 16 KiB of message take 33,024 octets of 34,816. */
+/* The kernel counts what a message occupies, up to twice its size and some for its head, and
+ * doubles what is asked for here: 16 KiB of message take 33,024 octets of 34,816. */
 enum { MESSAGE_ROOM = 16 * 1024 + 1024 };
 
 bool wire_pair(int fd[2])

@@ -5,8 +5,9 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * One question and its answer (RFC 4330, RFC 5905 client mode). The question carries nothing of us but 64
- * random bits in place of our time; the answer must repeat them, which a stranger cannot guess.
+ * One question and its answer (RFC 4330, RFC 5905 client mode). The question carries nothing of
+ * us but 64 random bits in place of our time; the answer must repeat them, which a stranger
+ * cannot guess.
  */
 enum { SNTP_PORT = 123, SNTP_SIZE = 48 };
 

@@ -15,8 +15,9 @@
 
 /*
  * NOTES
- * One of three things is going on: a name is looked up (ask is busy), a question is out (watch.fd >= 0), or we wait. The
- * deadline of the watch bounds the last two; the first is bounded by the ask. Each ends in good() or failed().
+ * One of three things is going on: a name is looked up (ask is busy), a question is out
+ * (watch.fd >= 0), or we wait. The deadline of the watch bounds the last two; the first is
+ * bounded by the ask. Each ends in good() or failed().
  */
 
 enum {

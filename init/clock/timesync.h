@@ -6,8 +6,9 @@
 #include "smtpd/lib/proc.h"
 
 /*
- * Asks the servers of CONFIG_INIT_NTP_SERVERS in turn, soon after the start until one answers, then every hour, and
- * sets the clock: at once when it is off by more than a second, else slowly. Never below the build's time.
+ * Asks the servers of CONFIG_INIT_NTP_SERVERS in turn, soon after the start until one answers,
+ * then every hour, and sets the clock: at once when it is off by more than a second, else
+ * slowly. Never below the build's time.
  */
 struct timesync {
 	struct proc *proc;  /* borrowed */

@@ -6,8 +6,8 @@
 #include "smtpd/lib/proc.h"
 
 /*
- * The reading ends of all logs, in the order of topology.def: what comes out of tap i was written
- * by process i, whatever the line itself says.
+ * The reading ends of all logs, in the order of topology.def: what comes out of tap i was
+ * written by process i, whatever the line itself says.
  */
 struct tap {
 	struct watch watch;
@@ -23,8 +23,8 @@ struct taps {
 void taps_init(struct taps *t, struct proc *p);
 void taps_drain(struct taps *t); /* prints what is there now */
 
-/* `name: line` and a line feed. Octets that are not printable ASCII become '?'; a line longer than LOG_LINE is cut.
- * out must have room for TAPS_LINE octets. */
+/* `name: line` and a line feed. Octets that are not printable ASCII become '?'; a line
+ * longer than LOG_LINE is cut. out must have room for TAPS_LINE octets. */
 enum { TAPS_LINE = LOG_LINE + 32 };
 void taps_format(struct slice name, struct slice line, struct buf *out);
 

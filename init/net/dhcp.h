@@ -43,9 +43,9 @@ struct dhcp_reply {
 
 void dhcp_put(struct buf *b, const struct dhcp_request *r); /* at most DHCP_PACKET_MAX octets */
 /*
- * Is this packet an answer to that transaction of this interface? An OFFER and an ACK are complete: a host address,
- * mask, server and lease time. The UDP checksum is not looked at: on virtual networks it is filled in
- * later. False: *out untouched.
+ * Is this packet an answer to that transaction of this interface? An OFFER and an ACK are
+ * complete: a host address, mask, server and lease time. The UDP checksum is not looked at: on
+ * virtual networks it is filled in later. False: *out untouched.
  */
 bool dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],
 		struct dhcp_reply *out);

@@ -8,8 +8,8 @@
 #include "smtpd/msg/dns.h"
 
 /*
- * Gives CONFIG_INIT_INTERFACE its address, route and name servers, as Kconfig says: static, by DHCP, or not at all.
- * An interface that is not there yet is looked for every second.
+ * Gives CONFIG_INIT_INTERFACE its address, route and name servers, as Kconfig says: static, by
+ * DHCP, or not at all. An interface that is not there yet is looked for every second.
  */
 struct ifsetup {
 	struct proc *proc; /* borrowed */

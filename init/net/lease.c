@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* Quicker at first than the 4 s of RFC 2131 4.1: a link that has just come up often loses the first packet. */
+/* Quicker at first than the 4 s of RFC 2131 4.1: a link that has just come up often loses
+ * the first packet. */
 enum {
 	FIRST_MS = 1000, /* doubled with each try */
 	LAST_MS = 64000,

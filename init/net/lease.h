@@ -6,7 +6,8 @@
 
 /*
  * The client's side of a lease (RFC 2131 4.4) without socket and clock: the owner calls
- * lease_tick() when lease_due() has come and lease_feed() for each packet, and does what they say.
+ * lease_tick() when lease_due() has come and lease_feed() for each packet, and does what they
+ * say.
  */
 enum lease_state {
 	LEASE_INIT,

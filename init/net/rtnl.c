@@ -53,7 +53,8 @@ static void attribute32(struct request *r, uint16_t type, uint32_t host)
 	attribute(r, type, net, sizeof net);
 }
 
-/* The first message of the given type that comes back; type NLMSG_ERROR is the acknowledgement itself. */
+/* The first message of the given type that comes back; type NLMSG_ERROR is the
+ * acknowledgement itself. */
 static bool ask(int fd, const struct request *r, uint16_t type, union answer *a)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };

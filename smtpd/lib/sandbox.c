@@ -33,8 +33,8 @@
 #	define SANITIZED 0
 #endif
 
-/* Two instructions a call. The kernel keeps a map of what is always allowed, so length costs nothing. A number of
- * the x32 table has bit 30 set and matches none of them. */
+/* Two instructions a call. The kernel keeps a map of what is always allowed, so length costs
+ * nothing. A number of the x32 table has bit 30 set and matches none of them. */
 #define C(name)                                                 \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
@@ -83,7 +83,8 @@ static bool root_is_empty(enum program prog)
 /* No access by path at all. Kernels without Landlock leave it to chroot and the call list. */
 static void close_paths(void)
 {
-	/* All rights that an ABI version knows: 13 in the first, then REFER, TRUNCATE and IOCTL_DEV. */
+	/* All rights that an ABI version knows: 13 in the first, then REFER, TRUNCATE and
+	 * IOCTL_DEV. */
 	static const uint8_t rights[] = { 0, 13, 14, 15, 15, 16 };
 	struct {
 		uint64_t fs;

@@ -8,8 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-/* Any process says anything to init: the first octet chooses who, the rest are messages of the size that the next
- * octet says. init goes on, and only what ctl.h allows has changed. */
+/* Any process says anything to init: the first octet chooses who, the rest are messages of
+ * the size that the next octet says. init goes on, and only what ctl.h allows has changed. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static struct supervise s;

@@ -5,8 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-/* What is accepted is complete: nobody looks at it again. The IP checksum and the ids are made to fit, or the fuzzer
- * would never come further. */
+/* What is accepted is complete: nobody looks at it again. The IP checksum and the ids are
+ * made to fit, or the fuzzer would never come further. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static uint8_t copy[2048];

@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-/* An accepted time is one that an answer can mean: from 1968 to 2104, sent not before it was received. */
+/* An accepted time is one that an answer can mean: from 1968 to 2104, sent not before it was
+ * received. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const int64_t year = INT64_C(31556952) * 1000000000;

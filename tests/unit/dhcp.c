@@ -19,7 +19,8 @@ static uint16_t sum16(const uint8_t *p, size_t n)
 	return (uint16_t)s;
 }
 
-/* A server's answer: what a client's packet of ours becomes when it is turned round, with these options. */
+/* A server's answer: what a client's packet of ours becomes when it is turned round, with
+ * these options. */
 static struct slice answer(uint8_t *p, uint32_t xid, const char *options, size_t n)
 {
 	struct buf b = { .p = p, .cap = 1024 };

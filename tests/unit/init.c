@@ -49,7 +49,8 @@ static void test_backoff(void)
 	CHECK_EQ(supervise_backoff(~0u), 10000);
 }
 
-/* The promise behind every channel: `credit` messages of any size fit, in each direction, with nobody reading. */
+/* The promise behind every channel: `credit` messages of any size fit, in each direction,
+ * with nobody reading. */
 static void fill(int fd, size_t size, uint32_t credit)
 {
 	static uint8_t msg[MSG_MAX];
@@ -110,7 +111,8 @@ static void test_taps(void)
 	CHECK_EQ(b.p[b.len - 1], '\n');
 }
 
-/* What a process may say to init: nothing else has any effect, and a hang-up ends the channel. */
+/* What a process may say to init: nothing else has any effect, and a hang-up ends the
+ * channel. */
 static void test_control(void)
 {
 	static struct supervise s;

@@ -4,8 +4,8 @@
 #include "tests/unit/test.h"
 
 /*
- * The unit tests run under AddressSanitizer, where sandbox_close() does nothing, so this file brings
- * its own copy of the module without that switch and looks at what becomes of a child.
+ * The unit tests run under AddressSanitizer, where sandbox_close() does nothing, so this file
+ * brings its own copy of the module without that switch and looks at what becomes of a child.
  */
 #undef __SANITIZE_ADDRESS__
 #define sandbox_close sandbox_close_really
@@ -44,7 +44,8 @@ static void act(enum what what)
 	syscall(__NR_exit_group, 5);
 }
 
-/* Exit status of a child that closes the sandbox and then does this; minus the signal if one ended it. */
+/* Exit status of a child that closes the sandbox and then does this; minus the signal if one
+ * ended it. */
 static int child(enum program prog, enum what what)
 {
 	pid_t pid = fork();
