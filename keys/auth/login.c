@@ -24,8 +24,7 @@ static void note(const struct auth_login *m, struct slice user, enum auth_result
 	log_begin(&l, "login");
 	log_text(&l, "result", words[result]);
 	log_bytes(&l, "peer", buf_slice(&b));
-	/* An unknown name may be a password typed in the wrong place. */
-	if (result == AUTH_YES)
+	if (user.n)
 		log_bytes(&l, "user", user);
 	log_send(&l);
 }
@@ -57,20 +56,22 @@ static void on_timer(struct watch *w, short got)
 	set_timer(a);
 }
 
-static void answer_late(struct login *a, const struct token *t, enum auth_result result)
+static void answer_late(struct login *a, const struct token *t, enum auth_result result,
+			int64_t now)
 {
 	if (a->n == LOGIN_WAITING) {
 		chan_fail(t);
 		return;
 	}
 	a->waiting[(a->first + a->n++) % LOGIN_WAITING] =
-		(struct login_waiter){ *t, (uint8_t)result, a->loop->now + LOGIN_FAIL_MS };
+		(struct login_waiter){ *t, (uint8_t)result, now + LOGIN_FAIL_MS };
 	set_timer(a);
 }
 
-static bool yes(struct login *a, const struct token *t, struct slice user, struct slice rights)
+static bool yes(struct login *a, const struct token *t, struct slice user, struct slice rights,
+		int64_t now)
 {
-	struct grant g = { user, rights, a->loop->now + LOGIN_GRANT_MS };
+	struct grant g = { user, rights, now + LOGIN_GRANT_MS };
 	uint8_t mem[AUTH_GRANT_MAX];
 	struct buf out = BUF(mem);
 
@@ -81,22 +82,20 @@ static bool yes(struct login *a, const struct token *t, struct slice user, struc
 	return true;
 }
 
-static enum auth_result judge(struct login *a, const struct auth_login *m, struct slice user,
-			      struct slice password, struct slice *rights)
+/* value: what the map holds, p NULL for an unknown name. */
+static enum auth_result judge(struct login *a, const uint8_t peer[16], struct slice user,
+			      struct slice password, struct slice value, int64_t now)
 {
-	struct slice value = { NULL, 0 }, hash = a->dummy;
-	bool known = user.n && map_get(&a->users, user, &value), right;
+	struct slice hash = value.p ? slice_word(&value) : a->dummy;
+	bool right;
 
-	if (a->damaged || !throttle_allows(&a->throttle, m->peer, user, a->loop->now))
+	if (a->damaged || !throttle_allows(&a->throttle, peer, user, now))
 		return AUTH_LATER;
-	if (known)
-		hash = slice_word(&value);
-	right = passhash_check(hash, password) && known;
-	*rights = slice_trim(value);
+	right = passhash_check(hash, password) && value.p;
 	if (right)
-		throttle_worked(&a->throttle, m->peer, user, a->loop->now);
+		throttle_worked(&a->throttle, peer, user, now);
 	else
-		throttle_failed(&a->throttle, m->peer, user, a->loop->now);
+		throttle_failed(&a->throttle, peer, user, now);
 	return right ? AUTH_YES : AUTH_NO;
 }
 
@@ -105,16 +104,21 @@ static void on_login(void *ctx, struct call *c)
 	struct login *a = ctx;
 	const struct auth_login *m = c->msg;
 	struct cur in = CUR(c->tail);
-	struct slice user = cur_take(&in, m->user_len), password = in.s, rights;
+	struct slice user = cur_take(&in, m->user_len), password = in.s, value = { NULL, 0 };
+	int64_t now = loop_clock(); /* the round may be older: checks take their time */
 	enum auth_result result;
 
 	if (in.bad || user.n > AUTH_USER_MAX || password.n > AUTH_PASSWORD_MAX) {
 		chan_fail(&c->token);
 	} else {
-		result = judge(a, m, user, password, &rights);
-		note(m, user, result);
-		if (result != AUTH_YES || !yes(a, &c->token, user, rights))
-			answer_late(a, &c->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER);
+		map_get(&a->users, user, &value);
+		result = judge(a, m->peer, user, password, value, now);
+		/* An unknown name is not logged: it may be a password typed in the wrong place. */
+		note(m, slice_head(user, value.p ? user.n : 0), result);
+		slice_word(&value);
+		if (result != AUTH_YES || !yes(a, &c->token, user, slice_trim(value), now))
+			answer_late(a, &c->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER,
+				    now);
 	}
 	sodium_memzero((void *)(uintptr_t)c->tail.p, c->tail.n); /* our receive buffer */
 }

@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-enum kind { NETWORK = 1, ACCOUNT = 2, FRIEND = NETWORK | ACCOUNT };
+enum kind { NETWORK = 1, ACCOUNT = 2, PAIR = NETWORK | ACCOUNT };
 
 struct key {
 	uint8_t b[16];
@@ -84,12 +84,12 @@ static uint32_t failures(const struct throttle *t, enum kind kind, const uint8_t
 bool throttle_allows(const struct throttle *t, const uint8_t peer[16], struct slice account,
 		     int64_t now)
 {
-	struct key k = key_of(t, FRIEND, peer, account);
+	struct key k = key_of(t, PAIR, peer, account);
 
-	if (failures(t, NETWORK, peer, account, now) >= THROTTLE_NETWORK)
-		return false;
-	return failures(t, ACCOUNT, peer, account, now) < THROTTLE_ACCOUNT ||
-	       count_of(t->friend, THROTTLE_FRIENDS, &k, now, THROTTLE_FRIEND_MS);
+	if (count_of(t->friend, THROTTLE_FRIENDS, &k, now, THROTTLE_FRIEND_MS))
+		return failures(t, PAIR, peer, account, now) < THROTTLE_NETWORK;
+	return failures(t, NETWORK, peer, account, now) < THROTTLE_NETWORK &&
+	       failures(t, ACCOUNT, peer, account, now) < THROTTLE_ACCOUNT;
 }
 
 static void fail(struct throttle *t, enum kind kind, const uint8_t peer[16],
@@ -108,19 +108,28 @@ void throttle_failed(struct throttle *t, const uint8_t peer[16], struct slice ac
 {
 	fail(t, NETWORK, peer, account, now);
 	fail(t, ACCOUNT, peer, account, now);
+	fail(t, PAIR, peer, account, now);
+}
+
+static void forget(struct throttle *t, enum kind kind, const uint8_t peer[16],
+		   struct slice account)
+{
+	struct key k = key_of(t, kind, peer, account);
+
+	for (size_t i = 0; i < THROTTLE_FAILURES; i++)
+		if (!memcmp(t->failure[i].key, k.b, sizeof k.b))
+			t->failure[i].count = 0;
 }
 
 void throttle_worked(struct throttle *t, const uint8_t peer[16], struct slice account,
 		     int64_t now)
 {
-	struct key k = key_of(t, FRIEND, peer, account);
+	struct key k = key_of(t, PAIR, peer, account);
 	struct throttle_mark *m =
 		place(t->friend, THROTTLE_FRIENDS, &k, now, THROTTLE_FRIEND_MS);
 
 	m->count = 1;
 	m->last = now;
-	k = key_of(t, NETWORK, peer, account);
-	for (size_t i = 0; i < THROTTLE_FAILURES; i++)
-		if (!memcmp(t->failure[i].key, k.b, sizeof k.b))
-			t->failure[i].count = 0;
+	forget(t, NETWORK, peer, account);
+	forget(t, PAIR, peer, account);
 }

@@ -5,8 +5,8 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * Failed logins by network (IPv4 /24, IPv6 /64) and by account, in a table of fixed size. A stranger must not lock an
- * account out: a network from which it was used before is not asked about the account's failures.
+ * Failed logins by network (IPv4 /24, IPv6 /64) and by account, in a table of fixed size. Nobody locks an account
+ * out of a network from which it was used before: there only its own failures from that network count.
  */
 enum {
 	THROTTLE_FAILURES = 512,

@@ -76,6 +76,22 @@ static void success_forgives(void)
 	CHECK(throttle_allows(&t, v4(1, 1), app, 0));
 }
 
+/* A neighbour with wrong passwords does not lock out what worked from here; its own failures do. */
+static void neighbours(void)
+{
+	throttle_init(&t, secret);
+	throttle_worked(&t, v4(1, 1), app, 0);
+	for (int i = 0; i < THROTTLE_NETWORK; i++)
+		throttle_failed(&t, v4(1, 2), two, 0);
+	CHECK(!throttle_allows(&t, v4(1, 1), two, 0));
+	CHECK(throttle_allows(&t, v4(1, 1), app, 0));
+	for (int i = 0; i < THROTTLE_NETWORK; i++)
+		throttle_failed(&t, v4(1, 2), app, 0);
+	CHECK(!throttle_allows(&t, v4(1, 1), app, 0));
+	CHECK(!throttle_allows(&t, v4(1, 1), app, THROTTLE_WINDOW_MS - 1));
+	CHECK(throttle_allows(&t, v4(1, 1), app, THROTTLE_WINDOW_MS));
+}
+
 /* A flood of networks with one failure each does not wash out what has many. */
 static void flood(void)
 {
@@ -96,6 +112,7 @@ int main(void)
 	networks();
 	accounts();
 	success_forgives();
+	neighbours();
 	flood();
 	TEST_END();
 }
