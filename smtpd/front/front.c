@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -107,6 +108,8 @@ static void on_accept(struct watch *w, short got)
 			turn_away(l, fd);
 			continue;
 		}
+		/* Replies are small and wait for peers in between: Nagle would hold them back. */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		peer_of(&sa, &peer);
 		l->front->live++;
 		session_start(s, l->front, fd, l->port, l->implicit, &peer);

@@ -151,7 +151,10 @@ void session_end(struct session *s, const char *line, const char *why)
 
 void session_stop(struct session *s)
 {
-	if (s->state != ST_DATA && s->wait == WAIT_NOTHING && s->state != ST_END)
+	if (s->wait == WAIT_TLS) {
+		s->why = "stop";
+		drop(s);
+	} else if (s->state != ST_DATA && s->wait == WAIT_NOTHING && s->state != ST_END)
 		session_end(s, "421 4.3.2 " CONFIG_SMTPD_HOSTNAME " is going down", "stop");
 }
 

@@ -5,7 +5,7 @@
 
 #include "smtpd/lib/log.h"
 
-enum { SIGN_MS = 50, CERT_MS = 5000, AGAIN_MS = 500 };
+enum { SIGN_MS = 50, CERT_MS = 5000, AGAIN_MS = 100 };
 
 static const struct want want_cert = {
 	.type = HOLDER_CERT,

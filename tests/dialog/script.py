@@ -136,6 +136,14 @@ class Script:
     def do_starttls(self):
         self.c.secure()
 
+    def do_refused(self):
+        """The client's handshake must fail."""
+        try:
+            self.c.secure()
+        except Busy:
+            return
+        raise Failed("TLS came about")
+
     def do_has(self, *words):
         text = " ".join(words)
         self.need(text.encode() in self.c.reply, "reply is %r" % self.c.reply)
