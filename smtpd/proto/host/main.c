@@ -15,8 +15,7 @@ static const struct {
 	  "srs forward|reverse --secret S [--secret OLD...] --time T [--domain D] [--hash N] ADDRESS" },
 	{ "dkim-sign", probe_dkim_sign,
 	  "dkim-sign --key FILE --domain D --selector S [--time T] [LETTER]" },
-	{ "dkim-verify", probe_dkim_verify,
-	  "dkim-verify --zone FILE [--time T] [LETTER]" },
+	{ "dkim-verify", probe_dkim_verify, "dkim-verify --zone FILE [--time T] [LETTER]" },
 	{ "cdb", probe_cdb, "cdb FILE KEY" },
 };
 
