@@ -213,20 +213,19 @@ $(I)/sbom.spdx.json: rootfs/manifest $(payload)
 $(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
 	$(Q)cd $(I) && sha256sum $(notdir $^) >SHA256SUMS
 
-# Lists of the site: a list that is not there is empty.
-site-file = $(or $(wildcard $(SITE_DIR)/$(call unquote,$(1))),/dev/null)
-virtual := $(call site-file,$(CONFIG_SMTPD_VIRTUAL_FILE))
-users := $(call site-file,$(CONFIG_KEYS_USERS_FILE))
+# Lists of the site. One that is not there is no error: its tool says what that means.
+virtual := $(SITE_DIR)/$(call unquote,$(CONFIG_SMTPD_VIRTUAL_FILE))
+users := $(SITE_DIR)/$(call unquote,$(CONFIG_KEYS_USERS_FILE))
 anchors-file := $(if $(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),$(SITE_DIR)/$(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),-)
 $(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(filter-out -,$(anchors-file))
 	@mkdir -p $(@D)
 	$(Q)rootfs/anchors $(anchors-file) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
-$(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(virtual)
-	$(call say,MAP,$(virtual))
+$(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(wildcard $(virtual))
+	$(call say,MAP,$@)
 	@mkdir -p $(@D)
 	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) --forward-to $(CONFIG_FORWARD_TO) $(virtual) $@
-$(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(users)
-	$(call say,MAP,$(users))
+$(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(wildcard $(users))
+	$(call say,MAP,$@)
 	@mkdir -p $(@D)
 	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) $(users) $@
 
