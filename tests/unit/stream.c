@@ -64,16 +64,19 @@ static void pair(void)
 	start(&b, fd[1]);
 }
 
-/* Rounds until nothing happens any more for a few ms. */
+/* Is there anything to do for this stream? */
+static bool pending(const struct stream *s)
+{
+	struct pollfd p = { .fd = s->watch.want ? s->watch.fd : -1, .events = s->watch.want };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Rounds until nothing happens any more. */
 static void settle(void)
 {
 	for (int i = 0; i < 400; i++) {
-		struct pollfd p[2] = {
-			{.fd = a.s.watch.want ? a.s.watch.fd : -1,  .events = a.s.watch.want},
-			{ .fd = b.s.watch.want ? b.s.watch.fd : -1, .events = b.s.watch.want}
-		};
-
-		if (poll(p, 2, 0) <= 0)
+		if (!pending(&a.s) && !pending(&b.s))
 			return;
 		loop_round(&loop);
 	}
