@@ -41,7 +41,7 @@ struct fake {
 	unsigned flushes[FLUSHES];
 };
 
-static uint32_t fake_random(struct fake *f)
+static inline uint32_t fake_random(struct fake *f)
 {
 	f->random ^= f->random << 13;
 	f->random ^= f->random >> 17;
@@ -49,19 +49,19 @@ static uint32_t fake_random(struct fake *f)
 	return f->random;
 }
 
-static bool fake_dead(struct fake *f)
+static inline bool fake_dead(struct fake *f)
 {
 	if (f->cut_in > 0)
 		f->cut_in--;
 	return !f->cut_in;
 }
 
-static struct fake_seg *fake_of(struct disk *d, unsigned seg)
+static inline struct fake_seg *fake_of(struct disk *d, unsigned seg)
 {
 	return &((struct fake *)d)->seg[seg < FAKE_SEGS ? seg : 0];
 }
 
-static bool fake_size(struct disk *d, unsigned seg, uint64_t *size)
+static inline bool fake_size(struct disk *d, unsigned seg, uint64_t *size)
 {
 	struct fake_seg *s = fake_of(d, seg);
 
@@ -69,7 +69,7 @@ static bool fake_size(struct disk *d, unsigned seg, uint64_t *size)
 	return seg < FAKE_SEGS && s->there && s->named;
 }
 
-static bool fake_read(struct disk *d, unsigned seg, uint64_t at, uint8_t *p, size_t n)
+static inline bool fake_read(struct disk *d, unsigned seg, uint64_t at, uint8_t *p, size_t n)
 {
 	struct fake_seg *s = fake_of(d, seg);
 
@@ -79,7 +79,7 @@ static bool fake_read(struct disk *d, unsigned seg, uint64_t at, uint8_t *p, siz
 	return true;
 }
 
-static bool fake_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t *p, size_t n)
+static inline bool fake_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t *p, size_t n)
 {
 	struct fake *f = (struct fake *)d;
 	struct fake_seg *s = fake_of(d, seg);
@@ -99,13 +99,13 @@ static bool fake_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t 
 	return f->cut_in != 0;
 }
 
-static void fake_settle(struct fake_seg *s)
+static inline void fake_settle(struct fake_seg *s)
 {
 	memcpy(s->disk, s->now, s->size);
 	memset(s->dirty, 0, sizeof s->dirty);
 }
 
-static bool fake_flush(struct disk *d, unsigned seg)
+static inline bool fake_flush(struct disk *d, unsigned seg)
 {
 	struct fake *f = (struct fake *)d;
 	struct fake_seg *s = fake_of(d, seg);
@@ -131,7 +131,7 @@ static bool fake_flush(struct disk *d, unsigned seg)
 	return true;
 }
 
-static bool fake_make(struct disk *d, unsigned seg)
+static inline bool fake_make(struct disk *d, unsigned seg)
 {
 	struct fake_seg *s = fake_of(d, seg);
 
@@ -143,7 +143,7 @@ static bool fake_make(struct disk *d, unsigned seg)
 	return true;
 }
 
-static bool fake_sync(struct disk *d, unsigned seg)
+static inline bool fake_sync(struct disk *d, unsigned seg)
 {
 	struct fake *f = (struct fake *)d;
 
@@ -157,14 +157,14 @@ static bool fake_sync(struct disk *d, unsigned seg)
 	return true;
 }
 
-static bool fake_name(struct disk *d, unsigned seg)
+static inline bool fake_name(struct disk *d, unsigned seg)
 {
 	if (!((struct fake *)d)->cut_in)
 		return false;
 	return fake_of(d, seg)->named = true;
 }
 
-static bool fake_sync_names(struct disk *d)
+static inline bool fake_sync_names(struct disk *d)
 {
 	struct fake *f = (struct fake *)d;
 
@@ -176,7 +176,7 @@ static bool fake_sync_names(struct disk *d)
 	return true;
 }
 
-static bool fake_remove(struct disk *d, unsigned seg)
+static inline bool fake_remove(struct disk *d, unsigned seg)
 {
 	struct fake_seg *s = fake_of(d, seg);
 
@@ -186,7 +186,7 @@ static bool fake_remove(struct disk *d, unsigned seg)
 	return true;
 }
 
-static void fake_init(struct fake *f, uint32_t random)
+static inline void fake_init(struct fake *f, uint32_t random)
 {
 	memset(f, 0, sizeof *f);
 	f->disk = (struct disk){ fake_size, fake_read, fake_write,	fake_flush, fake_make,
@@ -196,7 +196,7 @@ static void fake_init(struct fake *f, uint32_t random)
 }
 
 /* What is there when the power is back. */
-static void fake_power_cut(struct fake *f)
+static inline void fake_power_cut(struct fake *f)
 {
 	unsigned how = fake_random(f) % 4; /* mostly kept, mostly lost, mixed, torn */
 
