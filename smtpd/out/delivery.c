@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -237,8 +238,10 @@ static void connect_failed(struct delivery *d, const char *why)
 static void connect_to(struct delivery *d, const uint8_t addr[4])
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(d->owner->port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
+	/* The handshake is several small writes in a row: they must not wait for delayed ACKs. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	memcpy(&to.sin_addr, addr, 4);
 	memcpy(d->last_addr, addr, 4);
 	d->last_host = d->host;

@@ -28,8 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		struct dns_servers servers;
 	} m;
 	struct call c = {
-		.token = {.chan = &chan},
-		    .from = P_NET, .msg = &m, .fd = { -1,		  -1 }
+		.token = { .chan = &chan }, .from = P_NET, .msg = &m, .fd = { -1, -1 }
 	};
 	const struct rule *r;
 
