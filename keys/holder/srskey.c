@@ -5,11 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "init/topology.h"
 #include "keys/holder/keyfile.h"
 #include "keys/holder/keyrand.h"
 #include "keys/holder/product.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/proc.h"
 #include "smtpd/proto/date.h"
 #include "smtpd/proto/path.h"
 #include "smtpd/proto/srs.h"

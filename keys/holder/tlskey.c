@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#include "init/topology.h"
 #include "keys/holder/keyfile.h"
 #include "keys/holder/keyrand.h"
 #include "keys/holder/product.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/proc.h"
 
 enum {
 	RANDOMS = 64,
