@@ -21,6 +21,7 @@ enum {
 	CHUNK = 8 * 1024,	     /* text is written in such pieces */
 	HEAD_MAX = ENV_HEAD_MAX / 2, /* the other half is for the header that check makes */
 	RCPT_MS = 30 * 1000,
+	DATA_MS = 3600 * 1000,	  /* a client that drips may take so long for one letter */
 	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */
 };
 
@@ -218,6 +219,7 @@ enum smtp_state letter_data(struct session *s)
 		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
 		return s->state;
 	}
+	s->tx.until = s->front->proc.loop.now + DATA_MS;
 	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
 	return ST_DATA;
 }
@@ -374,6 +376,16 @@ static void finish(struct session *s)
 		settle(s, lost[TX_WORLD]);
 }
 
+/* Discarding to the true end has an end too: far above what was announced, or far too slow. */
+static bool endless(struct session *s)
+{
+	if (s->tx.taken > 4ull * CONFIG_SMTPD_MAX_SIZE)
+		session_end(s, "552 5.3.4 Message too big", "endless text");
+	else if (s->front->proc.loop.now > s->tx.until)
+		session_end(s, "421 4.4.2 Timeout", "slow text");
+	return s->state == ST_END;
+}
+
 bool letter_feed(struct session *s)
 {
 	uint8_t mem[CHUNK];
@@ -382,11 +394,12 @@ bool letter_feed(struct session *s)
 	struct slice in = buf_slice(buf);
 	bool end;
 
-	if (!in.n)
+	if (!in.n || endless(s))
 		return false;
 	stream_due(&s->stream, CONFIG_SMTPD_TIMEOUT * 1000);
 	end = dot_feed(&s->tx.dot, &in, &out);
 	keep(s, buf_slice(&out));
+	s->tx.taken += buf->len - in.n;
 	buf_eat(buf, buf->len - in.n);
 	if (s->tx.dot.bad && s->tx.text >= 0)
 		lose(s, (enum tx_lost)s->tx.lost);

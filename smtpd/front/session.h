@@ -31,7 +31,9 @@ enum tx_lost { TX_WHOLE, TX_SIZE, TX_MEMORY, TX_WORLD };
 struct tx {		/* one letter: until RSET, EHLO or its answer */
 	int text, head; /* owned memfds; -1 = none */
 	uint64_t text_size, head_size;
-	uint64_t held; /* of the budget */
+	uint64_t taken; /* octets of DATA, with what was discarded */
+	int64_t until;	/* when DATA must be over */
+	uint64_t held;	/* of the budget */
 	uint64_t route;
 	bool routed;
 	uint8_t body; /* enum command_body */

@@ -24,10 +24,11 @@ static void on_ready(struct watch *w, short got)
 	struct stream *s =
 		(struct stream *)(void *)((char *)w - offsetof(struct stream, watch));
 
-	if (got) {
+	if (got)
 		pump(s, TURN_READS);
+	/* Also for a peer that never pauses. */
+	if (w->fd < 0 || w->due > s->loop->now)
 		return;
-	}
 	w->due = LOOP_NEVER;
 	s->event(s, STREAM_LATE);
 }

@@ -147,6 +147,12 @@ static void test_late(void)
 	loop_round(&loop);
 	CHECK(a.seen == 1u << STREAM_LATE);
 	CHECK(a.s.watch.due == LOOP_NEVER);
+	/* A peer that always has something to say does not put it off. */
+	a.seen = 0;
+	say(&b, "x");
+	stream_due(&a.s, -1);
+	loop_round(&loop);
+	CHECK(a.seen == (1u << STREAM_DATA | 1u << STREAM_LATE));
 }
 
 /* STARTTLS with commands smuggled in behind it: they are never seen. */
