@@ -42,6 +42,7 @@ class Stage:
         self.account, self.files = self.lists()
         self.keys, self.data = machine.Box.store("keys"), machine.Box.store("data")
         self.box = None
+        self.failed = 0     # starts without success, one after the other
 
     @staticmethod
     def tool(name, *words):
@@ -71,9 +72,16 @@ class Stage:
         """The running appliance with keys and data; started when there is none, or when it ended."""
         if self.box and self.box.process.poll() is None:
             return self.box
-        self.box = machine.Box(self.files, self.keys, self.data).start().ready()
-        self.publish(self.box)
-        return self.box
+        need(self.failed < 3, "the appliance did not start three times")
+        box = self.box = machine.Box(self.files, self.keys, self.data)
+        try:
+            box.start().ready()
+            self.publish(box)
+        except world.Late:
+            self.failed += 1
+            raise
+        self.failed = 0
+        return box
 
     def publish(self, box, deadline=120):
         """Waits for the DKIM record on the console and publishes it."""
