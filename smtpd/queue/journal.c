@@ -186,13 +186,13 @@ static bool leaving(const struct journal *j, const struct segment *s)
  * copy must not be forgotten before the older one is. */
 static void settle(struct journal *j)
 {
-	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
+	for (unsigned i = 0; i < j->segs; i++)
 		if (j->seg[i].damaged && !pinned(j, &j->seg[i]))
 			forget_damage(j, i);
-	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
+	for (unsigned i = 0; i < j->segs; i++)
 		if (leaving(j, &j->seg[i]))
 			return;
-	for (unsigned i = 0; i < DISK_SEGMENTS; i++) {
+	for (unsigned i = 0; i < j->segs; i++) {
 		struct segment *s = &j->seg[i];
 
 		if (s->state == SEG_LIVE && !s->letters && (int)i != j->current &&
@@ -218,7 +218,7 @@ static int find_victim(const struct journal *j)
 {
 	int found = -1;
 
-	for (unsigned i = 0; i < DISK_SEGMENTS; i++) {
+	for (unsigned i = 0; i < j->segs; i++) {
 		const struct segment *s = &j->seg[i];
 
 		if (s->state == SEG_LIVE && !pinned(j, s) && usable(j, i) &&
@@ -239,7 +239,7 @@ static int find_unmade(const struct journal *j)
 
 static int find_leaving(const struct journal *j)
 {
-	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
+	for (unsigned i = 0; i < j->segs; i++)
 		if (leaving(j, &j->seg[i]))
 			return (int)i;
 	return -1;

@@ -71,6 +71,7 @@ struct journal {
 	struct ledger g;
 	struct segment seg[DISK_SEGMENTS];
 	unsigned wanted; /* segments to have */
+	unsigned segs;	 /* segments that matter: `wanted`, or more if more were found */
 	uint64_t seg_size;
 	int current, cleaning, making; /* -1 = none */
 	uint64_t made;		       /* octets of `making` */

@@ -265,24 +265,24 @@ static void scan_segment(struct journal *j, unsigned seg)
 	scan_records(&c);
 }
 
-static void read_header(struct journal *j, unsigned seg)
+/* False: there is no such segment. */
+static bool read_header(struct journal *j, unsigned seg)
 {
 	static uint8_t in[JR_DATA + JR_BLOCK];
 	struct segment *s = &j->seg[seg];
 	struct disk *d = j->disk;
 	uint64_t size;
 
-	*s = (struct segment){ .state = SEG_ABSENT };
 	if (!d->size(d, seg, &size))
-		return;
-	s->state = SEG_ASIDE;
+		return false;
+	*s = (struct segment){ .state = SEG_ASIDE };
 	if (size < 2 * JR_DATA || !d->read(d, seg, 0, in, sizeof in)) {
 		report("damage", seg, 0, size, 0);
-		return;
+		return true;
 	}
 	if (jr_use_get(in, seg, size, &s->use)) {
 		s->state = SEG_LIVE;
-		return;
+		return true;
 	}
 	/* Records are written when both copies of the first header are on disk, not before. */
 	if (sodium_is_zero(in + JR_DATA, JR_BLOCK) &&
@@ -290,17 +290,18 @@ static void read_header(struct journal *j, unsigned seg)
 		s->use =
 			(struct jr_use){ .seg = seg, .size = size & ~(uint64_t)(JR_BLOCK - 1) };
 		s->state = SEG_FREE;
-		return;
+		return true;
 	}
 	/* It may hold letters that could not be found: nobody writes over it. */
 	report("damage", seg, 0, size, 0);
+	return true;
 }
 
 static int newest_unread(const struct journal *j, const bool *done)
 {
 	int found = -1;
 
-	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
+	for (unsigned i = 0; i < j->segs; i++)
 		if (j->seg[i].state == SEG_LIVE && !done[i] &&
 		    (found < 0 || j->seg[i].use.use > j->seg[found].use.use))
 			found = (int)i;
@@ -331,8 +332,10 @@ void recover_segments(struct journal *j)
 	struct logline l;
 	int seg;
 
+	j->segs = j->wanted;
 	for (unsigned i = 0; i < DISK_SEGMENTS; i++)
-		read_header(j, i);
+		if (read_header(j, i) && i >= j->segs)
+			j->segs = i + 1;
 	while ((seg = newest_unread(j, done)) >= 0) {
 		done[seg] = true;
 		scan_segment(j, (unsigned)seg);

@@ -196,6 +196,13 @@ static const struct letter_in two = {
 	.skip = 12,
 };
 
+static const struct letter_in one = {
+	.name = "one",
+	.rcpts = { "a@x.example" },
+	.text = "hello\r\n",
+	.code = 250,
+};
+
 static const struct letter_in shapes[] = {
 	{ .name = "unsealed",
 	  .rcpts = { "a@x.example" },
@@ -286,6 +293,54 @@ static void test_crash(void)
 	CHECK_EQ(w.q->journal.g.letters, 0);
 }
 
+/* A letter that nobody takes is given up after its lifetime, and not before one more attempt. */
+static void test_lifetime(void)
+{
+	struct journal *j;
+	uint32_t n;
+
+	boot(".");
+	j = &w.q->journal;
+	send_letter(&one);
+	CHECK(until(&w.ndeliver, 1, 5000));
+	n = ledger_find(&j->g, w.deliver[0].seq);
+	say(0, 451);
+	CHECK(!until(&w.ndeliver, 2, 200));
+	CHECK_EQ(j->g.rcpt[j->g.letter[n].first].attempts, 1);
+	j->g.letter[n].born -= JOURNAL_LIFETIME * 1000ll;
+	CHECK(!until(&w.ndeliver, 2, 200));
+	ledger_wait(&j->g, j->g.letter[n].first, 0);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	say(1, 451);
+	CHECK(until(&w.nack, 1, 5000));
+	CHECK_EQ(j->g.letters, 0);
+}
+
+/* What was flipped on the disk is not sent. */
+static void test_damage(void)
+{
+	struct letter *e;
+	uint8_t octet;
+	int fd;
+
+	boot(".");
+	w.out.rules = NULL;
+	chan_wire(&w.out, dup(w.out.watch.fd), ++w.generation); /* out is away */
+	send_letter(&one);
+	e = &w.q->journal.g
+		     .letter[ledger_find(&w.q->journal.g, w.q->journal.g.letter[0].r.letter)];
+	fd = w.q->files.fd[e->seg];
+	CHECK(pread(fd, &octet, 1, (off_t)(e->r.at + e->r.len)) == 1);
+	octet ^= 1;
+	CHECK(pwrite(fd, &octet, 1, (off_t)(e->r.at + e->r.len)) == 1);
+	w.out.rules = out_rules;
+	wire(&w.out, &w.p.chan[1]);
+	CHECK(!until(&w.ndeliver, 1, 500));
+	CHECK(e->aside);
+	boot(".");
+	CHECK_EQ(w.q->journal.g.letters, 0);
+}
+
 int main(void)
 {
 	alarm(110);
@@ -296,6 +351,8 @@ int main(void)
 	}
 	CHECK_EQ(w.q->journal.g.letters, 0);
 	test_crash();
+	test_lifetime();
+	test_damage();
 	boot(NULL);
 	send_letter(&two);
 	CHECK_EQ(w.code, 451);
