@@ -233,7 +233,7 @@ $(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(wildcard $(users
 # BUILD_TIME is the floor of the machine's clock.
 own-sources := $(wildcard init/*.c init/*/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
 own-files := $(own-sources) $(wildcard init/*.h init/*/*.h init/*.def smtpd/*/*.h smtpd/*/*/*.h keys/*/*.h keys/*/*/*.h)
-build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME' $(own-sources) /dev/null))
+build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME|wires\.h' $(own-sources) $(wildcard tests/*/*.c) /dev/null))
 $(GEN)/build.h: $(GEN)/autoconf.h FORCE
 	@{ printf '#define BUILD_ID "%.16s"\n' "$$(cat $(own-files) $< | sha256sum)"; \
 		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; } >$@.new
@@ -274,7 +274,7 @@ checks := deps config format headers warnings link size twice
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
 $(checks:%=check-%): check-%: FORCE
-	@$(check-env) $(check-env-$*) tests/check/runner tests/check/$*
+	@env $(check-env) $(check-env-$*) tests/check/runner tests/check/$*
 check-link check-size: $(programs)
 check-size: $(IMAGES)
 check-headers check-warnings: $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
@@ -285,7 +285,7 @@ deny-% :
 
 suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz $(wildcard tests/dialog/run tests/system/run)
 check: check-inputs
-	@$(check-env) $(check-env-link) tests/check/runner $(suites)
+	@env $(check-env) $(check-env-link) tests/check/runner $(suites)
 check-inputs: host-all $(IMAGES) $(host-programs) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
 host-all: FORCE
 	@rootfs/host-deps all
