@@ -100,9 +100,9 @@ static const struct param {
 	unsigned flags;
 	enum command_error (*set)(struct slice value, struct command_mail *m);
 } params[] = {
-	{"SIZE",  0,	     set_size},
-	{ "BODY", 0,	     set_body},
-	{ "AUTH", NEEDS_AUTH, set_auth},
+	{ "SIZE", 0, set_size },
+	{ "BODY", 0, set_body },
+	{ "AUTH", NEEDS_AUTH, set_auth },
 };
 
 enum { PARAMS = sizeof params / sizeof *params };

@@ -10,17 +10,17 @@ static const struct {
 	enum env_tag tag;
 	unsigned flags;
 } tags[] = {
-	{ENV_SENDER,    ONCE | PATH | NULL_OK},
-	{ ENV_RCPT,	    PATH | BARE_OK	   },
-	{ ENV_ORIGINAL, PATH | BARE_OK       },
-	{ ENV_ACCOUNT,  ONCE | TEXT	   },
-	{ ENV_GRANT,    ONCE		  },
-	{ ENV_HELO,	    ONCE | TEXT		},
-	{ ENV_PEER,	    ONCE | TEXT		},
-	{ ENV_WITH,	    ONCE | TEXT		},
-	{ ENV_TLS,	   ONCE | TEXT	       },
-	{ ENV_BODY,	    ONCE | TEXT		},
-	{ ENV_HEADER,   ONCE		   },
+	{ ENV_SENDER, ONCE | PATH | NULL_OK },
+	{ ENV_RCPT, PATH | BARE_OK },
+	{ ENV_ORIGINAL, PATH | BARE_OK },
+	{ ENV_ACCOUNT, ONCE | TEXT },
+	{ ENV_GRANT, ONCE },
+	{ ENV_HELO, ONCE | TEXT },
+	{ ENV_PEER, ONCE | TEXT },
+	{ ENV_WITH, ONCE | TEXT },
+	{ ENV_TLS, ONCE | TEXT },
+	{ ENV_BODY, ONCE | TEXT },
+	{ ENV_HEADER, ONCE },
 };
 
 enum { TAGS = sizeof tags / sizeof *tags };

@@ -5,11 +5,9 @@ static const struct {
 	const char *keyword;
 	enum reply_cap cap;
 } caps[] = {
-	{"STARTTLS",    REPLY_STARTTLS  },
-	{ "PIPELINING", REPLY_PIPELINING},
-	{ "SIZE",	  REPLY_SIZE	     },
-	{ "8BITMIME",   REPLY_8BITMIME  },
-	{ "SMTPUTF8",   REPLY_SMTPUTF8  },
+	{ "STARTTLS", REPLY_STARTTLS }, { "PIPELINING", REPLY_PIPELINING },
+	{ "SIZE", REPLY_SIZE },		{ "8BITMIME", REPLY_8BITMIME },
+	{ "SMTPUTF8", REPLY_SMTPUTF8 },
 };
 
 static void scan_keyword(struct reply *r, struct slice text)

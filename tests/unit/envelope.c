@@ -13,46 +13,46 @@ static const struct {
 	bool ok;
 	size_t nrcpt;
 } cases[] = {
-	{SLICE(S R1 H),									true,  1},
-	{ SLICE(S R1 "H"),								     true,	 1},
-	{ SLICE(S0 R1 R1 "H"),								 true,  2},
-	{ SLICE(R1 S "H"),								     true,	 1},
+	{ SLICE(S R1 H), true, 1 },
+	{ SLICE(S R1 "H"), true, 1 },
+	{ SLICE(S0 R1 R1 "H"), true, 2 },
+	{ SLICE(R1 S "H"), true, 1 },
 	{ SLICE(S R1 "O\0\3x@y" R1 "O\0\3x@y"
 		     "H"),
-	  true,											2},
-	{ SLICE(S "R\0\12postmasterH"),							true,  1},
+	  true, 2 },
+	{ SLICE(S "R\0\12postmasterH"), true, 1 },
 	{ SLICE(S R1 "A\0\4app1G\0\3\0\1\2E\0\1hP\0\0071.2.3.4W\0\4SMTPT\0\6TLS1.2B\0\0018H"),
-	  true,											1},
-	{ SLICE(S R1 "B\0\0017H"),							     true,	 1},
-	{ SLICE(""),									   false, 0},
-	{ SLICE("H"),									  false, 0},
-	{ SLICE(S R1),									 false, 0}, /* no header */
-	{ SLICE(R1 "H"),								       false, 0}, /* no sender */
-	{ SLICE(S "H"),									false, 0}, /* no recipient */
-	{ SLICE(S S R1 "H"),								   false, 0}, /* two senders */
-	{ SLICE(S0 S0 R1 "H"),								 false, 0},
-	{ SLICE("O\0\3x@y" S R1 "H"),							  false, 0}, /* original of nothing */
-	{ SLICE(S "O\0\3x@y" R1 "H"),							  false, 0},
-	{ SLICE(S R1 "O\0\3x@yO\0\3x@yH"),						     false, 0}, /* two originals of one */
-	{ SLICE(S R1 "A\0\1aA\0\1aH"),							 false, 0}, /* two accounts */
-	{ SLICE(S R1 "G\0\1aG\0\1aH"),							 false, 0},
-	{ SLICE(S R1 "A\0\0H"),								false, 0}, /* empty account */
-	{ SLICE(S R1 "X\0\1aH"),							       false, 0}, /* unknown tag */
-	{ SLICE(S R1 "s\0\1aH"),							       false, 0},
-	{ SLICE(S "R\0\0H"),								   false, 0}, /* nobody */
-	{ SLICE(S "R\0\1cH"),								  false, 0}, /* no path */
-	{ SLICE("S\0\1a" R1 "H"),							      false, 0},
-	{ SLICE("S\0\5<a@b>" R1 "H"),							  false, 0},
-	{ SLICE("S\0\12postmaster" R1 "H"),						    false, 0},
-	{ SLICE(S "R\0\5c@d\r\nH"),							    false, 0}, /* a line break is a command to come */
-	{ SLICE(S R1 "E\0\3a\r\nH"),							   false, 0},
-	{ SLICE(S R1 "E\0\1\xe4H"),							    false, 0},
-	{ SLICE(S R1 "B\0\0019H"),							     false, 0},
-	{ SLICE(S R1 "B\0\00288H"),							    false, 0},
-	{ SLICE(S R1 "E"),								     false, 0}, /* cut short */
-	{ SLICE(S R1 "E\0"),								   false, 0},
-	{ SLICE(S R1 "E\0\2a"),								false, 0},
-	{ SLICE(S R1 "E\0\2H"),								false, 0},
+	  true, 1 },
+	{ SLICE(S R1 "B\0\0017H"), true, 1 },
+	{ SLICE(""), false, 0 },
+	{ SLICE("H"), false, 0 },
+	{ SLICE(S R1), false, 0 },	 /* no header */
+	{ SLICE(R1 "H"), false, 0 },	 /* no sender */
+	{ SLICE(S "H"), false, 0 },	 /* no recipient */
+	{ SLICE(S S R1 "H"), false, 0 }, /* two senders */
+	{ SLICE(S0 S0 R1 "H"), false, 0 },
+	{ SLICE("O\0\3x@y" S R1 "H"), false, 0 }, /* original of nothing */
+	{ SLICE(S "O\0\3x@y" R1 "H"), false, 0 },
+	{ SLICE(S R1 "O\0\3x@yO\0\3x@yH"), false, 0 }, /* two originals of one */
+	{ SLICE(S R1 "A\0\1aA\0\1aH"), false, 0 },     /* two accounts */
+	{ SLICE(S R1 "G\0\1aG\0\1aH"), false, 0 },
+	{ SLICE(S R1 "A\0\0H"), false, 0 },  /* empty account */
+	{ SLICE(S R1 "X\0\1aH"), false, 0 }, /* unknown tag */
+	{ SLICE(S R1 "s\0\1aH"), false, 0 },
+	{ SLICE(S "R\0\0H"), false, 0 },  /* nobody */
+	{ SLICE(S "R\0\1cH"), false, 0 }, /* no path */
+	{ SLICE("S\0\1a" R1 "H"), false, 0 },
+	{ SLICE("S\0\5<a@b>" R1 "H"), false, 0 },
+	{ SLICE("S\0\12postmaster" R1 "H"), false, 0 },
+	{ SLICE(S "R\0\5c@d\r\nH"), false, 0 }, /* a line break is a command to come */
+	{ SLICE(S R1 "E\0\3a\r\nH"), false, 0 },
+	{ SLICE(S R1 "E\0\1\xe4H"), false, 0 },
+	{ SLICE(S R1 "B\0\0019H"), false, 0 },
+	{ SLICE(S R1 "B\0\00288H"), false, 0 },
+	{ SLICE(S R1 "E"), false, 0 }, /* cut short */
+	{ SLICE(S R1 "E\0"), false, 0 },
+	{ SLICE(S R1 "E\0\2a"), false, 0 },
+	{ SLICE(S R1 "E\0\2H"), false, 0 },
 };
 
 static void test_check(void)

@@ -79,7 +79,8 @@ static inline bool fake_read(struct disk *d, unsigned seg, uint64_t at, uint8_t 
 	return true;
 }
 
-static inline bool fake_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t *p, size_t n)
+static inline bool fake_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t *p,
+			      size_t n)
 {
 	struct fake *f = (struct fake *)d;
 	struct fake_seg *s = fake_of(d, seg);
