@@ -93,6 +93,7 @@ class Script:
     def __init__(self, text, stage_for):
         self.lines = text.split("\n")
         self.stage_for, self.stage, self.clients, self.c = stage_for, None, {}, None
+        self.said = ""  # printed with the name of a script that passed
 
     def run(self):
         for n, line in enumerate(self.lines, 1):
@@ -249,6 +250,32 @@ class Script:
     def do_disperse(self):
         for c in self.crowd:
             c.s.close()
+
+    def do_memory(self, n, limit):
+        """So many more idle TLS connections raise the process's memory (PSS) by at most KiB each."""
+        def pss():
+            text = open("/proc/%d/smaps_rollup" % self.stage.process.pid).read()
+            return int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
+
+        def idle():
+            c = Client(self.stage.port[25], False)
+            self.crowd.append(c)
+            for say, want in ((b"EHLO a", "220"), (b"STARTTLS", "250 "), (b"", "220")):
+                c.expect(want)
+                c.send(say + b"\r\n" if say else b"")
+            c.secure()
+            c.send(b"EHLO a\r\n")
+            c.expect("250 ")
+
+        self.crowd = []
+        for _ in range(2):  # the first ones touch what all share
+            idle()
+        before = pss()
+        for _ in range(int(n)):
+            idle()
+        each = (pss() - before) / int(n)
+        self.said = "%.1f KiB for an idle TLS connection" % each
+        self.need(each <= float(limit), self.said)
 
     def do_certificate(self):
         self.stage.certificate = True
