@@ -14,7 +14,7 @@ enum dns_result {
 	DNS_FAILED /* SERVFAIL, timeout, nonsense: temporary */
 };
 
-/* tail: the name, ASCII, without final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 28 AAAA, 15 MX, 16 TXT). */
+/* tail: the name, ASCII, no final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 15 MX, 16 TXT, 28 AAAA). */
 struct dns_query {
 	struct msg h;
 	uint16_t qtype;
