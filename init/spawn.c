@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -16,7 +17,7 @@
 #include "init/ctl.h"
 #include "init/say.h"
 
-enum { BINARY_FD = CTL_FD + 1, CAP_MAX = 63, NOT_STARTED = 126 };
+enum { BINARY_FD = CTL_FD + 1, CAP_MAX = 63, NOT_STARTED = 126, LOWEST = 19 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #	define SANITIZED 1
@@ -74,13 +75,24 @@ static bool limit(int what, uint64_t value)
 	return setrlimit(what, &r) == 0;
 }
 
+/* 19 is more than nice: only the time that nobody else wants. */
+static bool set_priority(int nice)
+{
+	struct {
+		int priority;
+	} none = { 0 };
+
+	if (nice == LOWEST && syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none) != 0)
+		return false;
+	return !nice || setpriority(PRIO_PROCESS, 0, nice) == 0;
+}
+
 static bool set_limits(enum proc_id id)
 {
 	const struct proc_row *row = &proc_rows[id];
 	struct stat st;
 
-	if (fstat(BINARY_FD, &st) != 0 ||
-	    (row->nice && setpriority(PRIO_PROCESS, 0, row->nice) != 0))
+	if (fstat(BINARY_FD, &st) != 0 || !set_priority(row->nice))
 		return false;
 	if (!SANITIZED &&
 	    !limit(RLIMIT_AS, (uint64_t)st.st_size + ((uint64_t)row->memory << 20)))
