@@ -283,7 +283,7 @@ check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
 
-suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz $(wildcard tests/dialog/run tests/system/run)
+suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz $(patsubst %,tests/%/run,probe journal dialog system)
 check: check-inputs
 	@env $(check-env) $(check-env-link) tests/check/runner $(suites)
 check-inputs: host-all $(IMAGES) $(host-programs) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
