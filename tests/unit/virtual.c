@@ -115,6 +115,7 @@ static void refuses(void)
 static void without_file(void)
 {
 	static const struct virtualfile wrong[] = {
+		{ SLICE(""), SLICE("me@gmail.com") },
 		{ SLICE("example.org"), SLICE("me") },
 		{ SLICE("example.org"), SLICE("me@example.org") },
 		{ SLICE("example..org"), SLICE("me@gmail.com") },

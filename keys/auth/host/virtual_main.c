@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (argc - optind != 2 || !v.domains.n || !v.forward_to.p)
+	if (argc - optind != 2 || !v.domains.p || !v.forward_to.p)
 		return usage();
 	if (!source_read(argv[optind], &text)) {
 		if (errno != ENOENT)

@@ -263,6 +263,8 @@ bool virtualfile_parse(const struct virtualfile *v, struct slice text, struct en
 	struct slice words = v->domains, w;
 	struct path p;
 
+	if (!slice_trim(words).n)
+		return complain(why, 0, "SMTPD_DOMAINS is empty: there is no mail domain");
 	while ((w = slice_word(&words)).n)
 		if (!path_name(w))
 			return complain(why, 0, "SMTPD_DOMAINS: '%.*s' is no domain", SHOW(w));
