@@ -11,9 +11,10 @@ static void put_record(struct buf *b, const struct letter *l, enum env_tag tag,
 	if (!envelope_get(l->head, tag, &v))
 		return;
 	buf_put(b, slice_of(before));
-	for (size_t i = 0; i < v.n;
-	     i++) /* front is not our validator: no new lines, no parentheses */
-		buf_u8(b, v.p[i] > ' ' && v.p[i] < 127 && v.p[i] != '(' && v.p[i] != ')'
+	/* front is not our validator: no new lines, no parentheses, a space only inside the comment */
+	for (size_t i = 0; i < v.n; i++)
+		buf_u8(b, v.p[i] >= ' ' + (tag != ENV_TLS) && v.p[i] < 127 && v.p[i] != '(' &&
+					  v.p[i] != ')'
 				  ? v.p[i]
 				  : '?');
 	buf_put(b, slice_of(after));

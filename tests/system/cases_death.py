@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Processes die in the middle of letters; devices are missing or full; the power goes; many at once."""
 import os
+import random
 import subprocess
 import threading
 import time
@@ -144,6 +145,75 @@ def many_letters_at_once(w):
         need(missing, "letters are missing")
 
 
+def poisoned_letter(w):
+    """A letter that was inside at a crash gets 451, at the second 554, and is not shown to anybody a third time."""
+    box = w.appliance()
+    _, text = letter("ann@stranger.example")
+    _, other = letter("ann@stranger.example")
+    with w.fake() as f:
+        for code in (451, 554):
+            f.hold.clear()
+            held = f.held
+            sent = Background(lambda: forward(text, timeout=60))
+            world.until("the letter at the destination", 15, lambda: f.held > held)
+            old = box.kill("check.mx")
+            expect(sent.get(20, "the client"), code)
+            f.hold.set()
+            world.until("a new check.mx", 10, lambda: box.pids().get("check.mx", old) != old)
+        world.until("another letter", 20, lambda: forward(other)[0] == 250)
+        held = f.held
+        expect(forward(text), 554, "5.6.0")
+        need(f.held == held, "it was shown again")
+
+
+def random_deaths(w):
+    """Letters flow in both lanes while processes are killed, one every fifth of a second."""
+    box = w.appliance()
+    marks, problems, stop = [], [], threading.Event()
+
+    def client(n):
+        while not stop.is_set():
+            mark, text = letter(APP if n % 2 else "ann@stranger.example")
+            try:
+                got = submit(text, w.account, rcpt=peers.TO) if n % 2 else forward(text)
+            except OSError as e:
+                got = (0, str(e))
+            if got[0] == 250:
+                marks.append(mark)
+            elif got[0] not in TEMPORARY + (452, 454, 530, 554):
+                problems.append(got)
+    with w.fake() as f:
+        crowd = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(8)]
+        for t in crowd:
+            t.start()
+        dice = random.Random(7)
+        deaths = 0
+        for _ in range(40):
+            running = victims(box)
+            try:
+                box.kill(dice.choice(running))
+                deaths += 1
+            except (KeyError, IndexError, ProcessLookupError):
+                pass
+            stop.wait(0.2)
+        stop.set()
+        for t in crowd:
+            t.join(60)
+            need(not t.is_alive(), "a client hangs")
+        need(not problems, "strange answers: %r" % problems[:3])
+        need(len(marks) > 20 and deaths > 20, "%d letters, %d deaths: too few" % (len(marks), deaths))
+        print("# %d letters were answered 250 while %d processes died" % (len(marks), deaths), flush=True)
+
+        def lost():
+            have = b"".join(x["data"] for x in list(f.letters))
+            return [m for m in marks if m.encode() not in have]
+        try:
+            world.until("all letters", 60, lambda: not lost())
+        except world.Late as e:
+            raise Failed("lost, of %d answered 250: %r" % (len(marks), lost())) from e
+    works_again(w, "many", 30)
+
+
 def restart_keeps_keys_and_letters(w):
     """Accepted, not delivered, every process killed at once; the next start delivers it, with the same keys."""
     w.end()
@@ -208,5 +278,6 @@ def orderly_stop(w):
     w.standin.wait(mark, deadline=30)
 
 
-CASES = [kill_each_process, many_letters_at_once, orderly_stop, restart_keeps_keys_and_letters, without_data,
+CASES = [kill_each_process, many_letters_at_once, poisoned_letter, random_deaths,
+         orderly_stop, restart_keeps_keys_and_letters, without_data,
          without_keys, full_data]

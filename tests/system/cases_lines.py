@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Octets that try to become commands: smuggling, injection, broken lines, endless errors."""
+import threading
+
 import peers
+import world
 from mail import Client, forward, letter
 from stage import expect, need
 
@@ -108,4 +111,45 @@ def long_lines_and_many_errors(w):
     expect(forward(letter("ann@stranger.example")[1]), 250)
 
 
-CASES = [smuggling, bad_octets, starttls_injection, starttls_rules, grammar, long_lines_and_many_errors]
+def too_many_clients(w):
+    """One more than there is room for gets 421; when they are gone there is room again."""
+    w.appliance()
+    most = int(world.config.get("SMTPD_MAX_SESSIONS", "32"))
+    crowd = [Client(banner=False) for _ in range(most)]
+    need([c.reply()[0] for c in crowd] == [220] * most, "not all %d got in" % most)
+    with Client() as late:
+        expect(late.banner, 421)
+    for c in crowd:
+        c.close()
+    world.until("room", 10, lambda: forward(letter("ann@stranger.example")[1])[0] == 250)
+
+
+def memory_is_one_budget(w):
+    """Letters in flight may not take more than half of LETTER_MEMORY in this lane; afterwards there is room again."""
+    w.appliance()
+    size = int(world.config.get("SMTPD_MAX_SIZE", "4194304"))
+    half = int(world.config.get("LETTER_MEMORY", "8388608")) // 2
+    text = letter("ann@stranger.example", body=(b"y" * 70 + b"\r\n") * (size * 8 // 10 // 72))[1]
+    with Client() as c:
+        c.hello()
+        expect(c.cmd("MAIL FROM:<a@stranger.example> SIZE=%d" % (size + 1)), 552, "5.3.4")
+    with w.fake() as f:
+        f.hold.clear()
+        first = []
+        crowd = [threading.Thread(target=lambda: first.append(forward(text, timeout=60))) for _ in range(half // len(text))]
+        for t in crowd:
+            t.start()
+        world.until("the letters at the destination", 30, lambda: f.held >= len(crowd))
+        expect(forward(text), 452, "4.3.1")
+        f.hold.set()
+        for t in crowd:
+            t.join(60)
+        need([x[0] for x in first] == [250] * len(crowd), "the first ones: %r" % first)
+        expect(forward(text), 250)
+    with Client() as c:    # more than was announced, without SIZE=
+        c.hello()
+        expect(c.send("ann@stranger.example", HELLO.decode(), text + text[-size // 2:], size=False), 552)
+        expect(c.cmd("NOOP"), 250)
+
+
+CASES = [too_many_clients, memory_is_one_budget, smuggling, bad_octets, starttls_injection, starttls_rules, grammar, long_lines_and_many_errors]

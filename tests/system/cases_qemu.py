@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The image that ships, in QEMU under TCG with 48 MiB; the test's anchors and lists ride in a second archive."""
+import os
+import random
 import re
 import time
 
@@ -58,6 +60,26 @@ def ctrl_alt_del(w):
         q.wait(r"init: .*ev=halt", 5)
 
 
+def broken_devices(w):
+    """Disks full of something else: forwarding works, submission says 451, not one octet of them is changed."""
+    w.end()
+    with machine.Qemu(w.files, "microvm", start=False) as q:
+        octets = random.Random(1).randbytes(8 << 20)
+        for disk in q.disks:
+            with open(disk, "r+b") as f:
+                f.write(octets)
+        q.start().ready()
+        mark, text = letter("ann@stranger.example")
+        expect(forward(text, timeout=60), 250)
+        w.standin.wait(mark)
+        expect(submit(letter(APP)[1], w.account, rcpt=peers.TO, timeout=60), 451)
+        q.wait(r"label=tinpost-data .*missing=yes", 5)
+        q.cut()
+        for disk in q.disks:
+            with open(disk, "rb") as f:
+                need(f.read(len(octets)) == octets, os.path.basename(disk) + " was written")
+
+
 def boot_time(w):
     """Kernel start to the 220 banner on the guest's clock, which the instruction counter drives."""
     w.end()
@@ -85,4 +107,4 @@ def qemu_start_to_banner(w):
         q.__exit__()
 
 
-CASES = [boot_time, end_to_end, pc_and_power_key, ctrl_alt_del]
+CASES = [boot_time, end_to_end, pc_and_power_key, ctrl_alt_del, broken_devices]

@@ -29,6 +29,7 @@ class Machine:
         self.lines = []
         self.process = None
         self.echo = False
+        self.at_once = True        # `with` starts it
 
     def listen(self, stream):
         def run():
@@ -77,7 +78,7 @@ class Machine:
             self.process.wait(10)
 
     def __enter__(self):
-        return self.start().ready()
+        return self.start().ready() if self.at_once else self
 
     def __exit__(self, *_):
         self.cut()
@@ -167,12 +168,13 @@ class Qemu(Machine):
     count = 0
 
     def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
-                 echo=False):
+                 echo=False, start=True):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.board, self.memory, self.icount, self.terminal = board, memory, icount, terminal
+        self.at_once = start
         self.echo = echo           # console lines are printed as they come
         os.makedirs(self.dir)
         world.tap(self.name)
