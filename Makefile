@@ -188,7 +188,7 @@ all: $(IMAGES)
 		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio.xz | wc -c) / 1024 ))
 
 $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
-	@mkdir -p $(@D)
+	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb)
@@ -300,7 +300,7 @@ test-letter:
 	@tests/system/test-letter HOST=$(HOST) TO=$(TO)
 user: $(O)/host/tinpost-user
 	@$< --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) --domains $(CONFIG_SMTPD_DOMAINS) \
-		$(NAME) $(SENDER)
+		$(if $(PASSWORD),--password) $(NAME) $(SENDER)
 addr2line: $(O)/symbols/$(PROG)
 	@addr2line -fipe $< $(ADDR)
 source:
@@ -346,6 +346,7 @@ FORCE:
 #=   menuconfig       host name, domains, where mail goes, board, network, limits
 #=   all              images for .config in out/images (the default)
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
+#=                    (PASSWORD=y: take a chosen password from standard input instead)
 #=   test-letter      HOST= TO=: one letter through each lane of a running appliance
 #= Configuration
 #=   <board>_defconfig, defconfig, list-defconfigs, olddefconfig, listnewconfig, savedefconfig
