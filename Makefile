@@ -101,7 +101,7 @@ $(host-pkgs:%=$(O)/pkg/host/%.ok): $(O)/pkg/host/%.ok: $$(call pkg-inputs,$$*) $
 $(host-pkgs:%=$(O)/pkg/$(ARCH)/%.ok): $(O)/pkg/$(ARCH)/%.ok: $$(call pkg-inputs,$$*) $$(call alive,$(ARCH)/$$*) \
 		$(O)/pkg/$(ARCH)/musl.ok
 	$(Q)CC=$(abspath $(TCC)) AR=$(CROSS_COMPILE)ar RECIPE_CFLAGS="$(lib-flags)" \
-		RECIPE_FILES="$(TCC)" rootfs/package build $* $(ARCH) $(O)/pkg/$(ARCH)/$*
+		RECIPE_TOOLCHAIN=$$(basename $$(readlink -f $(O)/pkg/$(ARCH)/musl)) rootfs/package build $* $(ARCH) $(O)/pkg/$(ARCH)/$*
 	@touch $@
 
 $(O)/pkg/$(ARCH)/headers.ok: $(call pkg-inputs,headers) rootfs/linux/pin $(call alive,$(ARCH)/headers) | $(GEN)/host.ok
@@ -140,7 +140,7 @@ pkg-includes = $(foreach p,$(host-pkgs),-isystem $(O)/pkg/$(1)/$(p)/include)
 warnings := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
 	-Wwrite-strings -Wimplicit-fallthrough
 maps := -ffile-prefix-map=$(abspath $(O))=out $(if $(filter-out /%,$(O)),-ffile-prefix-map=$(O)=out) \
-	-ffile-prefix-map=$(CACHE_DIR)=cache -ffile-prefix-map=$(CURDIR)=.
+	-ffile-prefix-map=$(CACHE_DIR)=cache -ffile-prefix-map=$(CURDIR)=. -fno-canonical-system-headers
 common := -std=c11 -D_GNU_SOURCE= -g $(warnings) -I. -include $(GEN)/autoconf.h -include smtpd/lib/on.h -MMD -MP
 target-flags := $(common) $(if $(CONFIG_ROOTFS_OPTIMIZE_SIZE),-Os,-O2) -fPIE -fstack-protector-strong \
 	-ftrivial-auto-var-init=zero -ffunction-sections -fdata-sections -fno-unwind-tables \
@@ -192,23 +192,23 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb)
-$(O)/rootfs.cpio: rootfs/mkcpio $(rootfs-inputs)
+$(O)/rootfs.cpio: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	$(Q)rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
 $(I)/rootfs.cpio.xz: $(O)/rootfs.cpio
 	$(call say,XZ,$@)
 	@mkdir -p $(@D)
 	$(Q)xz -T1 --check=crc32 $(if $(filter x86_64,$(ARCH)),--x86) --lzma2=preset=9e,dict=1MiB -c $< >$@
-$(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/auto.conf
+$(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks keys $@
-$(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/auto.conf
+$(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
 payload := $(filter-out %SHA256SUMS %.json,$(IMAGES))
-$(I)/sbom.spdx.json: rootfs/manifest $(payload)
+$(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload)
 	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(O)/pkg/$(ARCH)/linux >$@
 $(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
 	$(Q)cd $(I) && sha256sum $(notdir $^) >SHA256SUMS
