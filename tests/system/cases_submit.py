@@ -121,5 +121,40 @@ def many_recipients_and_places(w):
         need(all(mark.encode() in x["data"] for x in f.letters), "another letter")
 
 
+def elsewhere_is_opportunistic(w):
+    """Other destinations: any certificate will do, and clear text where TLS is not offered."""
+    w.appliance()
+    for broken, tls in (({"cert": "stray"}, True), ({"starttls": None}, False), ({"starttls": "454 4.7.0 no"}, False)):
+        mark, text = letter(APP)
+        with w.fake(**broken) as f:
+            expect(submit(text, w.account, rcpt="ann@other.example"), 250)
+            need(f.wait(mark)["tls"] == tls, "%r: TLS is not %r" % (broken, tls))
+
+
+def answer_too_big_for_udp(w):
+    """A domain with forty exchangers: the name server cuts its answer, the rest comes over TCP."""
+    w.appliance()
+    for n in range(40):
+        w.names.add("big.example MX 10 mail-exchanger-number-%d-with-a-long-name.big.example." % n)
+        w.names.add("mail-exchanger-number-%d-with-a-long-name.big.example A %s" % (n, world.FAKE))
+    mark, text = letter(APP)
+    with w.fake() as f:
+        expect(submit(text, w.account, rcpt="ann@big.example"), 250)
+        f.wait(mark)
+
+
+def refused_for_good(w):
+    """The destination's 5xx ends a recipient; the console tells which and why."""
+    box = w.appliance()
+    at = box.mark()
+    _, text = letter(APP)
+    with w.fake(replies={"RCPT": "550 5.1.1 nobody here"}) as f:
+        expect(submit(text, w.account, rcpt="ann@other.example"), 250)
+        line = box.wait(r"queue: ev=failed .*to=ann@other\.example", 15, after=at)
+        need("550" in line and "nobody here" in line, "the reply is not told: " + line)
+        need(not f.letters, "delivered")
+
+
 CASES = [signed_and_verified, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
-         foreign_senders_are_refused, own_domain_through_the_alias_map, many_recipients_and_places]
+         foreign_senders_are_refused, own_domain_through_the_alias_map, many_recipients_and_places,
+         elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]
