@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Ports 465 and 587: accounts, signatures, refusals."""
 import base64
+import os
 import re
 
 import peers
@@ -24,6 +25,20 @@ def signed_and_verified(w):
         need(b"d=%s;" % peers.HOME.encode() in got, "no signature of ours")
         for judge, verdict in peers.judge(got).items():
             need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
+
+
+def swaks_through_each_port(w):
+    """A client that others wrote: port 25 with STARTTLS, 587 with STARTTLS and AUTH, 465."""
+    w.appliance()
+    user, password = w.account
+    login = ("--auth", "PLAIN", "--auth-user", user, "--auth-password", password, "--from", APP, "--to", peers.TO)
+    stranger = ("--from", "ann@stranger.example", "--to", "hello@" + peers.HOME)
+    for port, words in (("25", ("-tls",) + stranger), ("587", ("-tls",) + login), ("465", ("-tlsc",) + login)):
+        mark = "swaks-%s-%d" % (port, os.getpid())
+        done = world.inside("swaks", "--server", world.APPLIANCE, "--port", port, "--ehlo", "client.stranger.example",
+                            "--local-interface", world.CLIENT, "--header", "Subject: " + mark, *words)
+        need(done.returncode == 0, "port %s: %s" % (port, done.stdout.decode(errors="replace")[-300:]))
+        w.standin.wait(mark)
 
 
 def missing_fields_are_added(w):
@@ -155,6 +170,6 @@ def refused_for_good(w):
         need(not f.letters, "delivered")
 
 
-CASES = [signed_and_verified, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
+CASES = [signed_and_verified, swaks_through_each_port, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
          foreign_senders_are_refused, own_domain_through_the_alias_map, many_recipients_and_places,
          elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]

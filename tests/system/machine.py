@@ -168,7 +168,7 @@ class Qemu(Machine):
     count = 0
 
     def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
-                 echo=False, start=True):
+                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio.xz", more=()):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count
@@ -182,7 +182,8 @@ class Qemu(Machine):
         for name in ("keys.img", "data.img") if disks else ():
             shutil.copyfile(os.path.join(IMAGES, name), self.dir + "/" + name)
             self.disks.append(self.dir + "/" + name)
-        with open(IMAGES + "/rootfs.cpio.xz", "rb") as f:
+        self.more = list(more)     # further words for QEMU
+        with open(rootfs, "rb") as f:
             initrd = f.read()
         if self.files:
             initrd += b"\0" * newc.pad(len(initrd)) + newc.pack(self.files)
@@ -217,7 +218,7 @@ class Qemu(Machine):
             cmd += ["-chardev", "stdio,id=con,mux=on,signal=off,logfile=" + log, "-mon", "chardev=con"]
         else:
             cmd += ["-chardev", "file,id=con,path=" + log]
-        return cmd + ["-serial", "chardev:con"]
+        return cmd + ["-serial", "chardev:con"] + self.more
 
     def start(self):
         open(self.dir + "/console", "wb").close()

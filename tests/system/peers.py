@@ -36,6 +36,7 @@ stranger.example TXT "v=spf1 ip4:192.0.2.77 -all"
 mx.stranger.example A 192.0.2.26
 other.example MX 10 mx.other.example.
 mx.other.example A 192.0.2.27
+time.example A 192.0.2.53
 """ % globals()
 
 

@@ -23,20 +23,21 @@ OUT = os.path.abspath(os.environ.get("TINPOST_OUT") or os.environ.get("O") or
 DNS, MX, MX2, FAKE, CLIENT = ("192.0.2.%d" % n for n in (53, 25, 26, 27, 77))
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/root"}
 
-def configuration():
+def find_config():
+    for path in (os.environ.get("KCONFIG_CONFIG"), os.path.join(OUT, ".config"), os.path.join(TOP, ".config")):
+        if path and os.path.exists(path):
+            return os.path.abspath(path)
+    return os.devnull
+
+
+def configuration(path):
     """The symbols of the build under test, without CONFIG_."""
-    out = {}
-    name = os.environ.get("KCONFIG_CONFIG") or os.path.join(OUT, ".config")
-    for path in (name, os.path.join(TOP, ".config")):
-        if os.path.exists(path):
-            with open(path, encoding="ascii") as f:
-                for key, value in re.findall(r"^CONFIG_(\w+)=(.*)$", f.read(), re.M):
-                    out[key] = value.strip('"')
-            break
-    return out
+    with open(path, encoding="ascii") as f:
+        return {k: v.strip('"') for k, v in re.findall(r"^CONFIG_(\w+)=(.*)$", f.read(), re.M)}
 
 
-config = configuration()
+config_path = find_config()
+config = configuration(config_path)
 static = "INIT_NET_STATIC" in config
 APPLIANCE = config["INIT_ADDRESS"].split("/")[0] if static else "192.0.2.10"
 name_servers = [DNS] + [x for x in config.get("INIT_NAMESERVERS", "").split() if static and x != DNS]
