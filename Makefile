@@ -182,23 +182,21 @@ $(foreach p,$(HOSTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
-IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio.xz keys.img data.img sbom.spdx.json SHA256SUMS)
+IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio keys.img data.img sbom.spdx.json SHA256SUMS)
 all: $(IMAGES)
 	@printf '  %-7s %s, kernel + root file system %d KiB\n' DONE '$(I)' \
-		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio.xz | wc -c) / 1024 ))
+		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio | wc -c) / 1024 ))
 
 $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb)
-$(O)/rootfs.cpio: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
+# Not compressed: unpacking xz would take a third of the boot.
+$(I)/rootfs.cpio: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
-	$(Q)rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
-$(I)/rootfs.cpio.xz: $(O)/rootfs.cpio
-	$(call say,XZ,$@)
 	@mkdir -p $(@D)
-	$(Q)xz -T1 --check=crc32 $(if $(filter x86_64,$(ARCH)),--x86) --lzma2=preset=9e,dict=1MiB -c $< >$@
+	$(Q)rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
 $(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """cpio archives of the kind the kernel unpacks (newc): enough to read the shipped one and to make a second."""
-import lzma
 import os
 import stat
 
@@ -10,9 +9,7 @@ def pad(n):
 
 
 def entries(data):
-    """(name, mode, octets) of every entry of an archive, plain or xz."""
-    if data[:6] == b"\xfd7zXZ\0":
-        data = lzma.decompress(data)
+    """(name, mode, octets) of every entry of an archive."""
     at = 0
     while data[at:at + 6] == b"070701":
         field = [int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
