@@ -96,7 +96,7 @@ class Box(Machine):
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.keys, self.data = keys, data     # folders on this side, or None: no such device
         os.makedirs(self.dir + "/root")
-        with open(IMAGES + "/rootfs.cpio.xz", "rb") as f:
+        with open(IMAGES + "/rootfs.cpio", "rb") as f:
             newc.unpack(f.read(), self.dir + "/root")
         for name, octets in self.files.items():
             path = os.path.join(self.dir, "root", name)
@@ -168,7 +168,7 @@ class Qemu(Machine):
     count = 0
 
     def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
-                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio.xz", more=()):
+                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio", more=()):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count

@@ -7,7 +7,7 @@ import subprocess
 import world
 
 DIR = os.path.join(world.OUT, "variant")
-ROOTFS = os.path.join(DIR, "images/rootfs.cpio.xz")
+ROOTFS = os.path.join(DIR, "images/rootfs.cpio")
 CHANGES = {"INIT_NET_STATIC": "n", "INIT_NET_DHCP": "y", "INIT_ADDRESS": '""', "INIT_GATEWAY": '""',
            "INIT_NAMESERVERS": '""', "INIT_NTP_SERVERS": '"time.example"'}
 
