@@ -295,7 +295,7 @@ check-fresh: ; @tests/fresh/run
 run: host-all $(IMAGES) $(host-programs)
 	@TINPOST_OUT=$(abspath $(O)) tests/system/run-demo
 test-letter:
-	@tests/system/test-letter HOST=$(HOST) TO=$(TO)
+	@tests/system/test-letter HOST=$(HOST) TO=$(TO) ACCOUNT=$(ACCOUNT)
 user: $(O)/host/tinpost-user
 	@$< --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) --domains $(CONFIG_SMTPD_DOMAINS) \
 		$(if $(PASSWORD),--password) $(NAME) $(SENDER)
@@ -345,7 +345,7 @@ FORCE:
 #=   all              images for .config in out/images (the default)
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
 #=                    (PASSWORD=y: take a chosen password from standard input instead)
-#=   test-letter      HOST= TO=: one letter through each lane of a running appliance
+#=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance
 #= Configuration
 #=   <board>_defconfig, defconfig, list-defconfigs, olddefconfig, listnewconfig, savedefconfig
 #=   linux-menuconfig, linux-savedefconfig    the kernel's configuration, kept in the board's fragment
