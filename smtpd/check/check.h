@@ -40,12 +40,12 @@ struct job { /* one request of front that waits for another process */
 	struct token token; /* token.chan NULL = free */
 	int text, head;	    /* owned; -1 = none */
 	uint64_t size;	    /* of text */
+	bool waiting;	    /* forward: ready, but out.mx has no credit or no wire now */
 	uint32_t skip;	    /* octets of text that our header replaces */
 	unsigned slot;	    /* submit: index of the signing domain */
 	uint8_t id[8];	    /* random: names the letter in the log and in Received: */
 	struct buf env;	    /* envelope records for the next process */
 	struct buf header;  /* header octets for the next process */
-	struct slice to;    /* forward, return: destination, in env */
 	int64_t time;	    /* unix s, when the letter was taken */
 	uint8_t body_hash[32];
 };
@@ -64,16 +64,20 @@ struct check {
 
 enum {
 	JOBS = CONFIG_SMTPD_MAX_SESSIONS,
-	JOB_ENV = ENV_HEAD_MAX,
+	JOB_ENV = 256 * 1024,
 	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
 	HEADER_SCRATCH = HEADER_OCTETS + 4,
+	JOB_FIELD = 4096, /* the DKIM-Signature field */
 	HOLDER_MS = 5000,
 	DOWN_MS = 320 * 1000, /* longer than out's own 300 s (RULES P3) */
 };
 
+_Static_assert(JOB_ENV + JOB_FIELD + JOB_HEADER <= ENV_HEAD_MAX,
+	       "queue and out would refuse the head");
+
 void check_init(struct check *c);
 
-/* A job for a call; NULL never happens within front's credit. Takes over the call's descriptors. */
+/* A job for a call; takes over its text. NULL: jobs of an earlier wire still hold all places; the call was answered. */
 struct job *job_new(struct check *c, struct call *call);
 /* Answers and frees the job. */
 void job_say(struct job *j, const struct say *s);
@@ -87,6 +91,7 @@ void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER */
 
 void forward_letter(struct job *j, const struct letter *l); /* mx */
 void submit_letter(struct job *j, const struct letter *l);  /* submission */
+void forward_more(struct check *c); /* out.mx has room again: the next letters that wait */
 
 /* Makes the head memfd from j->env, first and j->header, seals it. False: no memory now. */
 bool letter_head(struct job *j, struct slice first);

@@ -8,19 +8,22 @@
  * Return: the recipient is an SRS address, holder.srs says whose, the sender stays <>. In both the text is not
  * touched; Delivered-To, X-Forwarded-To and Received go before it.
  *
+ * A letter that finds out.mx full or being restarted waits for it: there is no 451 after DATA for reasons of ours.
+ *
  *   forward_letter ─┬─ sender <> or ours ──────────────── deliver
  *                   ├─ HOLDER_SRS_FORWARD ── on_rewritten ── deliver
  *                   └─ HOLDER_SRS_REVERSE ── on_reversed ─── deliver ── on_delivered
  */
 
 static const struct say loop = { 554, { 5, 4, 6 }, "Mail loop detected" };
-static const struct say too_long = { 550,
-				     { 5, 1, 7 },
-				     "The sender address is too long to be forwarded" };
 static const struct say forged = { 550,
 				   { 5, 1, 1 },
 				   "This return address is not valid or has expired" };
 static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a time, please" };
+
+/* Sender of letters whose own sender does not fit into an SRS local part of 64 octets (RULES F1): it passes SPF, and the
+ * destination's verdict reaches the true sender while he waits; a later bounce does not. */
+#define UNREWRITTEN "forwarded"
 
 static const struct want want_forward = { HOLDER_SRS_FORWARD, sizeof(struct holder_reply),
 					  PATH_LOCAL };
@@ -53,25 +56,36 @@ static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 {
 	struct job *j = job_of(a);
 
+	struct check *c = j->check;
+
 	/* No wire to out means that it died with the letter inside; a late answer does not. */
-	job_pass(j, reply, tail, j->check->down->watch.fd < 0);
+	job_pass(j, reply, tail, !chan_wired(c->down));
+	forward_more(c);
+}
+
+static void hand_over(struct job *j)
+{
+	struct out_deliver m = { .text_size = j->size };
+	int fd[MSG_FDS] = { j->text, j->head };
+
+	j->ask.done = on_delivered;
+	j->waiting = !chan_ask(j->check->down, &j->ask, &m, sizeof m, SLICE(""), fd, 2,
+			       &want_delivered, DOWN_MS);
+}
+
+void forward_more(struct check *c)
+{
+	for (size_t i = 0; i < JOBS && chan_ready(c->down); i++)
+		if (c->jobs[i].token.chan && c->jobs[i].waiting)
+			hand_over(&c->jobs[i]);
 }
 
 static void deliver(struct job *j)
 {
-	struct out_deliver m = { .text_size = j->size };
-	int fd[MSG_FDS];
-
-	if (!letter_head(j, SLICE(""))) {
+	if (letter_head(j, SLICE("")))
+		hand_over(j);
+	else
 		job_say(j, &say_trouble);
-		return;
-	}
-	fd[0] = j->text;
-	fd[1] = j->head;
-	j->ask.done = on_delivered;
-	if (!chan_ask(j->check->down, &j->ask, &m, sizeof m, SLICE(""), fd, 2, &want_delivered,
-		      DOWN_MS))
-		job_say(j, &say_busy);
 }
 
 static void on_rewritten(struct ask *a, const void *reply, struct slice tail)
@@ -83,10 +97,9 @@ static void on_rewritten(struct ask *a, const void *reply, struct slice tail)
 
 	if (!r || r->result == HOLDER_NOT_YET) {
 		job_say(j, &say_trouble);
-	} else if (r->result != HOLDER_DONE) {
-		job_say(j, &too_long);
 	} else {
-		path_join(tail, j->check->domains.srs, &sender);
+		path_join(r->result == HOLDER_DONE ? tail : SLICE(UNREWRITTEN),
+			  j->check->domains.srs, &sender);
 		j->env.bad |= sender.bad;
 		envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
 		deliver(j);

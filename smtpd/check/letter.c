@@ -34,8 +34,10 @@ struct job *job_new(struct check *c, struct call *call)
 
 	while (j < c->jobs + JOBS && j->token.chan)
 		j++;
-	if (j == c->jobs + JOBS)
-		bug("more requests than credit");
+	if (j == c->jobs + JOBS) {
+		chan_fail(&call->token);
+		return NULL;
+	}
 	j->token = call->token;
 	j->check = c;
 	j->text = call->fd[0];
@@ -44,6 +46,7 @@ struct job *job_new(struct check *c, struct call *call)
 	j->env.len = j->header.len = 0;
 	j->env.bad = j->header.bad = false;
 	j->skip = 0;
+	j->waiting = false;
 	clock_gettime(CLOCK_REALTIME, &now);
 	j->time = now.tv_sec;
 	if (getrandom(j->id, sizeof j->id, 0) != sizeof j->id)
@@ -156,6 +159,8 @@ void letter_ask(void *ctx, struct call *call)
 	struct letter l = { 0 };
 	struct slice sender;
 
+	if (!j)
+		return;
 	if (!memfd_check(j->text, CONFIG_SMTPD_MAX_SIZE, &j->size) || j->size != m->text_size ||
 	    !read_head(c, call->fd[1], &l) || !envelope_get(l.head, ENV_SENDER, &sender) ||
 	    !path_addr(sender, PATH_NULL, &l.sender)) {
@@ -182,11 +187,20 @@ static const struct rule sub_rules[CHECK_TYPES] = {
 	[CHECK_LETTER] = { 1u << P_FRONT_SUB, sizeof(struct check_letter), 0, 2, letter_ask },
 };
 
+static void on_down_wired(struct chan *down)
+{
+	struct proc *p = down->owner;
+
+	forward_more((struct check *)(void *)((char *)p - offsetof(struct check, proc)));
+}
+
 void check_init(struct check *c)
 {
 	c->mx = c->proc.me == P_CHECK_MX;
 	c->down = proc_chan(&c->proc, c->mx ? PROG_OUT : PROG_QUEUE);
 	c->holder = proc_chan(&c->proc, PROG_HOLDER);
+	if (c->mx)
+		c->down->wired = on_down_wired;
 	c->head = arena_reserve(ENV_HEAD_MAX);
 	c->header = arena_reserve(HEADER_SCRATCH);
 	c->jobs = arena_reserve(JOBS * sizeof *c->jobs);

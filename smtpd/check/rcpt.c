@@ -56,6 +56,8 @@ static void ask_return(struct check *c, struct call *call, const struct path *rc
 	uint8_t bytes[PATH_LOCAL];
 	struct buf local = BUF(bytes);
 
+	if (!j)
+		return;
 	path_local(rcpt, &local);
 	m.local_len = (uint16_t)local.len;
 	j->ask.done = on_returned;
@@ -71,7 +73,15 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 	struct buf printed = BUF(bytes);
 	struct path to;
 
-	switch (alias_find(&c->aliases, &c->domains, rcpt, &to)) {
+	enum alias_kind kind = alias_find(&c->aliases, &c->domains, rcpt, &to);
+
+	/* A full route is said here and not after DATA. */
+	if ((kind == ALIAS_TO || kind == ALIAS_RETURN) && chan_wired(c->down) &&
+	    !chan_ready(c->down)) {
+		say_token(&call->token, &say_busy, 0, 0);
+		return;
+	}
+	switch (kind) {
 	case ALIAS_ELSEWHERE:
 		say_token(&call->token, &relay, 0, 0);
 		break;

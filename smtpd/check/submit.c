@@ -34,7 +34,7 @@ static const struct say no_slot = { 550,
 				    { 5, 7, 1 },
 				    "From: is not in a domain that this machine signs for" };
 static const struct say not_signed = { 550,
-				       { 5, 6, 0 },
+				       { 5, 3, 4 },
 				       "The letter cannot be signed: its header is too large" };
 
 enum { FROM_MAX = 8 };
@@ -71,7 +71,7 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 	const struct holder_reply *r = reply;
 	struct dkim_sign s = signer(j);
 	struct queue_letter m = { .text_size = j->size, .skip = j->skip };
-	uint8_t bytes[4096];
+	uint8_t bytes[JOB_FIELD];
 	struct buf field = BUF(bytes);
 	int fd[MSG_FDS];
 
@@ -174,6 +174,7 @@ static void write_header(struct job *j, const struct letter *l)
 	trace_received(&j->header, j, l, SLICE(""));
 	while (header_next(&rest, &f))
 		if (!slice_ieq(f.name, SLICE("Bcc")) &&
+		    !slice_ieq(f.name, SLICE("Resent-Bcc")) &&
 		    !slice_ieq(f.name, SLICE("Return-Path")))
 			buf_put(&j->header, f.raw);
 	if (!header_count(l->header, SLICE("Date"))) {

@@ -3,11 +3,16 @@
 
 #include "smtpd/lib/log.h"
 
+uint64_t budget_room(const struct budget *b)
+{
+	return b->cap - b->used;
+}
+
 bool budget_raise(struct budget *b, uint64_t *held, uint64_t need)
 {
 	if (need <= *held)
 		return true;
-	if (need - *held > b->cap - b->used)
+	if (need - *held > budget_room(b))
 		return false;
 	b->used += need - *held;
 	*held = need;

@@ -10,6 +10,7 @@ struct budget {
 	uint64_t cap, used;
 };
 
+uint64_t budget_room(const struct budget *b); /* octets that are not held */
 /* Raises what a letter holds to at least `need`. False: over the budget, nothing changed. */
 bool budget_raise(struct budget *b, uint64_t *held, uint64_t need);
 void budget_give(struct budget *b, uint64_t *held); /* all of it */

@@ -19,9 +19,9 @@
 enum {
 	STEP = 64 * 1024,	     /* the budget grows by this much */
 	CHUNK = 8 * 1024,	     /* text is written in such pieces */
-	HEAD_MAX = ENV_HEAD_MAX / 2, /* the other half is for the header that check makes */
+	HEAD_MAX = 128 * 1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
 	RCPT_MS = 30 * 1000,
-	DATA_MS = 3600 * 1000,	  /* a client that drips may take so long for one letter */
+	DATA_MS = 900 * 1000,	  /* a client that drips may take so long for one letter */
 	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */
 };
 
@@ -78,7 +78,8 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 		session_refuse(s, "501 5.1.7 Bad sender address");
 		return false;
 	}
-	if (!budget_raise(&s->front->budget, &t->held, m->size)) {
+	/* Announced octets only have to fit now; what arrives is counted, so that words alone hold nothing. */
+	if (m->size > budget_room(&s->front->budget)) {
 		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
 		return false;
 	}

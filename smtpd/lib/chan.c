@@ -34,9 +34,14 @@ void chan_init(struct chan *c, struct loop *l, unsigned peer, uint32_t credit, u
 	c->slot = arena_reserve(credit * sizeof *c->slot);
 }
 
+bool chan_wired(const struct chan *c)
+{
+	return c->watch.fd >= 0;
+}
+
 bool chan_ready(const struct chan *c)
 {
-	return c->watch.fd >= 0 && c->open < c->credit;
+	return chan_wired(c) && c->open < c->credit;
 }
 
 static void set_due(struct chan *c)
@@ -121,8 +126,11 @@ static bool send_msg(struct chan *c, void *msg, size_t size, struct slice tail, 
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return true;
-	if (errno == EAGAIN)
+	if (errno == EAGAIN && !c->rules)
 		bug("channel is full");
+	if (errno ==
+	    EAGAIN) /* the requester reads none of its replies: its breach, not our bug */
+		breach(c);
 	return false; /* peer gone, or ETOOMANYREFS: a temporary failure of this request */
 }
 

@@ -121,6 +121,7 @@ struct chan {
 void chan_init(struct chan *c, struct loop *l, unsigned peer, uint32_t credit, uint8_t *rx);
 /* Takes over fd (non-blocking). Everything outstanding ends as temporary failure first. */
 void chan_wire(struct chan *c, int fd, uint32_t generation);
+bool chan_wired(const struct chan *c); /* the peer was alive when we last looked */
 bool chan_ready(const struct chan *c); /* wired, with credit left */
 
 #endif

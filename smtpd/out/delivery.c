@@ -128,6 +128,22 @@ static void soon(struct delivery *d)
 	loop_add(d->owner->loop, &d->next);
 }
 
+/* dns is being restarted: nobody else is to notice. */
+static void wait_for_dns(struct delivery *d)
+{
+	soon(d);
+	d->next.due += DELIVERY_WIRE_MS;
+}
+
+/* Did dns die with our question? Then it is asked again. */
+static bool dns_died(struct delivery *d, const void *reply)
+{
+	if (reply || chan_wired(d->owner->dns))
+		return false;
+	wait_for_dns(d);
+	return true;
+}
+
 void delivery_next(struct delivery *d)
 {
 	converse_close(d);
@@ -187,6 +203,8 @@ static void on_mx(struct ask *a, const void *reply, struct slice records)
 	struct slice pinned = d->pinned ? o->pinned_hosts : nothing;
 	uint64_t random;
 
+	if (dns_died(d, reply))
+		return;
 	switch (result_of(reply)) {
 	case DNS_OK:
 		if (getrandom(&random, sizeof random, 0) != sizeof random)
@@ -210,6 +228,8 @@ static void on_addr(struct ask *a, const void *reply, struct slice records)
 	struct cur c = CUR(records);
 	struct slice r;
 
+	if (dns_died(d, reply))
+		return;
 	d->naddr = d->at = 0;
 	while (result_of(reply) == DNS_OK && d->naddr < DELIVERY_ADDRS && dnsmsg_record(&c, &r))
 		if (r.n == 4)
@@ -305,7 +325,7 @@ static void try_next(struct delivery *d)
 	}
 	d->naddr = d->at = 0;
 	if (!ask_dns(d, slice_of(delivery_host(d)), DNSMSG_A, on_addr))
-		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
+		wait_for_dns(d);
 }
 
 static void on_next(struct watch *w, short got)
@@ -322,8 +342,10 @@ static void on_next(struct watch *w, short got)
 		delivery_drop(d);
 	else if (d->mx.n)
 		try_next(d);
-	else if (!ask_dns(d, d->letter.domain, DNSMSG_MX, on_mx))
+	else if (d->owner->loop->now >= d->deadline)
 		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
+	else if (!ask_dns(d, d->letter.domain, DNSMSG_MX, on_mx))
+		wait_for_dns(d);
 }
 
 void delivery_begin(struct delivery *d, const struct token *t, struct out_held *row)

@@ -18,6 +18,7 @@ enum {
 	DELIVERY_CONNECTS = 8, /* in all */
 	DELIVERY_DNS_MS = 45 * 1000,
 	DELIVERY_CONNECT_MS = 30 * 1000,
+	DELIVERY_WIRE_MS = 100, /* pause while dns has no wire */
 	DELIVERY_QUIT_MS = 5 * 1000,
 	DELIVERY_MX_MS = 300 * 1000,   /* the forward lane, in all: RULES P3 */
 	DELIVERY_SUB_MS = 3600 * 1000, /* the submission lane, in all */

@@ -30,7 +30,7 @@ enum env_tag {
 };
 
 enum {
-	ENV_HEAD_MAX = 256 * 1024, /* a reader refuses a longer head before it reads it */
+	ENV_HEAD_MAX = 1024 * 1024, /* a reader refuses a longer head before it reads it */
 	ENV_RECORD_MAX = 1024,	   /* one record except ENV_HEADER */
 };
 

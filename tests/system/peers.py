@@ -166,6 +166,7 @@ class Standin:
     """Debian's Postfix: requires TLS, keeps every letter for the route and stranger.example in a Maildir."""
 
     MAIN = """compatibility_level = 3.6
+message_drop_headers =
 queue_directory = /var/spool/postfix
 command_directory = /usr/sbin
 daemon_directory = /usr/lib/postfix/sbin

@@ -152,18 +152,23 @@ static int sealed(struct slice s)
 	return fd;
 }
 
+static const char *second_rcpt; /* of the next letters; NULL: none */
+static uint64_t size_lie;	/* added to the size that front tells */
+
 static void give_letter(enum chan_id ch, struct slice text, const char *sender,
 			const char *rcpt, struct slice grant)
 {
 	static uint8_t bytes[4096];
 	struct buf b = BUF(bytes);
 	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
-				  .text_size = text.n };
+				  .text_size = text.n + size_lie };
 	char s[300], r[300];
 	int t = sealed(text), h;
 
 	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
 	envelope_put(&b, ENV_RCPT, with_domain(rcpt, r, sizeof r));
+	if (second_rcpt)
+		envelope_put(&b, ENV_RCPT, with_domain(second_rcpt, r, sizeof r));
 	envelope_put(&b, ENV_HELO, SLICE("client.example"));
 	envelope_put(&b, ENV_PEER, SLICE("192.0.2.1"));
 	envelope_put(&b, ENV_WITH, SLICE("ESMTP"));
@@ -293,6 +298,7 @@ static void test_sub_rcpt(void)
 	CHECK_EQ(sub_rcpt("me@%s", "nobody@%s", g), 550);
 	CHECK_EQ(sub_rcpt("me@elsewhere.example", "any@elsewhere.example", g), 550);
 	CHECK_EQ(sub_rcpt("", "any@elsewhere.example", g), 550);
+	CHECK_EQ(sub_rcpt("me@%s", "SRS0=h=t=b.example=a@%s", g), 550);
 	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", SLICE("")), 451);
 	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", grant("@%s", 1)), 451);
 	g = grant("@%s", INT64_MAX);
@@ -338,8 +344,9 @@ static void test_submit(void)
 
 	start(P_CHECK_SUB);
 	CHECK_EQ(
-		sub_letter("From: me@%s\r\nBcc: secret@x.example\r\nSubject: s\r\n\r\nbody\r\n",
-			   "@%s"),
+		sub_letter(
+			"From: me@%s\r\nBcc: secret@x.example\r\nResent-Bcc: y@x.example\r\nReturn-Path: <z@x.example>\r\nSubject: s\r\n\r\nbody\r\n",
+			"@%s"),
 		0);
 	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM) && got.h.type == HOLDER_DKIM_SIGN);
 	r.h.id = got.h.id;
@@ -354,6 +361,8 @@ static void test_submit(void)
 	v = read_all(got_fd[1], bytes, sizeof bytes);
 	CHECK(envelope_get(v, ENV_HEADER, &v) && slice_iprefix(v, SLICE("DKIM-Signature: ")));
 	CHECK(header_count(v, SLICE("Date")) == 1 && header_count(v, SLICE("Message-ID")) == 1);
+	CHECK(header_count(v, SLICE("Resent-Bcc")) == 0 &&
+	      header_count(v, SLICE("Return-Path")) == 0);
 	CHECK(header_count(v, SLICE("Bcc")) == 0 && header_count(v, SLICE("Received")) == 1);
 	a.h.id = got.h.id;
 	wires_put(CH_CHECK_SUB_QUEUE, &a, sizeof a, SLICE("queued"), -1, -1);
@@ -365,6 +374,106 @@ static void test_submit(void)
 	r.result = HOLDER_NOT_YET;
 	wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE(""), -1, -1);
 	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
+}
+
+/* The sender does not fit into an SRS address: a fixed one of ours stands for it. */
+static void test_long_sender(void)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_SRS_FORWARD },
+				  .result = HOLDER_REFUSED };
+	static uint8_t bytes[8192];
+	struct slice v;
+
+	start(P_CHECK_MX);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter),
+		    "bounces+123-ab-hello=example.org@em1.shop.example", "hello@%s", SLICE(""));
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS));
+	r.h.id = got.h.id;
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE(""), -1, -1);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	CHECK(envelope_get(read_all(got_fd[1], bytes, sizeof bytes), ENV_SENDER, &v));
+	CHECK(slice_iprefix(v, SLICE("forwarded@")));
+}
+
+/* front says more than it may: check has its own eyes. */
+static void test_lying_front(void)
+{
+	struct slice g;
+
+	start(P_CHECK_MX);
+	second_rcpt = "other@%s";
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451 &&
+	      got.answer.enhanced[1] == 5);
+	second_rcpt = "same@%s";
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+	second_rcpt = NULL;
+	size_lie = 1;
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+	size_lie = 0;
+
+	start(P_CHECK_SUB);
+	g = grant("other@%s", INT64_MAX);
+	give_letter(CH_FRONT_SUB_CHECK_SUB, slice_of("From: other@example.org\r\n\r\n"),
+		    "me@%s", "any@elsewhere.example", g);
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 550 &&
+	      got.answer.enhanced[1] == 7);
+	for (int i = 0; i < 2; i++) {
+		char text[512];
+
+		give_letter(CH_FRONT_SUB_CHECK_SUB,
+			    with_domain("From: me@%s\r\n\r\n", text, sizeof text), "me@%s",
+			    i ? "SRS0=h=t=b.example=a@%s" : "nobody@%s",
+			    grant("@%s", INT64_MAX));
+		CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
+	}
+}
+
+/* A full route is said at RCPT; a letter that is here already waits, also for an out that is being restarted. */
+static void test_full_route(void)
+{
+	struct answer a = { .h = { .type = OUT_DELIVER },
+			    .code = 250,
+			    .enhanced = { 2, 0, 0 } };
+
+	start(P_CHECK_MX);
+	for (int i = 0; i < CONFIG_FORWARD_MAX_HELD; i++) {
+		CHECK_EQ(mx_rcpt("a@b.example", "hello@%s"), 250);
+		give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s",
+			    SLICE(""));
+		CHECK(get(CH_CHECK_MX_OUT_MX));
+	}
+	a.h.id = got.h.id;
+	CHECK_EQ(mx_rcpt("a@b.example", "hello@%s"), 451);
+	CHECK_EQ(mx_rcpt("a@b.example", "nobody@%s"), 550);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	wires_put(CH_CHECK_MX_OUT_MX, &a, sizeof a, SLICE("Ok"), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 2);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+}
+
+/* front dies while all places are taken: its successor is told to come again, and nobody dies of it. */
+static void test_front_restarts(void)
+{
+	char text[512];
+
+	start(P_CHECK_SUB);
+	for (int i = 0; i <= CONFIG_SMTPD_MAX_SESSIONS; i++) {
+		if (i == CONFIG_SMTPD_MAX_SESSIONS)
+			wires_renew(&c.proc, CH_FRONT_SUB_CHECK_SUB, 2);
+		give_letter(CH_FRONT_SUB_CHECK_SUB,
+			    with_domain("From: me@%s\r\n\r\n", text, sizeof text), "me@%s",
+			    "any@elsewhere.example", grant("@%s", INT64_MAX));
+		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM) == (i < CONFIG_SMTPD_MAX_SESSIONS));
+	}
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.h.status == MSG_FAILED);
 }
 
 int main(void)
@@ -380,5 +489,9 @@ int main(void)
 	test_sub_rcpt();
 	test_submit_refusals();
 	test_submit();
+	test_long_sender();
+	test_lying_front();
+	test_full_route();
+	test_front_restarts();
 	TEST_END();
 }
