@@ -17,9 +17,10 @@
  */
 
 enum {
-	STEP = 64 * 1024,	     /* the budget grows by this much */
-	CHUNK = 8 * 1024,	     /* text is written in such pieces */
-	HEAD_MAX = 128 * 1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
+	STEP = 64 * 1024, /* the budget grows by this much */
+	CHUNK = 8 * 1024, /* text is written in such pieces */
+	HEAD_MAX = 128 *
+		   1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
 	RCPT_MS = 30 * 1000,
 	DATA_MS = 900 * 1000,	  /* a client that drips may take so long for one letter */
 	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */

@@ -31,7 +31,7 @@ enum env_tag {
 
 enum {
 	ENV_HEAD_MAX = 1024 * 1024, /* a reader refuses a longer head before it reads it */
-	ENV_RECORD_MAX = 1024,	   /* one record except ENV_HEADER */
+	ENV_RECORD_MAX = 1024,	    /* one record except ENV_HEADER */
 };
 
 void envelope_put(struct buf *b, enum env_tag tag, struct slice value);
