@@ -4,13 +4,14 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "smtpd/lib/memfd.h"
 #include "tests/unit/test.h"
 
-enum { ASKER = 3, CREDIT = 2, ECHO = 1, LETTER, SILENT, TYPES };
+enum { ASKER = 3, CREDIT = 2, ECHO = 1, LETTER, SILENT, WIDE, STRANGE, TYPES };
 
 struct echo {
 	struct msg h;
@@ -26,7 +27,7 @@ static struct {
 	struct chan asker, answerer;
 	uint8_t rx[MSG_MAX], rx2[MSG_MAX];
 	struct token held;
-	int accused, worked, wired;
+	int accused, worked, wired, ran;
 	int got_fd;
 } t;
 
@@ -66,10 +67,19 @@ static void on_silent(void *ctx, struct call *c)
 	t.held = c->token;
 }
 
+static void on_any(void *ctx, struct call *c)
+{
+	(void)ctx;
+	t.ran++;
+	chan_fail(&c->token);
+}
+
 static const struct rule rules[TYPES] = {
 	[ECHO] = { 1u << ASKER, sizeof(struct echo), 16, 0, on_echo },
 	[LETTER] = { 1u << ASKER, sizeof(struct msg), 0, 2, on_letter },
 	[SILENT] = { 1u << ASKER, sizeof(struct msg), 0, 0, on_silent },
+	[WIDE] = { 1u << ASKER, sizeof(struct msg), MSG_MAX, 0, on_any },
+	[STRANGE] = { ~(1u << ASKER), sizeof(struct msg), 0, 0, on_any },
 };
 
 static void on_done(struct ask *a, const void *reply, struct slice tail)
@@ -260,6 +270,7 @@ static void test_peer_death(void)
 	t.answerer.watch.fd = -1;
 	until_calls(1);
 	CHECK(seen.failures == 1 && t.accused == 0);
+	CHECK(!chan_wired(&t.asker));
 	CHECK(!ask_echo(&b, 1, SLICE("")));
 }
 
@@ -297,6 +308,256 @@ static void test_breaches(void)
 	e.h.type = ECHO;
 	e.h.status = 1;
 	breach(&e, sizeof e);
+	e.h.status = 0;
+	e.h.type = STRANGE; /* its row is for others */
+	breach(&e, sizeof(struct msg));
+	CHECK_EQ(t.ran, 0);
+}
+
+/* One octet over the limit: what is left of it would have been a good message. */
+static void test_too_long(void)
+{
+	static uint8_t big[MSG_MAX + 1];
+	struct msg m = { .type = WIDE, .id = 1 };
+
+	start();
+	memcpy(big, &m, sizeof m);
+	breach(big, sizeof big);
+	CHECK_EQ(t.ran, 0);
+}
+
+/* The answerer's wire with its far end in the test's hands. */
+static int raw_answerer(void)
+{
+	int fd[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd) == 0);
+	chan_wire(&t.answerer, fd[0], 7);
+	CHECK(chan_wired(&t.answerer));
+	return fd[1];
+}
+
+static void test_over_credit(void)
+{
+	struct msg m = { .type = SILENT };
+	int far;
+
+	start();
+	far = raw_answerer();
+	for (uint32_t i = 0; i <= CREDIT; i++) {
+		CHECK_EQ(t.accused, 0);
+		m.id = i;
+		CHECK(send(far, &m, sizeof m, 0) == sizeof m);
+		loop_round(&t.loop);
+	}
+	CHECK_EQ(t.accused, 1);
+	CHECK(!chan_wired(&t.answerer));
+	close(far);
+}
+
+/* A requester that never reads its replies fills its own wire: it is to blame, nobody else. */
+static void test_deaf(void)
+{
+	struct echo e = { .h = { .type = ECHO } };
+	int far;
+
+	start();
+	far = raw_answerer();
+	for (int i = 0; i < 100000 && !t.accused; i++) {
+		e.h.id++;
+		if (send(far, &e, sizeof e, 0) != sizeof e)
+			break;
+		loop_round(&t.loop);
+	}
+	CHECK_EQ(t.accused, 1);
+	CHECK(!chan_wired(&t.answerer));
+	close(far);
+}
+
+static void send_fds(int far, const void *p, size_t n, const int *fd, unsigned nfd)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t b[CMSG_SPACE(4 * sizeof(int))];
+	} ctl = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)p, n };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl.b,
+			    .msg_controllen = CMSG_SPACE(nfd * sizeof(int)) };
+
+	ctl.align.cmsg_level = SOL_SOCKET;
+	ctl.align.cmsg_type = SCM_RIGHTS;
+	ctl.align.cmsg_len = CMSG_LEN(nfd * sizeof(int));
+	memcpy(CMSG_DATA(&ctl.align), fd, nfd * sizeof(int));
+	CHECK(sendmsg(far, &m, 0) == (ssize_t)n);
+}
+
+/* Descriptors where none belong, or too many: accused, and none of them stays open. */
+static void test_stray_descriptors(void)
+{
+	static const struct {
+		uint16_t type;
+		unsigned nfd;
+	} rows[] = { { ECHO, 1 }, { LETTER, 1 }, { STRANGE, 2 } };
+	struct echo e = { .value = 0 };
+	uint8_t byte;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t n = rows[i].type == ECHO ? sizeof e : sizeof e.h;
+		int end[2], pass[4], far;
+
+		start();
+		far = raw_answerer();
+		CHECK(pipe2(end, O_NONBLOCK) == 0);
+		pass[0] = pass[1] = end[1];
+		e.h.type = rows[i].type;
+		send_fds(far, &e, n, pass, rows[i].nfd);
+		close(end[1]);
+		loop_round(&t.loop);
+		CHECK_EQ(t.accused, 1);
+		CHECK_EQ(read(end[0], &byte, 1), 0);
+		close(end[0]);
+		close(far);
+	}
+}
+
+/* No room for its descriptors here: that request fails, the requester is not to blame. */
+static void test_no_room_for_descriptors(void)
+{
+	struct msg m = { .type = LETTER, .id = 9 };
+	struct rlimit was, none;
+	int far, pass[2];
+
+	start();
+	far = raw_answerer();
+	pass[0] = pass[1] = memfd_make("a");
+	send_fds(far, &m, sizeof m, pass, 2);
+	CHECK(getrlimit(RLIMIT_NOFILE, &was) == 0);
+	none = was;
+	none.rlim_cur = (rlim_t)pass[0];
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	loop_round(&t.loop);
+	CHECK(setrlimit(RLIMIT_NOFILE, &was) == 0);
+	CHECK_EQ(t.accused, 0);
+	CHECK_EQ(recv(far, &m, sizeof m, 0), sizeof m);
+	CHECK_EQ(m.status, MSG_FAILED);
+	CHECK_EQ(m.id, 9);
+	memfd_close(&pass[0]);
+	close(far);
+}
+
+/* ---- replies that break the law ---- */
+
+struct answer { /* what the far end says to an echo */
+	const char *what;
+	int id, type, status; /* added to what would be right */
+	size_t size;	      /* whole message */
+	bool fd, accused;
+};
+
+/* The asker's wire with its far end in the test's hands and one echo outstanding; its header. */
+static int raw_asker(struct ask *a, struct echo *req)
+{
+	int fd[2];
+
+	start();
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd) == 0);
+	chan_wire(&t.asker, fd[0], 7);
+	loop_round(&t.loop); /* the old answerer sees the end of its wire */
+	CHECK(ask_echo(a, 1, SLICE("")));
+	CHECK_EQ(recv(fd[1], req, sizeof *req, 0), sizeof *req);
+	return fd[1];
+}
+
+static void say(int far, const struct answer *row, const struct echo *req)
+{
+	uint8_t out[64] = { 0 };
+	struct echo r = *req;
+	int null = STDERR_FILENO;
+
+	r.h.id += (uint32_t)row->id;
+	r.h.type = (uint16_t)(r.h.type + row->type);
+	r.h.status = (uint16_t)row->status;
+	memcpy(out, &r, sizeof r);
+	if (row->fd)
+		send_fds(far, out, row->size, &null, 1);
+	else
+		CHECK_EQ(send(far, out, row->size, 0), row->size);
+}
+
+static void test_replies(void)
+{
+	static const struct answer rows[] = {
+		{ "good", 0, 0, MSG_OK, sizeof(struct echo) + 8, false, false },
+		{ "failed", 0, 0, MSG_FAILED, sizeof(struct msg), false, false },
+		{ "tail too long", 0, 0, MSG_OK, sizeof(struct echo) + 9, false, true },
+		{ "too short", 0, 0, MSG_OK, sizeof(struct echo) - 1, false, true },
+		{ "header cut", 0, 0, MSG_OK, sizeof(struct msg) - 1, false, true },
+		{ "descriptor", 0, 0, MSG_OK, sizeof(struct echo), true, true },
+		{ "another type", 0, 1, MSG_OK, sizeof(struct echo), false, true },
+		{ "failed, another type", 0, 1, MSG_FAILED, sizeof(struct msg), false, true },
+		{ "failed with a body", 0, 0, MSG_FAILED, sizeof(struct echo), false, true },
+		{ "no such status", 0, 0, 2, sizeof(struct echo), false, true },
+		{ "slot is not open", 1, 0, MSG_OK, sizeof(struct echo), false, true },
+		{ "no such slot", CREDIT, 0, MSG_OK, sizeof(struct echo), false, true },
+		{ "another time", 1024, 0, MSG_OK, sizeof(struct echo), false, true },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ask a = { 0 };
+		struct echo req;
+		int far = raw_asker(&a, &req);
+
+		/* The slot behind the last one is another channel's. */
+		t.answerer.slot[0] =
+			(struct chan_slot){ .id = req.h.id + CREDIT, .open = true };
+		say(far, &rows[i], &req);
+		until_calls(1);
+		CHECK_ROW(t.accused == rows[i].accused, rows[i].what);
+		CHECK_ROW(chan_wired(&t.asker) == !rows[i].accused, rows[i].what);
+		CHECK_ROW(seen.failures == (i > 0), rows[i].what);
+		if (!rows[i].accused) { /* the same once more */
+			say(far, &rows[i], &req);
+			loop_round(&t.loop);
+			CHECK_ROW(t.accused == 1 && !chan_wired(&t.asker), rows[i].what);
+			CHECK_EQ(seen.calls, 1);
+		}
+		close(far);
+	}
+}
+
+/* The same law for the one caller that waits. */
+static void test_wait_replies(void)
+{
+	static const struct answer rows[] = {
+		{ "good", 0, 0, MSG_OK, sizeof(struct echo) + 3, false, false },
+		{ "tail too long", 0, 0, MSG_OK, sizeof(struct echo) + 9, false, true },
+		{ "too short", 0, 0, MSG_OK, sizeof(struct echo) - 1, false, true },
+		{ "another type", 0, 1, MSG_OK, sizeof(struct echo), false, true },
+		{ "failed", 0, 0, MSG_FAILED, sizeof(struct echo), false, true },
+		{ "another id", 1, 0, MSG_OK, sizeof(struct echo), false, true },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct ask a = { 0 };
+		struct echo req, r;
+		uint8_t tail_bytes[16];
+		struct buf tail = BUF(tail_bytes);
+		int far = raw_asker(&a, &req);
+
+		req.h.id += 1024 + 1; /* that of the next request: it is answered before */
+		say(far, &rows[i], &req);
+		CHECK_ROW(chan_ask_wait(&t.asker, &(struct echo){ .value = 1 }, sizeof r,
+					SLICE(""), &want_echo, &r, &tail,
+					1000) == !rows[i].accused,
+			  rows[i].what);
+		if (i == 0)
+			CHECK_EQ(tail.len, 3);
+		if (rows[i].id)
+			CHECK(t.accused == 1 && !chan_wired(&t.asker));
+		close(far);
+	}
 }
 
 static void test_wait(void)
@@ -324,6 +585,13 @@ int main(void)
 	test_late();
 	test_peer_death();
 	test_breaches();
+	test_too_long();
+	test_over_credit();
+	test_deaf();
+	test_stray_descriptors();
+	test_no_room_for_descriptors();
+	test_replies();
+	test_wait_replies();
 	test_wait();
 	TEST_END();
 }
