@@ -9,7 +9,7 @@
 #include "keys/holder/product.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/proc.h"
-#include "smtpd/proto/base64.h"
+#include "smtpd/proto/dkim_key.h"
 #include "smtpd/proto/dkim_preimage.h"
 
 enum { EXPONENT = 65537 };
@@ -65,19 +65,13 @@ bool dkimkey_sign(struct dkimkey *d, struct slice preimage, uint8_t sig[DKIMKEY_
 
 void dkimkey_record(const struct dkimkey *d, struct buf *out)
 {
-	/* SubjectPublicKeyInfo, rsaEncryption, of 2048 bits and e = 65537, around the modulus. */
-	static const uint8_t head[] = { 0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a,
-					0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05,
-					0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01,
-					0x0a, 0x02, 0x82, 0x01, 0x01, 0x00 };
-	uint8_t mem[sizeof head + DKIMKEY_N + 5];
-	struct buf der = BUF(mem);
+	static const uint8_t e[] = { 1, 0, 1 };
+	uint8_t mem[DKIMKEY_N + 64];
+	struct buf spki = BUF(mem);
 
-	buf_put(&der, (struct slice){ head, sizeof head });
-	buf_put(&der, (struct slice){ d->secret + 5 * DKIMKEY_PART, DKIMKEY_N });
-	buf_put(&der, SLICE("\x02\x03\x01\x00\x01"));
-	buf_put(out, SLICE("v=DKIM1; k=rsa; p="));
-	base64_put(out, buf_slice(&der));
+	dkim_key_spki((struct slice){ d->secret + 5 * DKIMKEY_PART, DKIMKEY_N },
+		      (struct slice){ e, sizeof e }, &spki);
+	dkim_key_text(buf_slice(&spki), out);
 }
 
 static void publish(const struct dkimkey *d)

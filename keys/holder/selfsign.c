@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "keys/holder/selfsign.h"
 
-#include "smtpd/proto/date.h"
+#include "smtpd/proto/der.h"
 
 enum {
-	SEQUENCE = 0x30,
-	SET = 0x31,
-	INTEGER = 0x02,
-	BITS = 0x03,
-	OCTETS = 0x04,
-	UTF8 = 0x0c,
-	UTC_TIME = 0x17,
-	GENERAL_TIME = 0x18,
-	VERSION = 0xa0,
-	EXTENSIONS = 0xa3,
-	DNS_NAME = 0x82,
+	DNS_NAME = 0x82,      /* GeneralName, RFC 5280 4.2.1.6 */
 	COMMON_NAME_MAX = 64, /* X.520 ub-common-name */
 	POINT = 65,
 	SERIAL = 16,
@@ -33,108 +23,65 @@ enum {
 	SLICE("\x30\x13\x06\x03\x55\x1d\x25\x04\x0c\x30\x0a\x06\x08\x2b" \
 	      "\x06\x01\x05\x05\x07\x03\x01")
 
-static void put_tlv(struct buf *out, uint8_t tag, struct slice content)
-{
-	buf_u8(out, tag);
-	if (content.n < 128) {
-		buf_u8(out, (uint8_t)content.n);
-	} else {
-		buf_u8(out, 0x82);
-		buf_be16(out, (uint16_t)content.n);
-	}
-	buf_put(out, content);
-}
-
-/* What a part put into its own room, wrapped. */
-static void put_part(struct buf *out, uint8_t tag, const struct buf *part)
-{
-	out->bad |= part->bad;
-	put_tlv(out, tag, buf_slice(part));
-}
-
 static void put_bits(struct buf *out, struct slice s)
 {
-	uint8_t mem[SELFSIGN_MAX];
-	struct buf b = BUF(mem);
+	size_t bits = der_open(out, DER_BITS);
 
-	buf_u8(&b, 0); /* no unused bits */
-	buf_put(&b, s);
-	put_part(out, BITS, &b);
+	buf_u8(out, 0); /* no unused bits */
+	buf_put(out, s);
+	der_close(out, bits);
 }
 
 static void put_name(struct buf *out, struct slice host)
 {
-	uint8_t a[128], b[128], c[128];
-	struct buf attr = BUF(a), set = BUF(b), name = BUF(c);
+	size_t name = der_open(out, DER_SEQUENCE), set = der_open(out, DER_SET),
+	       attr = der_open(out, DER_SEQUENCE);
 
-	buf_put(&attr, OID_COMMON_NAME);
-	put_tlv(&attr, UTF8, host.n <= COMMON_NAME_MAX ? host : SLICE("tinpost"));
-	put_part(&set, SEQUENCE, &attr);
-	put_part(&name, SET, &set);
-	put_part(out, SEQUENCE, &name);
-}
-
-/* RFC 5280 4.1.2.5: two digits of the year until 2049, four from 2050 on. */
-static void put_time(struct buf *out, const struct date *d)
-{
-	uint8_t mem[16];
-	struct buf b = BUF(mem);
-	bool utc = d->year < 2050;
-
-	if (utc)
-		buf_dec_pad(&b, (uint64_t)d->year % 100, 2);
-	else
-		buf_dec_pad(&b, (uint64_t)d->year, 4);
-	buf_dec_pad(&b, d->month, 2);
-	buf_dec_pad(&b, d->day, 2);
-	buf_dec_pad(&b, d->hour, 2);
-	buf_dec_pad(&b, d->minute, 2);
-	buf_dec_pad(&b, d->second, 2);
-	buf_u8(&b, 'Z');
-	put_part(out, utc ? UTC_TIME : GENERAL_TIME, &b);
+	buf_put(out, OID_COMMON_NAME);
+	der_put(out, DER_UTF8, host.n <= COMMON_NAME_MAX ? host : SLICE("tinpost"));
+	der_close(out, attr);
+	der_close(out, set);
+	der_close(out, name);
 }
 
 static void put_validity(struct buf *out, int64_t from)
 {
-	uint8_t mem[64];
-	struct buf b = BUF(mem);
 	int64_t year = 31556952; /* s, the Gregorian mean */
-	struct date start, end;
+	size_t validity = der_open(out, DER_SEQUENCE);
 
-	if (!date_split(from, &start) || !date_split(from + SELFSIGN_YEARS * year, &end)) {
-		out->bad = true;
-		return;
-	}
-	put_time(&b, &start);
-	put_time(&b, &end);
-	put_part(out, SEQUENCE, &b);
+	der_when(out, from);
+	if (!out->bad) /* a year up to 9999: the sum cannot overflow */
+		der_when(out, from + SELFSIGN_YEARS * year);
+	der_close(out, validity);
 }
 
 static void put_key(struct buf *out, struct slice point)
 {
-	uint8_t mem[128];
-	struct buf b = BUF(mem);
+	size_t key = der_open(out, DER_SEQUENCE);
 
-	buf_put(&b, EC_P256);
-	put_bits(&b, point);
-	put_part(out, SEQUENCE, &b);
+	buf_put(out, EC_P256);
+	put_bits(out, point);
+	der_close(out, key);
 }
 
 static void put_extensions(struct buf *out, struct slice host)
 {
-	uint8_t a[300], b[300], c[320], d[400], e[400];
-	struct buf name = BUF(a), names = BUF(b), san = BUF(c), list = BUF(d), all = BUF(e);
+	size_t all = der_open(out, DER_CONTEXT + 3), list = der_open(out, DER_SEQUENCE), san,
+	       octets, names;
 
-	put_tlv(&name, DNS_NAME, host);
-	put_part(&names, SEQUENCE, &name);
-	buf_put(&san, OID_SUBJECT_ALT);
-	put_part(&san, OCTETS, &names);
-	buf_put(&list, NOT_A_CA);
-	buf_put(&list, FOR_SIGNING);
-	buf_put(&list, FOR_SERVERS);
-	put_part(&list, SEQUENCE, &san);
-	put_part(&all, SEQUENCE, &list);
-	put_part(out, EXTENSIONS, &all);
+	buf_put(out, NOT_A_CA);
+	buf_put(out, FOR_SIGNING);
+	buf_put(out, FOR_SERVERS);
+	san = der_open(out, DER_SEQUENCE);
+	buf_put(out, OID_SUBJECT_ALT);
+	octets = der_open(out, DER_OCTETS);
+	names = der_open(out, DER_SEQUENCE);
+	der_put(out, DNS_NAME, host);
+	der_close(out, names);
+	der_close(out, octets);
+	der_close(out, san);
+	der_close(out, list);
+	der_close(out, all);
 }
 
 /* The serial number follows from what is certified; positive, not zero (RFC 5280 4.1.2.2). */
@@ -151,7 +98,7 @@ static void put_serial(struct buf *out, struct slice point, struct slice host, i
 	br_sha256_update(&h, when, sizeof when);
 	br_sha256_out(&h, sum);
 	sum[0] = (uint8_t)((sum[0] & 0x3f) | 0x40);
-	put_tlv(out, INTEGER, (struct slice){ sum, SERIAL });
+	der_put(out, DER_INTEGER, (struct slice){ sum, SERIAL });
 }
 
 static void put_signature(struct buf *out, const br_ec_private_key *key, struct slice tbs)
@@ -171,28 +118,30 @@ static void put_signature(struct buf *out, const br_ec_private_key *key, struct 
 void selfsign_put(const br_ec_private_key *key, struct slice host, int64_t not_before,
 		  struct buf *out)
 {
-	uint8_t room[SELFSIGN_MAX], whole[SELFSIGN_MAX], both[SELFSIGN_MAX], point_mem[POINT];
-	struct buf tbs = BUF(room), inner = BUF(whole), cert = BUF(both);
+	uint8_t point_mem[POINT];
 	br_ec_public_key pub;
-	struct slice point;
+	struct slice point, certified;
+	size_t cert, begin, tbs;
 
 	if (br_ec_compute_pub(&br_ec_p256_m31, &pub, point_mem, key) != POINT) {
 		out->bad = true;
 		return;
 	}
 	point = (struct slice){ pub.q, pub.qlen };
-	put_tlv(&tbs, VERSION, SLICE("\x02\x01\x02")); /* v3 */
-	put_serial(&tbs, point, host, not_before);
-	buf_put(&tbs, ECDSA_SHA256);
-	put_name(&tbs, host);
-	put_validity(&tbs, not_before);
-	put_name(&tbs, host);
-	put_key(&tbs, point);
-	put_extensions(&tbs, host);
-	put_part(&inner, SEQUENCE, &tbs);
-	buf_put(&cert, buf_slice(&inner));
-	buf_put(&cert, ECDSA_SHA256);
-	put_signature(&cert, key, buf_slice(&inner));
-	cert.bad |= inner.bad;
-	put_part(out, SEQUENCE, &cert);
+	cert = der_open(out, DER_SEQUENCE);
+	begin = out->len;
+	tbs = der_open(out, DER_SEQUENCE);
+	der_put(out, DER_CONTEXT, SLICE("\x02\x01\x02")); /* v3 */
+	put_serial(out, point, host, not_before);
+	buf_put(out, ECDSA_SHA256);
+	put_name(out, host);
+	put_validity(out, not_before);
+	put_name(out, host);
+	put_key(out, point);
+	put_extensions(out, host);
+	der_close(out, tbs);
+	certified = slice_from(buf_slice(out), begin);
+	buf_put(out, ECDSA_SHA256);
+	put_signature(out, key, certified);
+	der_close(out, cert);
 }

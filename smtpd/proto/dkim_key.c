@@ -7,7 +7,7 @@
 #include "smtpd/proto/der.h"
 #include "smtpd/proto/taglist.h"
 
-enum { STRING = 255, DER_MAX = 600 };
+enum { DER_MAX = 600 };
 
 static const struct slice rsa_oid =
 	SLICE("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"); /* RFC 8017 A.1 */
@@ -33,18 +33,6 @@ void dkim_key_text(struct slice spki, struct buf *out)
 {
 	buf_put(out, SLICE("v=DKIM1; k=rsa; p="));
 	base64_put(out, spki);
-}
-
-void dkim_key_quoted(struct slice text, struct buf *out)
-{
-	do {
-		buf_u8(out, '"');
-		buf_put(out, slice_head(text, STRING));
-		buf_u8(out, '"');
-		text = slice_from(text, STRING);
-		if (text.n)
-			buf_u8(out, ' ');
-	} while (text.n);
 }
 
 static bool number(struct cur *c, uint8_t *out, size_t cap, uint16_t *n)

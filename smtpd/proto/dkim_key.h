@@ -15,8 +15,6 @@ enum {
 void dkim_key_spki(struct slice modulus, struct slice exponent, struct buf *out);
 /* "v=DKIM1; k=rsa; p=..." */
 void dkim_key_text(struct slice spki, struct buf *out);
-/* The same for a zone file: quoted strings of at most 255 octets, a space between. */
-void dkim_key_quoted(struct slice text, struct buf *out);
 
 struct dkim_key {
 	bool ed25519; /* else RSA */
