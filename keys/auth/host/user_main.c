@@ -110,10 +110,49 @@ static bool put_line(const struct options *o, struct slice password, struct buf 
 	return !line->bad;
 }
 
+/* The token is out before the account is recorded: one that nobody saw must not be. */
+static bool show(const struct options *o, const struct buf *password)
+{
+	if (o->chosen)
+		return true;
+	printf("Password of %s, shown this once: %.*s\n", o->name, (int)password->len,
+	       (char *)password->p);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	perror("standard output");
+	fprintf(stderr, "the password could not be shown: no account was made\n");
+	return false;
+}
+
+/* Makes the password, or takes it, and records the account. */
+static bool record(const struct options *o, struct slice text, struct buf *password)
+{
+	uint8_t mem[4096];
+	struct buf line = BUF(mem);
+
+	if (o->chosen && !take_password(password))
+		return false;
+	if (!o->chosen)
+		passhash_token(password);
+	if (!put_line(o, buf_slice(password), &line)) {
+		fputs("the account does not fit a line\n", stderr);
+		return false;
+	}
+	if (!show(o, password))
+		return false;
+	if (append(o->file, text, buf_slice(&line)))
+		return true;
+	source_failed(o->file);
+	fputs("the account was not recorded: look for a part of its line there; its password is "
+	      "void\n",
+	      stderr);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
-	uint8_t secret[AUTH_PASSWORD_MAX], mem[4096], rights[AUTH_GRANT_MAX];
-	struct buf password = BUF(secret), line = BUF(mem), scratch = BUF(rights);
+	uint8_t secret[AUTH_PASSWORD_MAX], rights[AUTH_GRANT_MAX];
+	struct buf password = BUF(secret), scratch = BUF(rights);
 	struct slice text = { NULL, 0 };
 	struct complaint why = { 0 };
 	struct options o = { 0 };
@@ -130,19 +169,9 @@ int main(int argc, char **argv)
 		source_failed(o.file);
 	} else if (!is_new(&o, text, &why)) {
 		complaint_print(o.file, &why);
-	} else if (!o.chosen || take_password(&password)) {
-		if (!o.chosen)
-			passhash_token(&password);
-		if (!put_line(&o, buf_slice(&password), &line))
-			fputs("the account does not fit a line\n", stderr);
-		else if (!append(o.file, text, buf_slice(&line)))
-			source_failed(o.file);
-		else
-			code = 0;
+	} else if (record(&o, text, &password)) {
+		code = 0;
 	}
-	if (!code && !o.chosen)
-		printf("Password of %s, shown this once: %.*s\n", o.name, (int)password.len,
-		       (char *)secret);
 	sodium_memzero(secret, sizeof secret);
 	free((void *)(uintptr_t)text.p);
 	return code;
