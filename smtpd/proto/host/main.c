@@ -19,14 +19,30 @@ static const struct {
 	{ "cdb", probe_cdb, "cdb FILE KEY" },
 };
 
-int main(int argc, char **argv)
+static int usage(FILE *out, int code)
 {
-	size_t n = sizeof verbs / sizeof *verbs;
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		fprintf(out, "probe %s\n", verbs[i].usage);
+	return code;
+}
 
-	for (size_t i = 0; argc > 1 && i < n; i++)
+static int run(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[argc - 1], "--help"))
+		return usage(stdout, 0);
+	for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
 		if (!strcmp(argv[1], verbs[i].name))
 			return verbs[i].run((struct probe_args){ argc - 2, argv + 2 });
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "probe %s\n", verbs[i].usage);
+	return usage(stderr, PROBE_USAGE);
+}
+
+/* A verdict that could not be written is none. */
+int main(int argc, char **argv)
+{
+	int code = run(argc, argv);
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	perror("probe: standard output");
 	return PROBE_USAGE;
 }

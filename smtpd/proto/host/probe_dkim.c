@@ -11,8 +11,9 @@
 #include "smtpd/proto/dkim_verify.h"
 #include "smtpd/proto/header.h"
 #include "smtpd/proto/host/zone.h"
+#include "smtpd/proto/path.h"
 
-enum { SIGNATURE = 512, FIELD = 8192 };
+enum { SIGNATURE = 512, FIELD = 8192, BITS_MIN = 1024 /* RFC 8301 3.2 */ };
 
 static void key_push(void *decoder, const void *p, size_t n)
 {
@@ -96,10 +97,18 @@ int probe_dkim_sign(struct probe_args a)
 		return probe_wrong("dkim-sign needs --key, --domain and --selector");
 	if (!probe_words(&a, 0, 1))
 		return PROBE_USAGE;
+	if (!path_name(slice_of(domain)))
+		return probe_wrong("--domain is no domain name");
+	if (!path_name(slice_of(selector)))
+		return probe_wrong("--selector is no name");
 	if (!key_get(probe_read(key), &decoder))
 		return probe_wrong("--key holds no RSA private key");
+	if (br_skey_decoder_get_rsa(&decoder)->n_bitlen < BITS_MIN)
+		return probe_wrong("--key has fewer than 1024 bits");
 	text = letter_get(&a);
 	header_split(text, &header, &body);
+	if (!header_count(header, SLICE("From")))
+		return probe_wrong("the letter has no From: in its header");
 	body_hash(body, sum);
 	if (!sign(&(struct dkim_sign){ slice_of(domain), slice_of(selector), when, sum },
 		  header, br_skey_decoder_get_rsa(&decoder), &field))
