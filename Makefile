@@ -24,6 +24,24 @@ endif
 given-O := $(filter command environment,$(origin O))
 O ?= out
 SITE ?=
+
+# What make and the shell cannot carry is refused here, in a sentence.
+override SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1700000000)
+export SOURCE_DATE_EPOCH
+ifeq ($(shell echo '$(SOURCE_DATE_EPOCH)' | grep -xE '0|[1-9][0-9]{0,8}|[1-3][0-9]{9}'),)
+$(error SOURCE_DATE_EPOCH must be seconds since 1970, below 4000000000, not $(SOURCE_DATE_EPOCH))
+endif
+refuse-odd = $(if $(findstring :,$($(1)))$(word 2,x$($(1))x),$(error $(2) must hold no space and no colon: $($(1))))
+$(foreach v,O SITE KCONFIG_CONFIG CACHE DL_DIR,$(call refuse-odd,$v,$v))
+$(call refuse-odd,CURDIR,The path of the checkout)
+ifeq ($(O),)
+$(error O is empty; it names the folder that everything is built in, as O=out)
+endif
+sources := $(addsuffix /%,$(addprefix $(CURDIR)/,board init keys rootfs smtpd tests .git))
+ifneq ($(filter / $(abspath $(O))/%,$(abspath $(O)) $(CURDIR)/)$(filter $(sources),$(abspath $(O))/),)
+$(error O must be a folder of its own: $(O) holds the sources or is part of them)
+endif
+
 demo-goals := run check unit fuzz fuzz-replay bench test-system test-dialog check-% out/demo/%
 ifneq ($(filter $(demo-goals),$(filter-out check-fresh check-format check-deps,$(MAKECMDGOALS))),)
 ifeq ($(SITE)$(KCONFIG_CONFIG),)
@@ -40,8 +58,6 @@ export CACHE_DIR DL_DIR CACHE
 ifeq ($(CACHE),no)
 export CCACHE_DISABLE := 1
 endif
-SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),1700000000)
-export SOURCE_DATE_EPOCH
 export V O
 Q := $(if $(filter 1,$(V)),,@)
 say = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))'
@@ -54,6 +70,9 @@ free-goals := help clean distclean %config list-defconfigs source check-fresh ch
 	rfc-index host-deps test-letter
 ifneq ($(filter-out $(free-goals),$(or $(MAKECMDGOALS),all)),)
 include $(GEN)/auto.conf
+ifndef DEMO
+$(shell test ! -L $(O)/host || rm $(O)/host)
+endif
 endif
 unquote = $(subst ",,$(1))
 ARCH := $(or $(call unquote,$(CONFIG_BOARD_ARCH)),x86_64)
@@ -62,9 +81,14 @@ ifneq ($(ARCH),$(shell uname -m))
 CROSS_COMPILE ?= $(ARCH)-linux-gnu-
 endif
 
-$(GEN)/auto.conf: $(KCONFIG_CONFIG) $(KCONFIGS) rootfs/check-settings $(GEN)/host.ok
+# Files that may be exchanged for older ones or go away: a stamp moves when name or content do.
+stamp = { echo '$(1)'; cat '$(1)' 2>/dev/null || echo none; } | sha256sum >$@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(GEN)/config.is: $(KCONFIG_CONFIG) $(GEN)/host.ok FORCE
+	@$(call stamp,$(KCONFIG_CONFIG))
+$(GEN)/auto.conf: $(GEN)/config.is $(KCONFIGS) rootfs/check-settings
 	$(Q)$(call kconfig,genconfig) --header-path $(GEN)/autoconf.h --config-out $@.new Kconfig >/dev/null
-	$(Q)rootfs/check-settings $@.new
+	$(Q)rootfs/check-settings $@.new $(KCONFIG_CONFIG)
 	$(Q)mv $@.new $@
 	$(Q)touch $(GEN)/autoconf.h
 $(GEN)/autoconf.h: $(GEN)/auto.conf ;
@@ -173,6 +197,10 @@ $(O)/bin/$(1): $(O)/symbols/$(1)
 endef
 $(foreach p,$(PROGS),$(eval $(call prog-rules,$(p))))
 
+# The demo's host programs are found in out/host, too, until others are built there.
+host-link: $(HOSTPROGS:%=$(O)/host/%)
+	@$(if $(DEMO),test -e $(O)/../host || ln -sfn demo/host $(O)/../host)
+
 define hostprog-rules
 $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
 	$$(call say,HOSTLD,$(1))
@@ -183,7 +211,8 @@ $(foreach p,$(HOSTPROGS),$(eval $(call hostprog-rules,$(p))))
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
 IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio keys.img data.img sbom.spdx.json SHA256SUMS)
-all: $(IMAGES)
+host-programs := $(HOSTPROGS:%=$(O)/host/%)
+all: $(IMAGES) $(host-programs)
 	@printf '  %-7s %s, kernel + root file system %d KiB\n' DONE '$(I)' \
 		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio | wc -c) / 1024 ))
 
@@ -206,23 +235,27 @@ $(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
 payload := $(filter-out %SHA256SUMS %.json,$(IMAGES))
-$(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload)
-	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(O)/pkg/$(ARCH)/linux >$@
+$(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload) $(GEN)/virtual.is $(GEN)/users.is $(GEN)/anchors.is
+	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(O)/pkg/$(ARCH)/linux \
+		$(foreach l,$(lists),$(l)=$($(l))) >$@
 $(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
 	$(Q)cd $(I) && sha256sum $(notdir $^) >SHA256SUMS
 
 # Lists of the site. One that is not there is no error: its tool says what that means.
 virtual := $(SITE_DIR)/$(call unquote,$(CONFIG_SMTPD_VIRTUAL_FILE))
 users := $(SITE_DIR)/$(call unquote,$(CONFIG_KEYS_USERS_FILE))
-anchors-file := $(if $(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),$(SITE_DIR)/$(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),-)
-$(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(filter-out -,$(anchors-file))
+anchors := $(if $(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),$(SITE_DIR)/$(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),/dev/null)
+lists := virtual users anchors
+$(lists:%=$(GEN)/%.is): $(GEN)/%.is: FORCE
+	@$(call stamp,$($*))
+$(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(GEN)/anchors.is
 	@mkdir -p $(@D)
-	$(Q)rootfs/anchors $(anchors-file) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
-$(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(wildcard $(virtual))
+	$(Q)rootfs/anchors $(anchors) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
+$(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(GEN)/virtual.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)
 	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) --forward-to $(CONFIG_FORWARD_TO) $(virtual) $@
-$(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(wildcard $(users))
+$(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(GEN)/users.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)
 	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) $(users) $@
@@ -262,11 +295,19 @@ unit: $(units:%=$(O)/unit/%)
 fuzz-replay: $(fuzzers:%=$(O)/replay/%)
 	@tests/check/runner tests/check/fuzz
 
+# One fuzz target for a minute; what it finds to be new stays under O.
+fuzz: host-all $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
+	@test -f 'tests/fuzz/$(T).c' || { echo "T= names a fuzz target: $(fuzzers)" >&2; exit 1; }
+	$(call say,FUZZ,$(T))
+	@mkdir -p $(O)/fuzz/$(T).corpus
+	$(Q)clang-14 $(filter-out -MMD -MP,$(common)) -include $(GEN)/build.h -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -O1 $(call pkg-includes,host) -o $(O)/fuzz/$(T) tests/fuzz/$(T).c $(modules) $(host-archives)
+	$(Q)cd $(O)/fuzz && ./$(T) -max_total_time=60 $(T).corpus $(CURDIR)/tests/fuzz/corpus/$(T)
+
 -include $(wildcard $(O)/target/*/*.d $(O)/target/*/*/*.d $(O)/target/*/*/*/*.d $(O)/host/obj/*/*.d \
 	$(O)/host/obj/*/*/*.d $(O)/host/obj/*/*/*/*.d $(O)/asan/*/*.d $(O)/asan/*/*/*.d $(O)/asan/*/*/*/*.d)
 
 # Checks: what must hold for the tree and for what was built. One line a test.
-host-programs := $(HOSTPROGS:%=$(O)/host/%)
 programs := $(PROGS:%=$(O)/bin/%)
 checks := deps config format headers warnings link size twice
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
@@ -284,7 +325,7 @@ deny-% :
 suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz $(patsubst %,tests/%/run,probe journal dialog system)
 check: check-inputs
 	@env $(check-env) $(check-env-link) tests/check/runner $(suites)
-check-inputs: host-all $(IMAGES) $(host-programs) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
+check-inputs: host-all $(IMAGES) host-link $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
 host-all: FORCE
 	@rootfs/host-deps all
 test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
@@ -292,15 +333,17 @@ test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
 check-fresh: ; @tests/fresh/run
 
 # What a user calls.
-run: host-all $(IMAGES) $(host-programs)
+run: host-all $(IMAGES) host-link
 	@TINPOST_OUT=$(abspath $(O)) tests/system/run-demo
 test-letter:
-	@tests/system/test-letter HOST=$(HOST) TO=$(TO) ACCOUNT=$(ACCOUNT)
+	@tests/system/test-letter 'HOST=$(HOST)' 'TO=$(TO)' 'ACCOUNT=$(ACCOUNT)'
 user: $(O)/host/tinpost-user
 	@$< --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) --domains $(CONFIG_SMTPD_DOMAINS) \
 		$(if $(PASSWORD),--password) $(NAME) $(SENDER)
-addr2line: $(O)/symbols/$(PROG)
-	@addr2line -fipe $< $(ADDR)
+addr2line: $(if $(filter $(PROG),$(PROGS)),$(O)/symbols/$(PROG))
+	@test -n '$<$(filter vmlinux,$(PROG))' && test -n '$(ADDR)' || \
+		{ echo "call: make addr2line PROG=name ADDR=0x1234, where name is one of: $(PROGS) vmlinux" >&2; exit 1; }
+	@addr2line -fipe $(O)/symbols/$(PROG) $(ADDR)
 source:
 	@for p in $(notdir $(patsubst %/pin,%,$(wildcard rootfs/*/pin))); do rootfs/package source $$p; done
 rfc-index:
@@ -335,7 +378,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all unit fuzz-replay check check-inputs check-fresh host-all run test-letter user addr2line \
+.PHONY: FORCE all unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user addr2line \
 	source rfc-index bench defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -345,13 +388,15 @@ FORCE:
 #=   all              images for .config in out/images (the default)
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
 #=                    (PASSWORD=y: take a chosen password from standard input instead)
-#=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance
+#=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance; the lane of
+#=                    accounts needs ACCOUNT=, its password is read from standard input
 #= Configuration
 #=   <board>_defconfig, defconfig, list-defconfigs, olddefconfig, listnewconfig, savedefconfig
 #=   linux-menuconfig, linux-savedefconfig    the kernel's configuration, kept in the board's fragment
 #= Tests
 #=   check            everything; check-fresh does so in a fresh Debian root
 #=   unit, fuzz-replay, test-dialog, test-system, bench
+#=   fuzz             T=path: one fuzz target for a minute
 #=   check-deps -config -format -headers -warnings -link -size -twice
 #= Others
 #=   source           fetch, unpack and patch all packages
