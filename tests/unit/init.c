@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "init/log/taps.h"
@@ -12,6 +13,7 @@
 #include "init/wire.h"
 #include "smtpd/lib/chan.h"
 #include "tests/unit/test.h"
+#include "tests/unit/wires.h"
 
 static void test_super(void)
 {
@@ -142,8 +144,60 @@ static void test_control(void)
 	CHECK_EQ(s.child[P_DNS].control, -1);
 }
 
+/* Exit status of a process that is told this by init when it starts; 0 = it goes on. */
+static int told(const struct ctl_start *m, size_t n, enum program prog, unsigned nfd)
+{
+	static const int pass[2] = { STDERR_FILENO, STDERR_FILENO };
+	static struct proc p;
+	pid_t pid = fork();
+	int fd[2], st = 0;
+
+	if (!pid) {
+		close(STDERR_FILENO); /* says why, which is no trouble here */
+		if (open("/dev/null", O_RDWR) != STDERR_FILENO || !wire_pair(fd))
+			_exit(1);
+		wires_control = fcntl(fd[1], F_DUPFD, 200);
+		if (dup2(fcntl(fd[0], F_DUPFD, 200), CTL_FD) != CTL_FD)
+			_exit(1);
+		wires_send(m, n, pass, nfd);
+		proc_start(&p, prog, 4);
+		_exit(p.me == (enum proc_id)m->proc ? 0 : 2);
+	}
+	waitpid(pid, &st, 0);
+	return WIFEXITED(st) ? WEXITSTATUS(st) : -WTERMSIG(st);
+}
+
+static void test_start(void)
+{
+	enum { BUG = 70 };
+	const struct ctl_start good = { .type = CTL_START,
+					.proc = P_DNS,
+					.build_id = BUILD_ID };
+	struct ctl_start m = good;
+
+	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 0), 0);
+	for (size_t i = 0; i < sizeof m.build_id; i++) {
+		m.build_id[i] ^= 1;
+		CHECK_EQ(told(&m, sizeof m, PROG_DNS, 0), BUG);
+		m = good;
+	}
+	CHECK_EQ(told(&m, sizeof m, PROG_NET, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m - 1, PROG_DNS, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 1), BUG); /* one more than it says */
+	m.nfd = 1;
+	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 1), BUG); /* no row grants it */
+	m = good;
+	m.type = CTL_CHAN;
+	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 0), BUG);
+	m = good;
+	m.proc = P_MAX;
+	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 0), BUG);
+}
+
 int main(void)
 {
+	test_start();
 	test_super();
 	test_backoff();
 	test_credit();
