@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/ipaddr.h"
 
@@ -155,8 +156,7 @@ static void question(struct timesync *t, const uint8_t addr[4])
 
 static void on_name(struct ask *a, const void *reply, struct slice tail)
 {
-	struct timesync *t =
-		(struct timesync *)(void *)((char *)a - offsetof(struct timesync, ask));
+	struct timesync *t = OWNER(struct timesync, ask, a);
 	const struct dns_reply *r = reply;
 	struct cur c = CUR(tail);
 	struct slice addr;
@@ -203,8 +203,7 @@ static void begin(struct timesync *t)
 
 static void on_watch(struct watch *w, short got)
 {
-	struct timesync *t =
-		(struct timesync *)(void *)((char *)w - offsetof(struct timesync, watch));
+	struct timesync *t = OWNER(struct timesync, watch, w);
 
 	if (w->fd < 0)
 		begin(t);

@@ -4,6 +4,8 @@
 
 #include "init/log/taps.h"
 
+#include "smtpd/lib/owner.h"
+
 static struct log {
 	struct proc proc;
 	struct taps taps;
@@ -12,7 +14,7 @@ static struct log {
 /* The last lines of everybody are there already: init stops us last. */
 static void stop(struct proc *p)
 {
-	struct log *l = (struct log *)(void *)((char *)p - offsetof(struct log, proc));
+	struct log *l = OWNER(struct log, proc, p);
 
 	taps_drain(&l->taps);
 	_exit(0);

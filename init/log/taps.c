@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "smtpd/lib/owner.h"
+
 enum { DRAIN_MAX = 256 };
 
 void taps_format(struct slice name, struct slice line, struct buf *out)
@@ -41,7 +43,7 @@ static void take(struct taps *t, enum proc_id id)
 
 static void on_line(struct watch *w, short got)
 {
-	struct tap *tap = (struct tap *)(void *)((char *)w - offsetof(struct tap, watch));
+	struct tap *tap = OWNER(struct tap, watch, w);
 
 	(void)got;
 	take(tap->taps, (enum proc_id)(tap - tap->taps->tap));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/proto/ipaddr.h"
 
 enum { LOOK_MS = 1000, ASK_MS = 5000, V4_BITS = 96 };
@@ -193,8 +194,7 @@ static uint32_t draw(void)
 
 static void on_packet(struct watch *w, short got)
 {
-	struct ifsetup *s =
-		(struct ifsetup *)(void *)((char *)w - offsetof(struct ifsetup, packet));
+	struct ifsetup *s = OWNER(struct ifsetup, packet, w);
 	uint8_t packet[2048];
 	struct sockaddr_ll from = { 0 };
 	socklen_t len = sizeof from;
@@ -256,8 +256,7 @@ static void look(struct ifsetup *s)
 
 static void on_timer(struct watch *w, short got)
 {
-	struct ifsetup *s =
-		(struct ifsetup *)(void *)((char *)w - offsetof(struct ifsetup, timer));
+	struct ifsetup *s = OWNER(struct ifsetup, timer, w);
 
 	(void)got;
 	if (s->link.index)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/proto/grant.h"
 #include "smtpd/proto/ipaddr.h"
 
@@ -43,7 +44,7 @@ static void set_timer(struct login *a)
 
 static void on_timer(struct watch *w, short got)
 {
-	struct login *a = (struct login *)(void *)((char *)w - offsetof(struct login, timer));
+	struct login *a = OWNER(struct login, timer, w);
 
 	(void)got;
 	while (a->n && a->waiting[a->first].due <= a->loop->now) {

@@ -8,6 +8,7 @@
 #include "keys/holder/keyrand.h"
 #include "keys/holder/product.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/proto/dkim_key.h"
 #include "smtpd/proto/dkim_preimage.h"
@@ -147,7 +148,7 @@ const struct rule dkimkey_rules[HOLDER_TYPES] = {
 static void on_timer(struct watch *w, short got)
 {
 	(void)got;
-	look((struct dkimkey *)(void *)((char *)w - offsetof(struct dkimkey, timer)));
+	look(OWNER(struct dkimkey, timer, w));
 }
 
 void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,

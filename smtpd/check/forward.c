@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/check.h"
 
+#include "smtpd/lib/owner.h"
 #include "smtpd/msg/out.h"
 
 /*
@@ -21,7 +22,7 @@ static const struct say forged = { 550,
 				   "This return address is not valid or has expired" };
 static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a time, please" };
 
-/* Sender of letters whose own sender does not fit into an SRS local part of 64 octets (RULES F1): it passes SPF, and the
+/* Sender of letters whose own sender does not fit into an SRS local part of 64 octets (RULES F1): it passes SPF. The
  * destination's verdict reaches the true sender while he waits; a later bounce does not. */
 #define UNREWRITTEN "forwarded"
 
@@ -33,7 +34,7 @@ static const struct want want_delivered = { OUT_DELIVER, sizeof(struct answer), 
 
 static struct job *job_of(struct ask *a)
 {
-	return (struct job *)(void *)((char *)a - offsetof(struct job, ask));
+	return OWNER(struct job, ask, a);
 }
 
 /* Our own marker for this address, or too many hops (RULES F7, RFC 5321 6.3). */

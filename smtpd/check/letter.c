@@ -9,6 +9,7 @@
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
+#include "smtpd/lib/owner.h"
 
 const struct say say_trouble = { 451,
 				 { 4, 3, 0 },
@@ -191,7 +192,7 @@ static void on_down_wired(struct chan *down)
 {
 	struct proc *p = down->owner;
 
-	forward_more((struct check *)(void *)((char *)p - offsetof(struct check, proc)));
+	forward_more(OWNER(struct check, proc, p));
 }
 
 void check_init(struct check *c)

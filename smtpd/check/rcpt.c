@@ -2,6 +2,7 @@
 #include "smtpd/check/check.h"
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 static const struct say relay = { 550, { 5, 7, 1 }, "Relay access denied" };
 static const struct say not_yours = { 550,
@@ -30,7 +31,7 @@ static uint64_t route_of(struct slice address)
 
 static void on_returned(struct ask *a, const void *reply, struct slice tail)
 {
-	struct job *j = (struct job *)(void *)((char *)a - offsetof(struct job, ask));
+	struct job *j = OWNER(struct job, ask, a);
 	const struct holder_reply *r = reply;
 	struct path p;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "smtpd/lib/memfd.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/msg/queue.h"
 #include "smtpd/proto/date.h"
 #include "smtpd/proto/dkim_canon.h"
@@ -45,7 +46,7 @@ static const struct want want_queued = { QUEUE_LETTER, sizeof(struct answer), AN
 
 static struct job *job_of(struct ask *a)
 {
-	return (struct job *)(void *)((char *)a - offsetof(struct job, ask));
+	return OWNER(struct job, ask, a);
 }
 
 static struct dkim_sign signer(const struct job *j)

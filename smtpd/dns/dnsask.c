@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 /*
  * NOTES
@@ -221,8 +222,7 @@ static void on_tcp(struct dnsask *a)
 
 static void on_ready(struct watch *w, short got)
 {
-	struct dnsask *a =
-		(struct dnsask *)(void *)((char *)w - offsetof(struct dnsask, watch));
+	struct dnsask *a = OWNER(struct dnsask, watch, w);
 
 	if (w->fd < 0)
 		next_try(a);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 enum {
 	SESSIONS = CONFIG_SMTPD_MAX_SESSIONS,
@@ -155,8 +156,7 @@ static void on_certificate(void *owner)
 
 static void on_patience(struct watch *w, short got)
 {
-	struct front *f =
-		(struct front *)(void *)((char *)w - offsetof(struct front, patience));
+	struct front *f = OWNER(struct front, patience, w);
 
 	(void)got;
 	loop_drop(&f->proc.loop, w);

@@ -8,6 +8,7 @@
 #include "smtpd/front/letter.h"
 #include "smtpd/front/verbs.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 /*
  * NOTES
@@ -28,7 +29,7 @@ static void on_event(struct stream *stream, enum stream_event e);
 
 struct session *session_of_ask(struct ask *a)
 {
-	return (struct session *)(void *)((char *)a - offsetof(struct session, ask));
+	return OWNER(struct session, ask, a);
 }
 
 void session_log(struct session *s, struct logline *l, const char *event)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 enum { SIGN_MS = 50, CERT_MS = 5000, AGAIN_MS = 100 };
 
@@ -78,7 +79,7 @@ void tlsid_wired(struct tlsid *t)
 static void on_again(struct watch *w, short got)
 {
 	(void)got;
-	tlsid_wired((struct tlsid *)(void *)((char *)w - offsetof(struct tlsid, again)));
+	tlsid_wired(OWNER(struct tlsid, again, w));
 }
 
 void tlsid_init(struct tlsid *t, struct chan *holder, void (*changed)(void *), void *owner)

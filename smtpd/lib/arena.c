@@ -29,11 +29,6 @@ bool arena_copy(struct arena *a, struct slice s, struct slice *out)
 	return true;
 }
 
-void arena_reset(struct arena *a)
-{
-	a->used = 0;
-}
-
 void *arena_reserve(size_t n)
 {
 	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -8,7 +8,7 @@
 #include "smtpd/lib/bytes.h"
 
 /* Memory for one lifetime (a session, a transaction) out of a block that the owner reserved. */
-struct arena {
+struct arena { /* a new lifetime begins with used = 0 */
 	uint8_t *p;
 	size_t cap, used;
 };
@@ -17,7 +17,6 @@ void *arena_get(struct arena *a,
 		size_t n); /* zeroed, 16-byte aligned; NULL = over this budget */
 bool arena_copy(struct arena *a, struct slice s,
 		struct slice *out); /* false = over this budget */
-void arena_reset(struct arena *a);
 
 /* Reserves zeroed memory for the life of the process, before the sandbox closes; pages cost nothing
  * until they are touched. Exits the process when there is none. */

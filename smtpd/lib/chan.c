@@ -10,6 +10,7 @@
 
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 /*
  * NOTES
@@ -294,7 +295,7 @@ static void expire(struct chan *c)
 
 static void on_ready(struct watch *w, short got)
 {
-	struct chan *c = (struct chan *)(void *)((char *)w - offsetof(struct chan, watch));
+	struct chan *c = OWNER(struct chan, watch, w);
 	uint32_t generation = c->generation;
 
 	for (int i = 0; got && i < ROUND_MSGS; i++)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/lib/sandbox.h"
 
 static const struct {
@@ -109,7 +110,7 @@ static void on_chan(struct proc *p, const struct ctl_chan *m, int fd)
 
 static void on_control(struct watch *w, short got)
 {
-	struct proc *p = (struct proc *)(void *)((char *)w - offsetof(struct proc, control));
+	struct proc *p = OWNER(struct proc, control, w);
 	struct ctl_chan m;
 	int fd[1] = { -1 };
 	unsigned nfd = 1;

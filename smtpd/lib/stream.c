@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 /*
  * NOTES
@@ -21,8 +22,7 @@ static void pump(struct stream *s, unsigned reads);
 
 static void on_ready(struct watch *w, short got)
 {
-	struct stream *s =
-		(struct stream *)(void *)((char *)w - offsetof(struct stream, watch));
+	struct stream *s = OWNER(struct stream, watch, w);
 
 	if (got)
 		pump(s, TURN_READS);

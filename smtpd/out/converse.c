@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/out/delivery.h"
 
+#include "smtpd/lib/owner.h"
+
 /*
  * NOTES
  * `step` names the reply that is waited for. A reply that nobody waits for is a breach of RFC 5321 3: above all, no 250
@@ -414,8 +416,7 @@ static void on_broken(struct delivery *d, const char *why)
 
 static void on_event(struct stream *s, enum stream_event e)
 {
-	struct delivery *d =
-		(struct delivery *)(void *)((char *)s - offsetof(struct delivery, stream));
+	struct delivery *d = OWNER(struct delivery, stream, s);
 
 	switch (e) {
 	case STREAM_SECURE:

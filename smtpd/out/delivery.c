@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/dnsmsg.h"
 #include "smtpd/proto/ipaddr.h"
@@ -165,7 +166,7 @@ static bool ask_dns(struct delivery *d, struct slice name, uint16_t type,
 
 static struct delivery *of_ask(struct ask *a)
 {
-	return (struct delivery *)(void *)((char *)a - offsetof(struct delivery, ask));
+	return OWNER(struct delivery, ask, a);
 }
 
 /* What name servers said, with silence as failure. */
@@ -330,8 +331,7 @@ static void try_next(struct delivery *d)
 
 static void on_next(struct watch *w, short got)
 {
-	struct delivery *d =
-		(struct delivery *)(void *)((char *)w - offsetof(struct delivery, next));
+	struct delivery *d = OWNER(struct delivery, next, w);
 
 	if (w->fd >= 0) {
 		on_connected(d, got);

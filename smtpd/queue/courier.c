@@ -6,6 +6,7 @@
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
+#include "smtpd/lib/owner.h"
 
 /*
  * NOTES. A recipient is in the heap exactly while its state is RCPT_WAIT. A delivery that ends
@@ -209,7 +210,7 @@ static void sweep(struct courier *c)
 
 static void on_held(struct ask *a, const void *reply, struct slice tail)
 {
-	struct courier *c = (struct courier *)((char *)a - offsetof(struct courier, held));
+	struct courier *c = OWNER(struct courier, held, a);
 	const struct out_held_list *m = reply;
 
 	woken(c);

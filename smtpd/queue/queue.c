@@ -8,6 +8,7 @@
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
+#include "smtpd/lib/owner.h"
 
 static void queue_pump(struct queue *q);
 
@@ -168,12 +169,12 @@ static void queue_pump(struct queue *q)
 static void on_timer(struct watch *w, short got)
 {
 	(void)got;
-	queue_pump((struct queue *)((char *)w - offsetof(struct queue, timer)));
+	queue_pump(OWNER(struct queue, timer, w));
 }
 
 static void on_flushed(struct flusher *f)
 {
-	struct queue *q = (struct queue *)((char *)f - offsetof(struct queue, flusher));
+	struct queue *q = OWNER(struct queue, flusher, f);
 
 	q->journal.now = loop_clock();
 	journal_done(&q->journal, &q->job);
