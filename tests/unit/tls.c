@@ -120,6 +120,189 @@ static void load(void)
 	CHECK_EQ(strangers.n, 2);
 }
 
+/* ---- chains: judged as the client judges them, without a handshake ---- */
+
+struct issued {
+	uint8_t mem[1024];
+	struct buf der;
+};
+
+static void nest(uint8_t tag, struct buf *to, struct buf *from)
+{
+	cert_tlv(to, tag, buf_slice(from));
+	from->len = 0;
+}
+
+static void put_dn(struct buf *to, const char *cn)
+{
+	CERT_NEST(a, 128);
+	CERT_NEST(b, 128);
+
+	buf_put(&a, SLICE("\x06\x03\x55\x04\x03"));
+	cert_tlv(&a, 0x0c, slice_of(cn));
+	nest(0x30, &b, &a);
+	nest(0x31, &a, &b);
+	nest(0x30, to, &a);
+}
+
+/* A certificate for the key `spki`, signed by `by` under the name `issuer`. */
+static struct issued *issue(struct issued *out, struct cert *by, const char *issuer,
+			    const char *subject, struct slice spki, bool ca)
+{
+	static const uint8_t alg[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+				       0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
+	CERT_NEST(a, 768);
+	CERT_NEST(b, 768);
+	CERT_NEST(tbs, 768);
+
+	out->der = BUF(out->mem);
+	buf_put(&tbs, SLICE("\xa0\x03\x02\x01\x02\x02\x01\x02"));
+	buf_put(&tbs, (struct slice){ alg, sizeof alg });
+	put_dn(&tbs, issuer);
+	buf_put(&a, SLICE("\x17\x0d"
+			  "200101000000Z"
+			  "\x17\x0d"
+			  "490101000000Z"));
+	nest(0x30, &tbs, &a);
+	put_dn(&tbs, subject);
+	buf_put(&tbs, spki);
+	cert_tlv(&a, 0x82, slice_of(subject));
+	nest(0x30, &b, &a);
+	buf_put(&a, SLICE("\x06\x03\x55\x1d\x11"));
+	nest(0x04, &a, &b);
+	nest(0x30, &b, &a);
+	if (ca)
+		buf_put(&b, SLICE("\x30\x0f\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x05"
+				  "\x30\x03\x01\x01\xff"));
+	nest(0x30, &a, &b);
+	nest(0xa3, &tbs, &a);
+	nest(0x30, &a, &tbs);
+	buf_u8(&tbs, 0); /* the bit string: no unused bits */
+	CHECK(cert_sign(by, br_sha256_ID, buf_slice(&a), &tbs));
+	buf_put(&a, (struct slice){ alg, sizeof alg });
+	cert_tlv(&a, 0x03, buf_slice(&tbs));
+	cert_tlv(&out->der, 0x30, buf_slice(&a));
+	CHECK(!out->der.bad && !a.bad && !b.bad && !tbs.bad);
+	return out;
+}
+
+static void put_ec(struct buf *to, const struct cert *key)
+{
+	CERT_NEST(a, 128);
+
+	buf_put(&a, SLICE("\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+			  "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"));
+	buf_put(&a, (struct slice){ key->point, 65 });
+	nest(0x30, to, &a);
+}
+
+/* Any odd number does for a modulus that nobody computes with. */
+static void put_rsa(struct buf *to, size_t octets)
+{
+	uint8_t modulus[257] = { 0 };
+	CERT_NEST(a, 512);
+	CERT_NEST(b, 512);
+
+	memset(modulus + 1, 0xc5, octets);
+	cert_tlv(&a, 0x02, (struct slice){ modulus, 1 + octets });
+	buf_put(&a, SLICE("\x02\x03\x01\x00\x01"));
+	buf_u8(&b, 0);
+	nest(0x30, &b, &a);
+	buf_put(&a, SLICE("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"));
+	nest(0x03, &a, &b);
+	nest(0x30, to, &a);
+}
+
+static unsigned judge(const struct issued *leaf, const struct issued *inter)
+{
+	const br_x509_class **x = &client.u.client.x509.minimal.vtable;
+
+	tls_client(&client, &anchors, "leaf");
+	(*x)->start_chain(x, "leaf");
+	for (const struct issued *i = leaf; i; i = i == leaf ? inter : NULL) {
+		(*x)->start_cert(x, (uint32_t)i->der.len);
+		(*x)->append(x, i->der.p, i->der.len);
+		(*x)->end_cert(x);
+	}
+	return (*x)->end_chain(x);
+}
+
+static void chains(void)
+{
+	static struct issued leaf, inter;
+	const char *root = "mx.example.org";
+	CERT_NEST(ec, 256);
+	CERT_NEST(rsa, 512);
+
+	put_rsa(&rsa, 2048 / 8);
+	CHECK_EQ(judge(issue(&leaf, &cert, root, "leaf", buf_slice(&rsa), false), NULL), 0);
+	rsa.len = 0;
+	put_rsa(&rsa, 1024 / 8);
+	CHECK_EQ(judge(issue(&leaf, &cert, root, "leaf", buf_slice(&rsa), false), NULL),
+		 BR_ERR_X509_WEAK_PUBLIC_KEY);
+	put_ec(&ec, &other);
+	issue(&leaf, &other, "inter", "leaf", buf_slice(&ec), false);
+	CHECK_EQ(judge(&leaf, issue(&inter, &cert, root, "inter", buf_slice(&ec), true)), 0);
+	CHECK_EQ(judge(&leaf, issue(&inter, &cert, root, "inter", buf_slice(&ec), false)),
+		 BR_ERR_X509_NOT_CA);
+	leaf.mem[leaf.der.len - 1] ^= 1;
+	CHECK_EQ(judge(&leaf, issue(&inter, &cert, root, "inter", buf_slice(&ec), true)),
+		 BR_ERR_X509_BAD_SIGNATURE);
+}
+
+/* ---- versions and renegotiation ---- */
+
+static void feed(struct side *to, const uint8_t *p, size_t n)
+{
+	while (n) {
+		struct buf rx = tls_rx(to->t);
+		size_t k = rx.cap < n ? rx.cap : n;
+
+		if (!k)
+			break;
+		memcpy(rx.p, p, k);
+		tls_rx_done(to->t, k);
+		p += k;
+		n -= k;
+	}
+	to->state = tls_step(to->t, &to->in, &to->out);
+}
+
+/* Hellos that offer, or choose, TLS 1.1. */
+static void old_versions(void)
+{
+	static const uint8_t offers[] = { 0x16, 3, 1, 0,	45,   1,    0, 0,
+					  41,	3, 2, [45] = 2, 0xc0, 0x2b, 1, 0 };
+	static const uint8_t chooses[] = { 0x16, 3,  2, 0, 42,		2,    0,
+					   0,	 38, 3, 2, [44] = 0xc0, 0x2b, 0 };
+
+	begin(&anchors, "mx.example.org");
+	feed(&s, offers, sizeof offers);
+	CHECK_EQ(tls_tx(&server).n, 7); /* an alert: protocol_version */
+	tls_tx_done(&server, tls_tx(&server).n);
+	CHECK_EQ(tls_step(&server, &s.in, &s.out), TLS_FAILED);
+	CHECK_EQ(br_ssl_engine_last_error(server.eng), BR_ERR_SEND_FATAL_ALERT + 70);
+	begin(&anchors, "mx.example.org");
+	c.state = tls_step(&client, &c.in, &c.out);
+	tls_tx_done(&client, tls_tx(&client).n);
+	feed(&c, chooses, sizeof chooses);
+	CHECK_EQ(br_ssl_engine_last_error(client.eng), BR_ERR_UNSUPPORTED_VERSION);
+}
+
+/* One side wants to negotiate once more; the other says no. */
+static void renegotiation(struct side *asks)
+{
+	begin(&anchors, "mx.example.org");
+	run(100000);
+	CHECK_EQ(c.state, TLS_UP);
+	cert.tbs_len = 0;
+	br_ssl_engine_set_all_flags(asks->t->eng, 0);
+	CHECK(br_ssl_engine_renegotiate(asks->t->eng));
+	run(100000);
+	CHECK_EQ(cert.tbs_len, 0); /* nothing was signed again */
+	CHECK_EQ(br_ssl_engine_last_error(asks->t->eng), BR_ERR_RECV_FATAL_ALERT + 100);
+}
+
 int main(void)
 {
 	cert_make(&cert, "mx.example.org");
@@ -143,5 +326,9 @@ int main(void)
 	memcpy(tls_rx(&server).p, "EHLO ", 5);
 	tls_rx_done(&server, 5);
 	CHECK_EQ(tls_step(&server, &s.in, &s.out), TLS_FAILED);
+	chains();
+	old_versions();
+	renegotiation(&s);
+	renegotiation(&c);
 	TEST_END();
 }
