@@ -19,17 +19,6 @@
 
 enum { BINARY_FD = CTL_FD + 1, CAP_MAX = 63, NOT_STARTED = 126, LOWEST = 19 };
 
-#if defined(__SANITIZE_ADDRESS__)
-#	define SANITIZED 1
-#elif defined(__has_feature)
-#	if __has_feature(address_sanitizer)
-#		define SANITIZED 1
-#	endif
-#endif
-#ifndef SANITIZED
-#	define SANITIZED 0
-#endif
-
 static uint64_t caps_of(const struct spawn_place *place, enum proc_id id)
 {
 	unsigned flags = proc_rows[id].flags;

@@ -84,6 +84,9 @@ void job_say(struct job *j, const struct say *s);
 /* Passes another process's answer on; NULL (it died or was late) is 451 with ANSWER_CRASHED when `inside`, that is
  * when it had the letter. Frees the job. */
 void job_pass(struct job *j, const struct answer *a, struct slice text, bool inside);
+/* Asks holder.srs to rewrite p (domain is its domain), or whose address is behind it (domain empty). */
+void job_ask_srs(struct job *j, const struct path *p, struct slice domain,
+		 void (*done)(struct ask *, const void *, struct slice));
 void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64_t route);
 
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
@@ -99,6 +102,7 @@ bool letter_head(struct job *j, struct slice first);
 void trace_received(struct buf *b, const struct job *j, const struct letter *l,
 		    struct slice rcpt);
 
-extern const struct say say_trouble, say_unknown, say_busy;
+extern const struct say say_trouble, say_unknown, say_busy, say_forged, say_no_grant,
+	say_not_yours;
 
 #endif

@@ -17,19 +17,12 @@
  */
 
 static const struct say loop = { 554, { 5, 4, 6 }, "Mail loop detected" };
-static const struct say forged = { 550,
-				   { 5, 1, 1 },
-				   "This return address is not valid or has expired" };
 static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a time, please" };
 
 /* Sender of letters whose own sender does not fit into an SRS local part of 64 octets (RULES F1): it passes SPF. The
  * destination's verdict reaches the true sender while he waits; a later bounce does not. */
 #define UNREWRITTEN "forwarded"
 
-static const struct want want_forward = { HOLDER_SRS_FORWARD, sizeof(struct holder_reply),
-					  PATH_LOCAL };
-static const struct want want_reverse = { HOLDER_SRS_REVERSE, sizeof(struct holder_reply),
-					  HOLDER_SRS_TAIL + 1 };
 static const struct want want_delivered = { OUT_DELIVER, sizeof(struct answer), ANSWER_TEXT };
 
 static struct job *job_of(struct ask *a)
@@ -116,29 +109,12 @@ static void on_reversed(struct ask *a, const void *reply, struct slice tail)
 	if (!r || r->result == HOLDER_NOT_YET) {
 		job_say(j, &say_trouble);
 	} else if (r->result != HOLDER_DONE || !path_addr(tail, 0, &p)) {
-		job_say(j, &forged);
+		job_say(j, &say_forged);
 	} else {
 		envelope_put(&j->env, ENV_SENDER, SLICE(""));
 		envelope_put(&j->env, ENV_RCPT, tail);
 		deliver(j);
 	}
-}
-
-static void ask_holder(struct job *j, const struct path *p, struct slice domain,
-		       const struct want *want,
-		       void (*done)(struct ask *, const void *, struct slice))
-{
-	struct holder_srs m = { 0 };
-	uint8_t bytes[HOLDER_SRS_TAIL];
-	struct buf b = BUF(bytes);
-
-	path_local(p, &b);
-	m.local_len = (uint16_t)b.len;
-	buf_put(&b, domain);
-	j->ask.done = done;
-	if (b.bad || !chan_ask(j->check->holder, &j->ask, &m, sizeof m, buf_slice(&b), NULL, 0,
-			       want, HOLDER_MS))
-		job_say(j, &say_busy);
 }
 
 static void put_trace(struct job *j, const struct letter *l, struct slice rcpt, struct slice to)
@@ -168,7 +144,7 @@ static void forward(struct job *j, const struct letter *l, struct slice rcpt, st
 		envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
 		deliver(j);
 	} else {
-		ask_holder(j, &l->sender, l->sender.domain, &want_forward, on_rewritten);
+		job_ask_srs(j, &l->sender, l->sender.domain, on_rewritten);
 	}
 }
 
@@ -219,6 +195,6 @@ void forward_letter(struct job *j, const struct letter *l)
 		forward(j, l, rcpt, buf_slice(&dest));
 	} else {
 		put_trace(j, l, rcpt, SLICE(""));
-		ask_holder(j, &p, SLICE(""), &want_reverse, on_reversed);
+		job_ask_srs(j, &p, SLICE(""), on_reversed);
 	}
 }

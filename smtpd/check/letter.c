@@ -16,6 +16,15 @@ const struct say say_trouble = { 451,
 				 "Temporary trouble here, please try again later" };
 const struct say say_busy = { 451, { 4, 3, 2 }, "Too busy, please try again later" };
 const struct say say_unknown = { 550, { 5, 1, 1 }, "No such user here" };
+const struct say say_forged = { 550,
+				{ 5, 1, 1 },
+				"This return address is not valid or has expired" };
+const struct say say_not_yours = { 550,
+				   { 5, 7, 1 },
+				   "Sender address is not allowed for this account" };
+const struct say say_no_grant = { 451,
+				  { 4, 7, 0 },
+				  "Authentication has expired, please log in again" };
 static const struct say large_header = { 552,
 					 { 5, 3, 4 },
 					 "The header of the letter is too large" };
@@ -101,6 +110,26 @@ void job_pass(struct job *j, const struct answer *a, struct slice text, bool ins
 	log_letter(j, out.code, text);
 	chan_answer(&j->token, &out, sizeof out, text);
 	job_free(j);
+}
+
+void job_ask_srs(struct job *j, const struct path *p, struct slice domain,
+		 void (*done)(struct ask *, const void *, struct slice))
+{
+	static const struct want forward = { HOLDER_SRS_FORWARD, sizeof(struct holder_reply),
+					     PATH_LOCAL };
+	static const struct want reverse = { HOLDER_SRS_REVERSE, sizeof(struct holder_reply),
+					     HOLDER_SRS_TAIL + 1 };
+	struct holder_srs m = { 0 };
+	uint8_t bytes[HOLDER_SRS_TAIL];
+	struct buf b = BUF(bytes);
+
+	path_local(p, &b);
+	m.local_len = (uint16_t)b.len;
+	buf_put(&b, domain);
+	j->ask.done = done;
+	if (b.bad || !chan_ask(j->check->holder, &j->ask, &m, sizeof m, buf_slice(&b), NULL, 0,
+			       domain.n ? &forward : &reverse, HOLDER_MS))
+		job_say(j, &say_busy);
 }
 
 bool letter_head(struct job *j, struct slice first)

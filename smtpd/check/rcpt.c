@@ -5,18 +5,9 @@
 #include "smtpd/lib/owner.h"
 
 static const struct say relay = { 550, { 5, 7, 1 }, "Relay access denied" };
-static const struct say not_yours = { 550,
-				      { 5, 7, 1 },
-				      "Sender address is not allowed for this account" };
-static const struct say no_grant = { 451,
-				     { 4, 7, 0 },
-				     "Authentication has expired, please log in again" };
 static const struct say only_bounces = { 550,
 					 { 5, 7, 1 },
 					 "This address takes bounces only (MAIL FROM:<>)" };
-static const struct say forged = { 550,
-				   { 5, 1, 1 },
-				   "This return address is not valid or has expired" };
 static const struct say fine = { 250, { 2, 1, 5 }, "Ok" };
 
 /* Equal destinations are one route. FNV-1a is enough: both addresses come from our own map, or were verified. */
@@ -38,7 +29,7 @@ static void on_returned(struct ask *a, const void *reply, struct slice tail)
 	if (!r || r->result == HOLDER_NOT_YET) {
 		job_say(j, &say_trouble);
 	} else if (r->result != HOLDER_DONE || !path_addr(tail, 0, &p)) {
-		job_say(j, &forged);
+		job_say(j, &say_forged);
 	} else {
 		struct token t = j->token;
 
@@ -47,24 +38,12 @@ static void on_returned(struct ask *a, const void *reply, struct slice tail)
 	}
 }
 
-static const struct want want_reverse = { HOLDER_SRS_REVERSE, sizeof(struct holder_reply),
-					  HOLDER_SRS_TAIL + 1 };
-
 static void ask_return(struct check *c, struct call *call, const struct path *rcpt)
 {
 	struct job *j = job_new(c, call);
-	struct holder_srs m = { 0 };
-	uint8_t bytes[PATH_LOCAL];
-	struct buf local = BUF(bytes);
 
-	if (!j)
-		return;
-	path_local(rcpt, &local);
-	m.local_len = (uint16_t)local.len;
-	j->ask.done = on_returned;
-	if (!chan_ask(c->holder, &j->ask, &m, sizeof m, buf_slice(&local), NULL, 0,
-		      &want_reverse, HOLDER_MS))
-		job_say(j, &say_busy);
+	if (j)
+		job_ask_srs(j, rcpt, SLICE(""), on_returned);
 }
 
 static void stranger(struct check *c, struct call *call, const struct path *sender,
@@ -113,9 +92,9 @@ static void account(struct check *c, struct call *call, const struct path *sende
 
 	path_local(sender, &local);
 	if (!grant_open(grant, c->proc.grant_key, loop_clock(), &g))
-		say_token(&call->token, &no_grant, 0, 0);
+		say_token(&call->token, &say_no_grant, 0, 0);
 	else if (path_null(sender) || !grant_allows(&g, buf_slice(&local), sender->domain))
-		say_token(&call->token, &not_yours, 0, 0);
+		say_token(&call->token, &say_not_yours, 0, 0);
 	else if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
 		say_token(&call->token, &say_unknown, 0, 0);
 	else

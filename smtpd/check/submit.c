@@ -19,12 +19,6 @@
  *   submit_letter ── HOLDER_DKIM_SIGN ── on_signed ── QUEUE_LETTER ── on_queued
  */
 
-static const struct say no_grant = { 451,
-				     { 4, 7, 0 },
-				     "Authentication has expired, please log in again" };
-static const struct say not_yours = { 550,
-				      { 5, 7, 1 },
-				      "Sender address is not allowed for this account" };
 static const struct say from_not_yours = { 550,
 					   { 5, 7, 1 },
 					   "From: or Sender: is not allowed for this account" };
@@ -262,11 +256,11 @@ void submit_letter(struct job *j, const struct letter *l)
 	path_local(&l->sender, &local);
 	if (!envelope_get(l->head, ENV_GRANT, &octets) ||
 	    !grant_open(octets, c->proc.grant_key, loop_clock(), &g)) {
-		job_say(j, &no_grant);
+		job_say(j, &say_no_grant);
 		return;
 	}
 	if (path_null(&l->sender) || !grant_allows(&g, buf_slice(&local), l->sender.domain)) {
-		job_say(j, &not_yours);
+		job_say(j, &say_not_yours);
 		return;
 	}
 	if (fault != HEADER_OK) {

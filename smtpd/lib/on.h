@@ -10,4 +10,16 @@
 #define ON_SECOND_(a, b, ...) b
 #define ON_IF_1		      0,
 
+/* 1 in builds with the address sanitizer, which makes more system calls than any program. */
+#if defined(__SANITIZE_ADDRESS__)
+#	define SANITIZED 1
+#elif defined(__has_feature)
+#	if __has_feature(address_sanitizer)
+#		define SANITIZED 1
+#	endif
+#endif
+#ifndef SANITIZED
+#	define SANITIZED 0
+#endif
+
 #endif

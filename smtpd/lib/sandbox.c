@@ -22,17 +22,6 @@
 #	define ARCH AUDIT_ARCH_ARM
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
-#	define SANITIZED 1
-#elif defined(__has_feature)
-#	if __has_feature(address_sanitizer)
-#		define SANITIZED 1
-#	endif
-#endif
-#ifndef SANITIZED
-#	define SANITIZED 0
-#endif
-
 /* Two instructions a call. The kernel keeps a map of what is always allowed, so length costs
  * nothing. A number of the x32 table has bit 30 set and matches none of them. */
 #define C(name)                                                 \

@@ -42,34 +42,12 @@ static bool disk_size(struct disk *d, unsigned seg, uint64_t *size)
 
 static bool disk_read(struct disk *d, unsigned seg, uint64_t at, uint8_t *p, size_t n)
 {
-	while (n) {
-		ssize_t got = pread(files(d)->fd[seg], p, n, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		p += got;
-		at += (uint64_t)got;
-		n -= (size_t)got;
-	}
-	return true;
+	return memfd_read(files(d)->fd[seg], at, p, n);
 }
 
 static bool disk_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t *p, size_t n)
 {
-	while (n) {
-		ssize_t got = pwrite(files(d)->fd[seg], p, n, (off_t)at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		p += got;
-		at += (uint64_t)got;
-		n -= (size_t)got;
-	}
-	return true;
+	return memfd_append(files(d)->fd[seg], at, (struct slice){ p, n });
 }
 
 static bool disk_flush(struct disk *d, unsigned seg)

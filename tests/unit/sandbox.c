@@ -7,7 +7,8 @@
  * The unit tests run under AddressSanitizer, where sandbox_close() does nothing, so this file
  * brings its own copy of the module without that switch and looks at what becomes of a child.
  */
-#undef __SANITIZE_ADDRESS__
+#undef SANITIZED
+#define SANITIZED 0
 #define sandbox_close sandbox_close_really
 #define syscall	      watched
 void sandbox_close_really(enum program prog);
