@@ -8,7 +8,7 @@
  * brings its own copy of the module without that switch and looks at what becomes of a child.
  */
 #undef SANITIZED
-#define SANITIZED 0
+#define SANITIZED     0
 #define sandbox_close sandbox_close_really
 #define syscall	      watched
 void sandbox_close_really(enum program prog);
