@@ -29,6 +29,7 @@ static const struct {
 	const char *why;
 } reasons[] = {
 	{ BR_ERR_BAD_VERSION, "protocol version" },
+	{ BR_ERR_UNSUPPORTED_VERSION, "protocol version" },
 	{ BR_ERR_BAD_CIPHER_SUITE, "cipher suite" },
 	{ BR_ERR_BAD_MAC, "record does not authenticate" },
 	{ BR_ERR_NO_RANDOM, "no entropy" },
