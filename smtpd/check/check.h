@@ -87,6 +87,8 @@ void job_pass(struct job *j, const struct answer *a, struct slice text, bool ins
 /* Asks holder.srs to rewrite p (domain is its domain), or whose address is behind it (domain empty). */
 void job_ask_srs(struct job *j, const struct path *p, struct slice domain,
 		 void (*done)(struct ask *, const void *, struct slice));
+/* What holder.srs said of a return address; false: not a good one, and the job was answered and freed. */
+bool job_returns(struct job *j, const struct holder_reply *r, struct slice address);
 void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64_t route);
 
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
@@ -102,7 +104,6 @@ bool letter_head(struct job *j, struct slice first);
 void trace_received(struct buf *b, const struct job *j, const struct letter *l,
 		    struct slice rcpt);
 
-extern const struct say say_trouble, say_unknown, say_busy, say_forged, say_no_grant,
-	say_not_yours;
+extern const struct say say_trouble, say_unknown, say_busy, say_no_grant, say_not_yours;
 
 #endif

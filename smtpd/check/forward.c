@@ -103,18 +103,12 @@ static void on_rewritten(struct ask *a, const void *reply, struct slice tail)
 static void on_reversed(struct ask *a, const void *reply, struct slice tail)
 {
 	struct job *j = job_of(a);
-	const struct holder_reply *r = reply;
-	struct path p;
 
-	if (!r || r->result == HOLDER_NOT_YET) {
-		job_say(j, &say_trouble);
-	} else if (r->result != HOLDER_DONE || !path_addr(tail, 0, &p)) {
-		job_say(j, &say_forged);
-	} else {
-		envelope_put(&j->env, ENV_SENDER, SLICE(""));
-		envelope_put(&j->env, ENV_RCPT, tail);
-		deliver(j);
-	}
+	if (!job_returns(j, reply, tail))
+		return;
+	envelope_put(&j->env, ENV_SENDER, SLICE(""));
+	envelope_put(&j->env, ENV_RCPT, tail);
+	deliver(j);
 }
 
 static void put_trace(struct job *j, const struct letter *l, struct slice rcpt, struct slice to)

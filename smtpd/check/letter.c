@@ -16,9 +16,9 @@ const struct say say_trouble = { 451,
 				 "Temporary trouble here, please try again later" };
 const struct say say_busy = { 451, { 4, 3, 2 }, "Too busy, please try again later" };
 const struct say say_unknown = { 550, { 5, 1, 1 }, "No such user here" };
-const struct say say_forged = { 550,
-				{ 5, 1, 1 },
-				"This return address is not valid or has expired" };
+static const struct say forged = { 550,
+				   { 5, 1, 1 },
+				   "This return address is not valid or has expired" };
 const struct say say_not_yours = { 550,
 				   { 5, 7, 1 },
 				   "Sender address is not allowed for this account" };
@@ -110,6 +110,19 @@ void job_pass(struct job *j, const struct answer *a, struct slice text, bool ins
 	log_letter(j, out.code, text);
 	chan_answer(&j->token, &out, sizeof out, text);
 	job_free(j);
+}
+
+bool job_returns(struct job *j, const struct holder_reply *r, struct slice address)
+{
+	struct path p;
+
+	if (!r || r->result == HOLDER_NOT_YET)
+		job_say(j, &say_trouble);
+	else if (r->result != HOLDER_DONE || !path_addr(address, 0, &p))
+		job_say(j, &forged);
+	else
+		return true;
+	return false;
 }
 
 void job_ask_srs(struct job *j, const struct path *p, struct slice domain,

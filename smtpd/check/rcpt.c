@@ -23,19 +23,12 @@ static uint64_t route_of(struct slice address)
 static void on_returned(struct ask *a, const void *reply, struct slice tail)
 {
 	struct job *j = OWNER(struct job, ask, a);
-	const struct holder_reply *r = reply;
-	struct path p;
+	struct token t = j->token;
 
-	if (!r || r->result == HOLDER_NOT_YET) {
-		job_say(j, &say_trouble);
-	} else if (r->result != HOLDER_DONE || !path_addr(tail, 0, &p)) {
-		job_say(j, &say_forged);
-	} else {
-		struct token t = j->token;
-
-		say_token(&t, &fine, ANSWER_ROUTE, route_of(tail));
-		j->token.chan = NULL;
-	}
+	if (!job_returns(j, reply, tail))
+		return;
+	say_token(&t, &fine, ANSWER_ROUTE, route_of(tail));
+	j->token.chan = NULL;
 }
 
 static void ask_return(struct check *c, struct call *call, const struct path *rcpt)
