@@ -3,7 +3,7 @@
 
 #include "smtpd/proto/path.h"
 
-enum { ONCE = 1, PATH = 2, TEXT = 4, NULL_OK = 8, BARE_OK = 16 };
+enum { ONCE = 1, PATH = 2, TEXT = 4, NULL_OK = 8, BARE_OK = 16, OF_RCPT = 32 };
 
 /* Each tag a record may have; what is not here is malformed. ENV_HEADER has its own rules. */
 static const struct {
@@ -12,7 +12,13 @@ static const struct {
 } tags[] = {
 	{ ENV_SENDER, ONCE | PATH | NULL_OK },
 	{ ENV_RCPT, PATH | BARE_OK },
-	{ ENV_ORIGINAL, PATH | BARE_OK },
+	{ ENV_ORIGINAL, PATH | BARE_OK | OF_RCPT },
+	{ ENV_NOTIFY, TEXT | OF_RCPT },
+	{ ENV_ORCPT, TEXT | OF_RCPT },
+	{ ENV_RET, ONCE | TEXT },
+	{ ENV_ENVID, ONCE | TEXT },
+	{ ENV_UTF8, ONCE | TEXT },
+	{ ENV_REPORT, ONCE | TEXT },
 	{ ENV_ACCOUNT, ONCE | TEXT },
 	{ ENV_GRANT, ONCE },
 	{ ENV_HELO, ONCE | TEXT },
@@ -87,30 +93,36 @@ static bool check_value(unsigned flags, struct slice v)
 bool envelope_check(struct slice head, size_t *nrcpt)
 {
 	struct cur c = CUR(head);
-	enum env_tag tag, before = ENV_HEADER;
+	enum env_tag tag, last = ENV_SENDER;
 	struct slice v;
 	size_t rcpts = 0;
-	unsigned seen = 0;
+	unsigned seen = 0, of_rcpt = ~0u; /* bits of tags[] */
 
 	if (head.n > ENV_HEAD_MAX)
 		return false;
 	while (envelope_next(&c, &tag, &v)) {
-		unsigned i = find_tag(tag);
+		unsigned i = find_tag(tag), flags = tags[i].flags, before = seen;
 
-		if ((tags[i].flags & ONCE) && (seen & 1u << i))
+		/* What may still be said of the recipient: nothing before the first one and after other tags. */
+		if (tag == ENV_RCPT)
+			of_rcpt = 0;
+		else if (!(flags & OF_RCPT))
+			of_rcpt = ~0u;
+		if (flags & OF_RCPT)
+			before = of_rcpt;
+		if ((flags & (ONCE | OF_RCPT)) && (before & 1u << i))
 			return false;
-		if (!check_value(tags[i].flags, v))
-			return false;
-		if (tag == ENV_ORIGINAL && before != ENV_RCPT)
+		if (!check_value(flags, v))
 			return false;
 		if (tag == ENV_BODY && !slice_eq(v, SLICE("7")) && !slice_eq(v, SLICE("8")))
 			return false;
 		rcpts += tag == ENV_RCPT;
 		seen |= 1u << i;
-		before = tag;
+		of_rcpt |= 1u << i;
+		last = tag;
 	}
 	/* ENV_HEADER takes all that is left: seen at all, it was the last. */
-	if (!cur_done(&c) || before != ENV_HEADER || !(seen & 1u << find_tag(ENV_SENDER)) ||
+	if (!cur_done(&c) || last != ENV_HEADER || !(seen & 1u << find_tag(ENV_SENDER)) ||
 	    !rcpts)
 		return false;
 	*nrcpt = rcpts;

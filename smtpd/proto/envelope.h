@@ -18,6 +18,13 @@ enum env_tag {
 	ENV_RCPT = 'R',	  /* one or more: where the letter goes next */
 	ENV_ORIGINAL =
 		'O', /* after an ENV_RCPT: the address the client named, when it differs */
+	ENV_NOTIFY =
+		'N', /* of the recipient before it: NOTIFY= (RFC 3461 4.1), as it was said */
+	ENV_ORCPT = 'C', /* of the recipient before it: ORCPT= (RFC 3461 4.2), as it was said */
+	ENV_RET = 'F',	 /* RET= (RFC 3461 4.3): FULL or HDRS */
+	ENV_ENVID = 'I', /* ENVID= (RFC 3461 4.4), as it was said */
+	ENV_UTF8 = 'U',	 /* "1": the letter needs SMTPUTF8 (RFC 6531) */
+	ENV_REPORT = 'Q',  /* a report of ours: about the letter with this number */
 	ENV_ACCOUNT = 'A', /* submission: who logged in */
 	ENV_GRANT =
 		'G',	/* submission, front to check only: struct auth_grant as auth made it */
@@ -42,8 +49,8 @@ void envelope_put_header(struct buf *b, struct slice header); /* last */
  * malformed. */
 bool envelope_next(struct cur *c, enum env_tag *tag, struct slice *value);
 
-/* The whole shape: known tags, one sender, at least one recipient, ENV_ORIGINAL only after a
- * recipient, ENV_HEADER last and present, the other tags at most once. Paths parse (a
+/* The whole shape: known tags, one sender, at least one recipient, ENV_ORIGINAL, ENV_NOTIFY and
+ * ENV_ORCPT once each and only after a recipient, ENV_HEADER last and present, the other tags at most once. Paths parse (a
  * recipient may be a bare postmaster), the other values are printable ASCII and not empty,
  * but ENV_GRANT and ENV_HEADER are any octets. Counts recipients. Every receiver asks this
  * first. */

@@ -34,7 +34,14 @@ static const struct {
 	{ SLICE("O\0\3x@y" S R1 "H"), false, 0 }, /* original of nothing */
 	{ SLICE(S "O\0\3x@y" R1 "H"), false, 0 },
 	{ SLICE(S R1 "O\0\3x@yO\0\3x@yH"), false, 0 }, /* two originals of one */
-	{ SLICE(S R1 "A\0\1aA\0\1aH"), false, 0 },     /* two accounts */
+	{ SLICE(S R1 "O\0\3x@yN\0\5NEVERC\0\012rfc822;x@y" R1 "C\0\012rfc822;x@yN\0\7FAILUREH"),
+	  true, 2 },
+	{ SLICE(S R1 "F\0\4HDRSI\0\1xU\0\0011Q\0\00242H"), true, 1 },
+	{ SLICE(S R1 "N\0\5NEVERN\0\5NEVERH"), false, 0 },
+	{ SLICE("N\0\5NEVER" S R1 "H"), false, 0 },
+	{ SLICE(S R1 "F\0\4HDRSN\0\5NEVERH"), false, 0 }, /* of whom? */
+	{ SLICE(S R1 "F\0\4HDRSF\0\4FULLH"), false, 0 },
+	{ SLICE(S R1 "A\0\1aA\0\1aH"), false, 0 }, /* two accounts */
 	{ SLICE(S R1 "G\0\1aG\0\1aH"), false, 0 },
 	{ SLICE(S R1 "A\0\0H"), false, 0 },  /* empty account */
 	{ SLICE(S R1 "X\0\1aH"), false, 0 }, /* unknown tag */
