@@ -64,7 +64,7 @@ struct check {
 
 enum {
 	JOBS = CONFIG_SMTPD_MAX_SESSIONS,
-	JOB_ENV = 256 * 1024,
+	JOB_ENV = 384 * 1024,
 	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
 	HEADER_SCRATCH = HEADER_OCTETS + 4,
 	JOB_FIELD = 4096, /* the DKIM-Signature field */

@@ -186,46 +186,92 @@ static void write_header(struct job *j, const struct letter *l)
 	}
 }
 
+/* ORCPT of a recipient that the client gave none: the address as he wrote it (RFC 3461 5.2.1), in xtext. */
+static void put_orcpt(struct buf *env, struct slice rcpt)
+{
+	uint8_t bytes[16 + 3 * PATH_OCTETS];
+	struct buf b = BUF(bytes);
+
+	buf_put(&b, SLICE("rfc822;"));
+	for (size_t i = 0; i < rcpt.n; i++)
+		if (rcpt.p[i] > ' ' && rcpt.p[i] <= '~' && rcpt.p[i] != '+' &&
+		    rcpt.p[i] != '=') {
+			buf_u8(&b, rcpt.p[i]);
+		} else {
+			buf_u8(&b, '+');
+			buf_u8(&b, (uint8_t) "0123456789ABCDEF"[rcpt.p[i] >> 4]);
+			buf_u8(&b, (uint8_t) "0123456789ABCDEF"[rcpt.p[i] & 15]);
+		}
+	envelope_put(env, ENV_ORCPT, buf_slice(&b));
+}
+
 /* Recipients in our own domains go where the map says; the others stay as they are. */
-static bool put_rcpts(struct job *j, const struct letter *l)
+static bool put_rcpt(struct job *j, struct slice rcpt, bool *alias)
 {
 	struct check *c = j->check;
+	uint8_t bytes[PATH_OCTETS];
+	struct buf printed = BUF(bytes);
+	struct path p, to;
+	enum alias_kind kind;
+
+	if (!path_addr(rcpt, PATH_BARE, &p))
+		return false;
+	kind = alias_find(&c->aliases, &c->domains, &p, &to);
+	if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
+		return false;
+	*alias = kind == ALIAS_TO;
+	path_print(*alias ? &to : &p, &printed);
+	envelope_put(&j->env, ENV_RCPT, buf_slice(&printed));
+	if (*alias)
+		envelope_put(&j->env, ENV_ORIGINAL, rcpt);
+	return true;
+}
+
+/* An alias keeps its NOTIFY, and its ORCPT or a new one. */
+static bool put_rcpts(struct job *j, const struct letter *l)
+{
+	struct slice owed = { NULL, 0 }, v; /* the alias whose ORCPT was not seen yet */
 	struct cur in = CUR(l->head);
 	enum env_tag tag;
-	struct slice v;
+	bool alias;
 
 	while (envelope_next(&in, &tag, &v)) {
-		uint8_t bytes[PATH_OCTETS];
-		struct buf printed = BUF(bytes);
-		struct path p, to;
-		enum alias_kind kind;
-
+		if (tag == ENV_NOTIFY || tag == ENV_ORCPT)
+			envelope_put(&j->env, tag, v);
+		if (tag == ENV_ORCPT)
+			owed.n = 0;
 		if (tag != ENV_RCPT)
 			continue;
-		if (!path_addr(v, PATH_BARE, &p))
+		if (owed.n)
+			put_orcpt(&j->env, owed);
+		if (!put_rcpt(j, v, &alias))
 			return false;
-		kind = alias_find(&c->aliases, &c->domains, &p, &to);
-		if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
-			return false;
-		path_print(kind == ALIAS_TO ? &to : &p, &printed);
-		envelope_put(&j->env, ENV_RCPT, buf_slice(&printed));
-		if (kind == ALIAS_TO)
-			envelope_put(&j->env, ENV_ORIGINAL, v);
+		owed = alias ? v : (struct slice){ NULL, 0 };
 	}
+	if (owed.n)
+		put_orcpt(&j->env, owed);
 	return true;
+}
+
+static void pass_record(struct job *j, const struct letter *l, enum env_tag tag)
+{
+	struct slice v;
+
+	if (envelope_get(l->head, tag, &v))
+		envelope_put(&j->env, tag, v);
 }
 
 static bool put_envelope(struct job *j, const struct letter *l, const struct grant *g)
 {
 	uint8_t bytes[PATH_OCTETS];
 	struct buf sender = BUF(bytes);
-	struct slice body;
 
 	path_print(&l->sender, &sender);
 	envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
 	envelope_put(&j->env, ENV_ACCOUNT, g->account);
-	if (envelope_get(l->head, ENV_BODY, &body))
-		envelope_put(&j->env, ENV_BODY, body);
+	pass_record(j, l, ENV_BODY);
+	pass_record(j, l, ENV_RET);
+	pass_record(j, l, ENV_ENVID);
 	return put_rcpts(j, l);
 }
 

@@ -64,6 +64,14 @@ static struct slice sender_of(const struct tx *t)
 
 /* ---- MAIL ---- */
 
+/* Keeps a value that command.h bounds. */
+static size_t keep_value(uint8_t *to, struct slice v)
+{
+	if (v.n)
+		memcpy(to, v.p, v.n);
+	return v.n;
+}
+
 bool letter_begin(struct session *s, const struct command_mail *m)
 {
 	struct tx *t = &s->tx;
@@ -86,6 +94,8 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 	}
 	t->sender_n = (uint16_t)b.len;
 	t->body = (uint8_t)m->body;
+	t->ret_n = (uint8_t)keep_value(t->ret, m->ret);
+	t->envid_n = (uint8_t)keep_value(t->envid, m->envid);
 	session_reply(s, "250 2.1.0 Ok");
 	return true;
 }
@@ -116,6 +126,13 @@ static void put_tls(const struct session *s, struct buf *b)
 	envelope_put(b, ENV_TLS, buf_slice(&t));
 }
 
+/* A parameter of RFC 3461, when it was given. */
+static void put_given(struct buf *b, enum env_tag tag, const uint8_t *p, size_t n)
+{
+	if (n)
+		envelope_put(b, tag, (struct slice){ p, n });
+}
+
 /* Everything about the envelope that is known before the first recipient. */
 static void put_envelope(const struct session *s, struct buf *b)
 {
@@ -133,12 +150,14 @@ static void put_envelope(const struct session *s, struct buf *b)
 	put_with(s, b);
 	put_tls(s, b);
 	envelope_put(b, ENV_BODY, s->tx.body == COMMAND_8BIT ? SLICE("8") : SLICE("7"));
+	put_given(b, ENV_RET, s->tx.ret, s->tx.ret_n);
+	put_given(b, ENV_ENVID, s->tx.envid, s->tx.envid_n);
 }
 
 static bool add_rcpt(struct session *s)
 {
 	struct tx *t = &s->tx;
-	uint8_t mem[2560];
+	uint8_t mem[4096];
 	struct buf b = BUF(mem);
 
 	if (t->head < 0) {
@@ -146,6 +165,8 @@ static bool add_rcpt(struct session *s)
 		put_envelope(s, &b);
 	}
 	envelope_put(&b, ENV_RCPT, (struct slice){ t->rcpt, t->rcpt_n });
+	put_given(&b, ENV_NOTIFY, t->notify, t->notify_n);
+	put_given(&b, ENV_ORCPT, t->orcpt, t->orcpt_n);
 	if (b.bad || t->head < 0 || !memfd_append(t->head, t->head_size, buf_slice(&b)))
 		return false;
 	t->head_size += b.len;
@@ -185,7 +206,7 @@ static void on_rcpt(struct ask *ask, const void *reply, struct slice text)
 	session_resume(s, t->nrcpt ? ST_RCPT : ST_MAIL);
 }
 
-enum smtp_state letter_rcpt(struct session *s, const struct path *to)
+enum smtp_state letter_rcpt(struct session *s, const struct command_rcpt *r)
 {
 	struct tx *t = &s->tx;
 	struct buf rcpt = BUF(t->rcpt);
@@ -197,7 +218,9 @@ enum smtp_state letter_rcpt(struct session *s, const struct path *to)
 		session_reply(s, "452 4.5.3 Too many recipients");
 		return s->state;
 	}
-	path_print(to, &rcpt);
+	path_print(&r->to, &rcpt);
+	t->notify_n = (uint8_t)keep_value(t->notify, r->notify);
+	t->orcpt_n = (uint16_t)keep_value(t->orcpt, r->orcpt);
 	t->rcpt_n = m.rcpt_len = (uint16_t)rcpt.len;
 	buf_put(&tail, sender_of(t));
 	buf_put(&tail, buf_slice(&rcpt));

@@ -13,7 +13,7 @@ void letter_drop(struct session *s);
 /* MAIL was accepted so far. False: replied already. */
 bool letter_begin(struct session *s, const struct command_mail *m);
 /* Asks check about one more recipient; replies now or later. */
-enum smtp_state letter_rcpt(struct session *s, const struct path *to);
+enum smtp_state letter_rcpt(struct session *s, const struct command_rcpt *r);
 /* DATA: the state to go on in. */
 enum smtp_state letter_data(struct session *s);
 /* Takes text from the client; true when some was taken. At its end the letter goes to check. */

@@ -44,6 +44,11 @@ struct tx {		/* one letter: until RSET, EHLO or its answer */
 	uint16_t sender_n, rcpt_n;
 	uint8_t sender[SESSION_PATH];
 	uint8_t rcpt[SESSION_PATH]; /* the one that check is asked about */
+	/* RFC 3461, as said: of the letter, and of the recipient that check is asked about. */
+	uint16_t orcpt_n;
+	uint8_t ret_n, envid_n, notify_n;
+	uint8_t ret[COMMAND_RET_MAX], envid[COMMAND_ENVID_MAX];
+	uint8_t notify[COMMAND_NOTIFY_MAX], orcpt[COMMAND_ORCPT_MAX];
 	uint8_t print[CRASHED_PRINT];
 };
 

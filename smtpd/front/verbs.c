@@ -72,6 +72,8 @@ static enum smtp_state do_ehlo(struct session *s, struct slice arg)
 		session_reply(s, "250-STARTTLS");
 	if (s->front->sub && secure(s) && !s->authed)
 		session_reply(s, "250-AUTH PLAIN LOGIN");
+	if (s->front->sub)
+		session_reply(s, "250-DSN");
 	session_reply(s, "250-8BITMIME");
 	session_reply(s, "250 ENHANCEDSTATUSCODES");
 	return ST_READY;
@@ -192,16 +194,11 @@ static enum smtp_state do_auth(struct session *s, struct slice arg)
 
 static enum smtp_state do_mail(struct session *s, struct slice arg)
 {
-	static const char *const wrong[] = {
-		[COMMAND_SYNTAX] = "501 5.5.4 Syntax: MAIL FROM:<address>",
-		[COMMAND_PATH] = "501 5.1.7 Bad sender address",
-		[COMMAND_PARAM] = "555 5.5.4 Parameter not offered",
-	};
 	struct command_mail m;
 	enum command_error e = command_mail(arg, s->front->sub, &m);
 
 	if (e) {
-		session_refuse(s, wrong[e]);
+		session_refuse(s, command_fault(e, false));
 		return s->state;
 	}
 	return letter_begin(s, &m) ? ST_MAIL : s->state;
@@ -209,19 +206,14 @@ static enum smtp_state do_mail(struct session *s, struct slice arg)
 
 static enum smtp_state do_rcpt(struct session *s, struct slice arg)
 {
-	static const char *const wrong[] = {
-		[COMMAND_SYNTAX] = "501 5.5.4 Syntax: RCPT TO:<address>",
-		[COMMAND_PATH] = "501 5.1.3 Bad recipient address",
-		[COMMAND_PARAM] = "555 5.5.4 Parameter not offered",
-	};
-	struct path to;
-	enum command_error e = command_rcpt(arg, &to);
+	struct command_rcpt r;
+	enum command_error e = command_rcpt(arg, s->front->sub, &r);
 
 	if (e) {
-		session_refuse(s, wrong[e]);
+		session_refuse(s, command_fault(e, true));
 		return s->state;
 	}
-	return letter_rcpt(s, &to);
+	return letter_rcpt(s, &r);
 }
 
 static enum smtp_state do_data(struct session *s, struct slice arg)

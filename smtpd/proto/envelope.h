@@ -50,10 +50,10 @@ void envelope_put_header(struct buf *b, struct slice header); /* last */
 bool envelope_next(struct cur *c, enum env_tag *tag, struct slice *value);
 
 /* The whole shape: known tags, one sender, at least one recipient, ENV_ORIGINAL, ENV_NOTIFY and
- * ENV_ORCPT once each and only after a recipient, ENV_HEADER last and present, the other tags at most once. Paths parse (a
- * recipient may be a bare postmaster), the other values are printable ASCII and not empty,
- * but ENV_GRANT and ENV_HEADER are any octets. Counts recipients. Every receiver asks this
- * first. */
+ * ENV_ORCPT once each and only after a recipient, ENV_HEADER last and present, the other tags at
+ * most once. Paths parse (a recipient may be a bare postmaster), the other values are printable
+ * ASCII and not empty, but ENV_GRANT and ENV_HEADER are any octets. Counts recipients. Every
+ * receiver asks this first. */
 bool envelope_check(struct slice head, size_t *nrcpt);
 
 /* The first record with this tag; false when there is none. */

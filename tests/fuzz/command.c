@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct slice line = { p, n };
 	struct command k;
 	struct command_mail m;
-	struct path to;
+	struct command_rcpt r;
 
 	if (!command_parse(line, &k))
 		return 0;
@@ -20,11 +20,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		if (k.arg.p[i] < ' ' || k.arg.p[i] > '~')
 			abort();
 	command_helo(k.arg);
-	for (int auth = 0; auth < 2; auth++)
-		if (!command_mail(k.arg, auth, &m) && !slice_iprefix(k.arg, SLICE("FROM:")))
+	for (int sub = 0; sub < 2; sub++)
+		if (!command_mail(k.arg, sub, &m) &&
+		    (!slice_iprefix(k.arg, SLICE("FROM:")) || m.ret.n > COMMAND_RET_MAX ||
+		     m.envid.n > COMMAND_ENVID_MAX || (!sub && m.ret.n + m.envid.n)))
 			abort();
-	if (!command_rcpt(k.arg, &to) &&
-	    (path_null(&to) || !slice_iprefix(k.arg, SLICE("TO:"))))
-		abort();
+	for (int sub = 0; sub < 2; sub++)
+		if (!command_rcpt(k.arg, sub, &r) &&
+		    (path_null(&r.to) || !slice_iprefix(k.arg, SLICE("TO:")) ||
+		     r.orcpt.n > COMMAND_ORCPT_MAX || r.notify.n > COMMAND_NOTIFY_MAX ||
+		     (!sub && r.orcpt.n + r.notify.n)))
+			abort();
 	return 0;
 }

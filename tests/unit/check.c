@@ -152,8 +152,9 @@ static int sealed(struct slice s)
 	return fd;
 }
 
-static const char *second_rcpt; /* of the next letters; NULL: none */
-static uint64_t size_lie;	/* added to the size that front tells */
+static const char *second_rcpt;		/* of the next letters; NULL: none */
+static struct slice of_letter, of_rcpt; /* further records of the next letters */
+static uint64_t size_lie;		/* added to the size that front tells */
 
 static void give_letter(enum chan_id ch, struct slice text, const char *sender,
 			const char *rcpt, struct slice grant)
@@ -166,7 +167,9 @@ static void give_letter(enum chan_id ch, struct slice text, const char *sender,
 	int t = sealed(text), h;
 
 	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
+	buf_put(&b, of_letter);
 	envelope_put(&b, ENV_RCPT, with_domain(rcpt, r, sizeof r));
+	buf_put(&b, of_rcpt);
 	if (second_rcpt)
 		envelope_put(&b, ENV_RCPT, with_domain(second_rcpt, r, sizeof r));
 	envelope_put(&b, ENV_HELO, SLICE("client.example"));
@@ -376,6 +379,52 @@ static void test_submit(void)
 	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
 }
 
+/* What the client said about reports (RFC 3461) goes on to the queue; an alias that was given no ORCPT gets one. */
+static void test_submit_dsn(void)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN }, .result = HOLDER_DONE };
+	static uint8_t bytes[8192], want_mem[2048], records[256];
+	struct buf want = BUF(want_mem), b = BUF(records);
+	struct slice head, v;
+	char text[64], orcpt[300];
+	size_t n;
+
+	start(P_CHECK_SUB);
+	envelope_put(&b, ENV_RET, SLICE("HDRS"));
+	envelope_put(&b, ENV_ENVID, SLICE("one+2Btwo"));
+	of_letter = buf_slice(&b);
+	envelope_put(&b, ENV_NOTIFY, SLICE("NEVER"));
+	envelope_put(&b, ENV_ORCPT, SLICE("rfc822;as@said"));
+	of_rcpt = slice_from(buf_slice(&b), of_letter.n);
+	for (int twice = 0; twice < 2; twice++) {
+		second_rcpt = twice ? "hello+a=b@%s" : NULL;
+		give_letter(CH_FRONT_SUB_CHECK_SUB,
+			    with_domain("From: me@%s\r\n\r\n", text, sizeof text), "me@%s",
+			    twice ? "other@%s" : "any@elsewhere.example",
+			    grant("@%s", INT64_MAX));
+		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+		r.h.id = got.h.id;
+		wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE("signature"), -1, -1);
+		CHECK(get(CH_CHECK_SUB_QUEUE) && got.h.type == QUEUE_LETTER);
+		head = read_all(got_fd[1], bytes, sizeof bytes);
+		CHECK(envelope_check(head, &n) && n == (twice ? 2u : 1u));
+		CHECK(envelope_get(head, ENV_RET, &v));
+		CHECK_SLICE(v, "HDRS");
+		CHECK(envelope_get(head, ENV_ENVID, &v));
+		CHECK_SLICE(v, "one+2Btwo");
+	}
+	envelope_put(&want, ENV_RCPT, SLICE("second@gmail.com"));
+	envelope_put(&want, ENV_ORIGINAL, with_domain("other@%s", orcpt, sizeof orcpt));
+	buf_put(&want, of_rcpt);
+	envelope_put(&want, ENV_RCPT, SLICE("box@gmail.com"));
+	envelope_put(&want, ENV_ORIGINAL, with_domain("hello+a=b@%s", orcpt, sizeof orcpt));
+	envelope_put(&want, ENV_ORCPT,
+		     with_domain("rfc822;hello+2Ba+3Db@%s", orcpt, sizeof orcpt));
+	CHECK(memmem(head.p, head.n, want.p, want.len) != NULL);
+	second_rcpt = NULL;
+	of_letter = of_rcpt = SLICE("");
+}
+
 /* The sender does not fit into an SRS address: a fixed one of ours stands for it. */
 static void test_long_sender(void)
 {
@@ -489,6 +538,7 @@ int main(void)
 	test_sub_rcpt();
 	test_submit_refusals();
 	test_submit();
+	test_submit_dsn();
 	test_long_sender();
 	test_lying_front();
 	test_full_route();
