@@ -15,7 +15,7 @@
  * NOTES
  * watch.fd >= 0: a try is under way on it, due says until when. watch.fd -1 and watched: the next try, or the
  * failure of all, comes with the next round of the loop. `tries` counts tries begun or given up; server
- * tries % n is asked next.
+ * (first + tries) % n is asked next.
  */
 enum { UDP_MAX = 4096, BINDS = 8, FIRST_PORT = 1024 };
 
@@ -67,13 +67,26 @@ static void bind_random(int fd, int family)
 	}
 }
 
+static const struct ipaddr *server(const struct dnsask *a)
+{
+	return &a->servers->addr[(a->first + a->tries) % a->servers->n];
+}
+
+/* Nobody but this machine can have written what comes from there. */
+static bool is_local(const struct ipaddr *s)
+{
+	static const struct ipaddr one = { .b = { [15] = 1 } };
+
+	return ipaddr_v4(s) ? s->b[12] == 127 : memcmp(s->b, one.b, sizeof one.b) == 0;
+}
+
 static int open_socket(struct dnsask *a, int type)
 {
-	const struct dnsask_servers *s = a->servers;
 	union sockaddr_any to;
-	socklen_t n = address(&to, &s->addr[a->tries % s->n], s->port);
+	socklen_t n = address(&to, server(a), a->servers->port);
 	int fd = socket(to.sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	a->local = is_local(server(a));
 	if (fd < 0)
 		return -1;
 	if (type == SOCK_DGRAM)
@@ -102,7 +115,7 @@ static bool send_query(struct dnsask *a)
 	size_t skip = a->over_tcp ? 0 : 2;
 
 	buf_be16(&b, 0);
-	dnsmsg_query(&b, a->id, dnsask_name(a), a->type);
+	dnsmsg_query(&b, a->id, dnsask_name(a), a->type, a->local);
 	if (b.bad)
 		return false;
 	if (a->tries >= (DNSASK_ROUNDS - 1) * a->servers->n) {
@@ -115,8 +128,22 @@ static bool send_query(struct dnsask *a)
 	       (ssize_t)(b.len - skip);
 }
 
+/* draft-vixie-dnsext-dns0x20: what a forger has to guess besides id and port. */
+static void shuffle_case(struct dnsask *a)
+{
+	uint8_t coin[DNSMSG_NAME];
+
+	if (getrandom(coin, a->name_n, 0) != a->name_n)
+		bug("getrandom");
+	for (size_t i = 0; i < a->name_n; i++)
+		if (byte_alpha(a->name[i]))
+			a->name[i] ^= coin[i] & 0x20;
+}
+
 static bool start_udp(struct dnsask *a)
 {
+	if (ON(CONFIG_DNS_0X20))
+		shuffle_case(a);
 	a->over_tcp = false;
 	a->id = random16();
 	a->watch.fd = open_socket(a, SOCK_DGRAM);
@@ -152,7 +179,7 @@ static bool exhausted(const struct dnsask *a)
 
 static void next_try(struct dnsask *a)
 {
-	struct dnsmsg_answer failed = { .kind = DNSMSG_SERVFAIL };
+	struct dnsmsg_answer failed = { .kind = DNSMSG_SERVFAIL, .silent = !a->heard };
 
 	for (; !exhausted(a); a->tries++) {
 		close_socket(a);
@@ -173,8 +200,11 @@ static void judge(struct dnsask *a, struct slice msg)
 	struct dnsmsg_answer answer;
 
 	dnsmsg_parse(msg, a->id, dnsask_name(a), a->type, &answer);
-	if (answer.kind == DNSMSG_FOREIGN && !a->over_tcp)
+	if (!a->over_tcp && (answer.kind == DNSMSG_FOREIGN ||
+			     (ON(CONFIG_DNS_0X20) && !dnsmsg_same_case(msg, dnsask_name(a)))))
 		return; /* someone else's, or a forgery: the right one may still come */
+	a->heard = true;
+	answer.secure &= a->local;
 	if (answer.kind == DNSMSG_TRUNCATED && !a->over_tcp && start_tcp(a))
 		return;
 	if (answer.kind < DNSMSG_NXDOMAIN)
@@ -238,6 +268,8 @@ void dnsask_start(struct dnsask *a, struct slice name, uint16_t type)
 {
 	a->type = type;
 	a->tries = 0;
+	a->first = a->servers->first;
+	a->heard = false;
 	a->name_n = (uint8_t)name.n;
 	memcpy(a->name, name.p, name.n);
 	a->watch = (struct watch){ .fd = -1, .due = a->loop->now, .ready = on_ready };
@@ -247,4 +279,9 @@ void dnsask_start(struct dnsask *a, struct slice name, uint16_t type)
 struct slice dnsask_name(const struct dnsask *a)
 {
 	return (struct slice){ a->name, a->name_n };
+}
+
+void dnsask_prefer(const struct dnsask *a, struct dnsask_servers *s)
+{
+	s->first = (a->first + a->tries) % s->n;
 }

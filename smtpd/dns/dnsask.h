@@ -9,7 +9,8 @@
 
 /*
  * One question on the wire. Every try has a socket of its own, with a random port and a random id, connected so
- * that only the server's datagrams arrive. A truncated answer is asked again over TCP.
+ * that only the server's datagrams arrive. A truncated answer is asked again over TCP. "secure" of an answer is
+ * what a server on this machine says; from others it is nothing but a bit on the wire.
  */
 enum {
 	DNSASK_UDP_MS = 2000,
@@ -21,7 +22,7 @@ enum {
 
 struct dnsask_servers {
 	struct ipaddr addr[DNS_SERVERS_MAX];
-	uint32_t n;
+	uint32_t n, first; /* first: asked before the others, because it answered last */
 	uint16_t port;
 };
 
@@ -34,9 +35,11 @@ struct dnsask { /* zeroed and with watch.fd -1: idle */
 	void (*done)(struct dnsask *a, const struct dnsmsg_answer *answer);
 	uint8_t *tcp; /* owned by the owner: 2 + DNSASK_TCP octets */
 	size_t got;   /* octets in tcp */
-	unsigned tries;
+	unsigned tries, first;
 	uint16_t id, type;
 	bool over_tcp, asked; /* asked: the query was sent over this TCP connection */
+	bool local;	      /* the server asked last runs on this machine */
+	bool heard;	      /* some server said something, if only that it failed */
 	uint8_t name_n;
 	uint8_t name[DNSMSG_NAME];
 };
@@ -44,5 +47,7 @@ struct dnsask { /* zeroed and with watch.fd -1: idle */
 /* done is not called before this returns. The name is one that dnsmsg_query() takes. */
 void dnsask_start(struct dnsask *a, struct slice name, uint16_t type);
 struct slice dnsask_name(const struct dnsask *a);
+/* Inside done: the server that answered is the first one from now on. */
+void dnsask_prefer(const struct dnsask *a, struct dnsask_servers *s);
 
 #endif

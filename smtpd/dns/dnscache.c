@@ -29,6 +29,7 @@ bool dnscache_find(const struct dnscache *c, int64_t now, struct slice name, uin
 		out->kind = e->kind;
 		out->ttl = (uint32_t)((e->until - now) / 1000);
 		out->n = e->n;
+		out->secure = e->secure;
 		out->len = e->len;
 		memcpy(out->records, e->records, e->len);
 		return true;
@@ -64,6 +65,7 @@ void dnscache_keep(struct dnscache *c, int64_t now, struct slice name, uint16_t 
 	e->type = type;
 	e->kind = a->kind;
 	e->n = a->n;
+	e->secure = a->secure;
 	e->len = (uint16_t)a->len;
 	e->name_n = (uint8_t)name.n;
 	memcpy(e->name, name.p, name.n);

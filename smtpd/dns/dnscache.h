@@ -23,6 +23,7 @@ struct dnscache_entry {
 	uint16_t type, len;
 	uint8_t kind; /* enum dnsmsg_kind */
 	uint8_t n, name_n;
+	bool secure;
 	uint8_t name[DNSMSG_NAME];
 	uint8_t records[DNSCACHE_RECORDS];
 };

@@ -18,7 +18,11 @@ _Static_assert((int)DNSMSG_RECORDS <= (int)DNS_TAIL, "every answer fits a reply"
 
 static void answer(const struct token *t, const struct dnsmsg_answer *a)
 {
-	struct dns_reply m = { .result = results[a->kind], .n = a->n, .ttl = a->ttl };
+	struct dns_reply m = { .result = results[a->kind],
+			       .n = a->n,
+			       .secure = a->secure,
+			       .silent = a->silent,
+			       .ttl = a->ttl };
 
 	chan_answer(t, &m, sizeof m, (struct slice){ a->records, a->len });
 }
@@ -36,7 +40,10 @@ static void on_done(struct dnsask *ask, const struct dnsmsg_answer *a)
 		log_bytes(&l, "name", dnsask_name(ask));
 		log_num(&l, "type", ask->type);
 		log_num(&l, "servers", r->servers.n);
+		log_num(&l, "silent", a->silent);
 		log_send(&l);
+	} else {
+		dnsask_prefer(ask, &r->servers);
 	}
 	dnscache_keep(&r->cache, r->loop->now, dnsask_name(ask), ask->type, a);
 	for (size_t i = 0; i < RESOLVER_OPEN; i++) {
@@ -83,7 +90,7 @@ static struct resolver_query *in_flight(struct resolver *r, struct slice name, u
 static bool known_type(uint16_t type)
 {
 	return type == DNSMSG_A || type == DNSMSG_AAAA || type == DNSMSG_MX ||
-	       type == DNSMSG_TXT;
+	       type == DNSMSG_TXT || type == DNSMSG_PTR || type == DNSMSG_TLSA;
 }
 
 static void on_query(void *ctx, struct call *c)
@@ -129,6 +136,7 @@ static void on_servers(void *ctx, struct call *c)
 	}
 	if (m->n) { /* none named: those of the configuration stay */
 		r->servers.n = m->n;
+		r->servers.first = 0;
 		for (uint32_t i = 0; i < m->n; i++)
 			memcpy(r->servers.addr[i].b, m->addr[i], sizeof m->addr[i]);
 	}

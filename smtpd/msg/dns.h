@@ -14,7 +14,8 @@ enum dns_result {
 	DNS_FAILED /* SERVFAIL, timeout, nonsense: temporary */
 };
 
-/* tail: the name, ASCII, no final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 15 MX, 16 TXT, 28 AAAA). */
+/* tail: the name, ASCII, no final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 12 PTR, 15 MX,
+ * 16 TXT, 28 AAAA, 52 TLSA). */
 struct dns_query {
 	struct msg h;
 	uint16_t qtype;
@@ -22,13 +23,15 @@ struct dns_query {
 };
 
 /* The tail holds n records, CNAMEs already followed, one after the other, each a big-endian 16-bit length and then
- *   A 4 octets | AAAA 16 octets | MX 2 octets preference (big endian) + host as text | TXT the joined strings. */
+ *   A 4 octets | AAAA 16 octets | MX 2 octets preference (big endian) + host as text | TXT the joined strings | PTR the
+ *   name as text | TLSA as it is. */
 struct dns_reply {
 	struct msg h;
 	uint8_t result; /* enum dns_result */
 	uint8_t n;
-	uint16_t zero;
-	uint32_t ttl; /* s */
+	uint8_t secure; /* validated by DNSSEC, by a server that is trusted with it */
+	uint8_t silent; /* with DNS_FAILED: no server answered at all */
+	uint32_t ttl;	/* s */
 };
 
 enum { DNS_TAIL = 8 * 1024, DNS_SERVERS_MAX = 4 };

@@ -14,6 +14,8 @@ enum {
 	OPCODE = 0x7800,
 	TC = 0x0200,
 	RD = 0x0100,
+	AD = 0x0020,
+	DO = 0x8000, /* in the OPT record */
 	RCODE = 0x000f,
 	NXDOMAIN = 3,
 };
@@ -53,17 +55,8 @@ bool dnsmsg_name_ok(struct slice name)
 	return cur_done(&c);
 }
 
-void dnsmsg_query(struct buf *out, uint16_t id, struct slice name, uint16_t type)
+static void question_name(struct buf *out, struct slice name)
 {
-	if (!dnsmsg_name_ok(name)) {
-		out->bad = true;
-		return;
-	}
-	buf_be16(out, id);
-	buf_be16(out, RD);
-	buf_be16(out, 1); /* question */
-	buf_be32(out, 0);
-	buf_be16(out, 1); /* additional: OPT */
 	while (name.n) {
 		struct slice label = slice_head(name, slice_find(name, '.'));
 
@@ -72,13 +65,36 @@ void dnsmsg_query(struct buf *out, uint16_t id, struct slice name, uint16_t type
 		name = slice_from(name, label.n + 1);
 	}
 	buf_u8(out, 0);
+}
+
+void dnsmsg_query(struct buf *out, uint16_t id, struct slice name, uint16_t type, bool dnssec)
+{
+	if (!dnsmsg_name_ok(name)) {
+		out->bad = true;
+		return;
+	}
+	buf_be16(out, id);
+	buf_be16(out, dnssec ? RD | AD : RD);
+	buf_be16(out, 1); /* question */
+	buf_be32(out, 0);
+	buf_be16(out, 1); /* additional: OPT */
+	question_name(out, name);
 	buf_be16(out, type);
 	buf_be16(out, CLASS_IN);
 	buf_u8(out, 0); /* OPT, RFC 6891 6.1.2 */
 	buf_be16(out, TYPE_OPT);
 	buf_be16(out, DNSMSG_UDP);
-	buf_be32(out, 0);
+	buf_be32(out, dnssec ? DO : 0);
 	buf_be16(out, 0);
+}
+
+bool dnsmsg_same_case(struct slice msg, struct slice name)
+{
+	uint8_t mem[DNSMSG_NAME + 2];
+	struct buf b = BUF(mem);
+
+	question_name(&b, name);
+	return !b.bad && slice_eq(slice_head(slice_from(msg, HEADER), b.len), buf_slice(&b));
 }
 
 /* Octets that text form keeps apart from its own dots. Others make the message malformed. */
@@ -246,6 +262,9 @@ static bool data_put(struct slice msg, const struct record *r, struct buf *out)
 			buf_put(out, cur_take(&c, cur_u8(&c)));
 		while (!cur_end(&c));
 		return cur_done(&c);
+	case DNSMSG_TLSA: /* at least one octet of the association */
+		buf_put(out, r->data);
+		return r->data.n > 3;
 	default:
 		return false;
 	}
@@ -343,6 +362,7 @@ static enum dnsmsg_kind judge(struct sections *s, uint16_t id, struct slice name
 		return DNSMSG_MALFORMED;
 	if (extended_rcode(s))
 		return DNSMSG_SERVFAIL;
+	out->secure = flags & AD;
 	buf_lower(&first, name);
 	at.n = first.len;
 	for (int hop = 0; moved; hop++)
@@ -366,8 +386,10 @@ void dnsmsg_parse(struct slice msg, uint16_t id, struct slice name, uint16_t typ
 		out->n = 0;
 		out->len = 0;
 	}
-	if (out->kind < DNSMSG_NXDOMAIN)
+	if (out->kind < DNSMSG_NXDOMAIN) {
 		out->ttl = 0;
+		out->secure = false;
+	}
 }
 
 bool dnsmsg_record(struct cur *c, struct slice *record)

@@ -15,6 +15,7 @@ enum {
 	DNSMSG_MX = 15,
 	DNSMSG_TXT = 16,
 	DNSMSG_AAAA = 28,
+	DNSMSG_TLSA = 52,
 };
 
 enum {
@@ -36,11 +37,14 @@ enum dnsmsg_kind {
 };
 
 /* Records one after the other, each a big-endian 16-bit length and then: A 4 octets, AAAA 16 octets,
- * MX 2 octets preference (big endian) and the host, TXT the strings joined, PTR the name. */
+ * MX 2 octets preference (big endian) and the host, TXT the strings joined, PTR the name, TLSA as it is
+ * (RFC 6698 2.1). */
 struct dnsmsg_answer {
 	enum dnsmsg_kind kind;
-	uint32_t ttl; /* s: the least on the way to the records; of a negative answer RFC 2308 5, else 0 */
+	uint32_t ttl; /* s: the least on the way; of a negative answer RFC 2308 5, else 0 */
 	uint8_t n;
+	bool secure; /* the server says that it validated all of it (AD) */
+	bool silent; /* with SERVFAIL: no server said anything */
 	size_t len;
 	uint8_t records[DNSMSG_RECORDS];
 };
@@ -48,8 +52,11 @@ struct dnsmsg_answer {
 /* Letters, digits, '-' and '_', labels of 1 to 63, at most DNSMSG_NAME in all; not the root. */
 bool dnsmsg_name_ok(struct slice name);
 
-/* One question, recursion desired, EDNS0 with DNSMSG_UDP. *out becomes bad when the name is. */
-void dnsmsg_query(struct buf *out, uint16_t id, struct slice name, uint16_t type);
+/* One question, recursion desired, EDNS0 with DNSMSG_UDP; dnssec asks the server to say whether it validated the answer
+ * (RFC 4035 4.1, RFC 6840 5.7). *out becomes bad when the name is. */
+void dnsmsg_query(struct buf *out, uint16_t id, struct slice name, uint16_t type, bool dnssec);
+/* Does the message repeat the name asked for letter by letter, its case too? */
+bool dnsmsg_same_case(struct slice msg, struct slice name);
 
 /* Reads the answer to dnsmsg_query(id, name, type). CNAMEs are followed inside the message. Whatever the
  * message says, *out is written whole. */

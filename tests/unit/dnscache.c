@@ -7,7 +7,9 @@ static struct dnsmsg_answer got;
 
 static struct dnsmsg_answer answer(enum dnsmsg_kind kind, uint32_t ttl, size_t len)
 {
-	struct dnsmsg_answer a = { .kind = kind, .ttl = ttl, .n = 1, .len = len };
+	struct dnsmsg_answer a = {
+		.kind = kind, .ttl = ttl, .n = 1, .secure = kind == DNSMSG_OK, .len = len
+	};
 
 	memset(a.records, 'r', len);
 	return a;
@@ -32,6 +34,7 @@ static void one(struct dnscache *c)
 	CHECK_EQ(got.ttl, 10);
 	CHECK_EQ(got.n, 1);
 	CHECK_EQ(got.len, 6);
+	CHECK(got.secure);
 	CHECK(find(c, 10999, "a.example"));
 	CHECK_EQ(got.ttl, 0);
 	CHECK(!find(c, 11000, "a.example"));
@@ -40,6 +43,7 @@ static void one(struct dnscache *c)
 	keep(c, 2000, "a.example", answer(DNSMSG_NODATA, 5, 0));
 	CHECK(find(c, 2000, "a.example"));
 	CHECK_EQ(got.kind, DNSMSG_NODATA);
+	CHECK(!got.secure);
 }
 
 static void limits(struct dnscache *c)

@@ -104,16 +104,17 @@ static void query(void)
 	uint8_t q[DNSMSG_QUERY], big[253];
 	struct buf b = BUF(q);
 
-	dnsmsg_query(&b, ID, SLICE("example.org"), DNSMSG_MX);
+	dnsmsg_query(&b, ID, SLICE("example.org"), DNSMSG_MX, false);
 	CHECK_EQ(b.len, sizeof want);
 	CHECK(!memcmp(q, want, sizeof want));
 	b = BUF(q);
 	for (size_t i = 0; i < sizeof big; i++)
 		big[i] = i % 2 ? '.' : 'a';
-	dnsmsg_query(&b, ID, (struct slice){ big, 253 }, DNSMSG_MX);
+	dnsmsg_query(&b, ID, (struct slice){ big, 253 }, DNSMSG_MX, true);
 	CHECK(!b.bad && b.len == DNSMSG_QUERY);
+	CHECK(q[3] == 0x20 && q[DNSMSG_QUERY - 4] == 0x80); /* AD and DO */
 	b = BUF(q);
-	dnsmsg_query(&b, ID, SLICE("a..b"), DNSMSG_A);
+	dnsmsg_query(&b, ID, SLICE("a..b"), DNSMSG_A, false);
 	CHECK(b.bad);
 }
 
@@ -239,6 +240,40 @@ static void negative(void)
 	CHECK_EQ(parse("no.org", DNSMSG_A), DNSMSG_MALFORMED);
 }
 
+static void other_types(void)
+{
+	start(0x81a0, 1, 0, 0, "1.2.0.192.in-addr.arpa", DNSMSG_PTR);
+	rr(NULL, DNSMSG_PTR, 9, 6);
+	put_name("ma.x");
+	CHECK_EQ(parse("1.2.0.192.in-addr.arpa", DNSMSG_PTR), DNSMSG_OK);
+	CHECK_SLICE(nth(0), "ma.x");
+	CHECK(got.secure);
+	start(0x8180, 1, 0, 0, "_25._tcp.a.b", DNSMSG_TLSA);
+	rr(NULL, DNSMSG_TLSA, 9, 4);
+	buf_put(&m, SLICE("x"));
+	CHECK_EQ(parse("_25._tcp.a.b", DNSMSG_TLSA), DNSMSG_OK);
+	CHECK_SLICE(nth(0), "x");
+	CHECK(!got.secure);
+	m.len--;
+	mem[m.len - 4] = 3;
+	CHECK_EQ(parse("_25._tcp.a.b", DNSMSG_TLSA), DNSMSG_MALFORMED);
+	/* an absence can be validated, a failure cannot */
+	start(0x81a3, 0, 0, 0, "no.org", DNSMSG_A);
+	CHECK(parse("no.org", DNSMSG_A) == DNSMSG_NXDOMAIN && got.secure);
+	mem[3] = 0xa2;
+	CHECK(parse("no.org", DNSMSG_A) == DNSMSG_SERVFAIL && !got.secure);
+}
+
+static void letter_case(void)
+{
+	start(0x8180, 0, 0, 0, "eXample.oRg", DNSMSG_A);
+	CHECK(dnsmsg_same_case(buf_slice(&m), SLICE("eXample.oRg")));
+	CHECK(!dnsmsg_same_case(buf_slice(&m), SLICE("example.oRg")));
+	CHECK(!dnsmsg_same_case(buf_slice(&m), SLICE("eXample.oRg.x")));
+	CHECK(!dnsmsg_same_case((struct slice){ mem, 20 }, SLICE("eXample.oRg")));
+	CHECK(!dnsmsg_same_case((struct slice){ mem, 3 }, SLICE("eXample.oRg")));
+}
+
 /* Pointers that lead to themselves, forward, or out of the message. */
 static void pointers(void)
 {
@@ -286,6 +321,8 @@ int main(void)
 	chain(DNSMSG_CHAIN, DNSMSG_OK);
 	chain(DNSMSG_CHAIN + 1, DNSMSG_MALFORMED);
 	negative();
+	other_types();
+	letter_case();
 	pointers();
 	bounds();
 	TEST_END();

@@ -37,9 +37,11 @@ static void put_a(struct buf *b, struct slice q, bool is_tcp)
 		    : slice_eq(label(q), SLICE("fail"))	  ? 0x8182
 		    : slice_eq(label(q), SLICE("absent")) ? 0x8183
 		    : cut				  ? 0x8380
+		    : slice_eq(label(q), SLICE("sure"))	  ? 0x81a0
 							  : 0x8180);
 	buf_be16(b, 1);
-	buf_be16(b, slice_eq(label(q), SLICE("ok")) || (old && !edns) || (!cut && is_tcp));
+	buf_be16(b, slice_eq(label(q), SLICE("ok")) || slice_eq(label(q), SLICE("sure")) ||
+			    (old && !edns) || (!cut && is_tcp));
 	buf_be16(b, 0);
 	buf_be16(b, 0);
 	buf_put(b, (struct slice){ q.p + 12, question });
@@ -226,6 +228,7 @@ static void answers_come(void)
 	CHECK_EQ(result_of("old.example"), DNS_OK); /* does not know EDNS */
 	queries = 0;
 	CHECK_EQ(result_of("fail.example"), DNS_FAILED);
+	CHECK(!last.silent);
 	CHECK_EQ(queries, DNSASK_ROUNDS);
 	CHECK(ports[0] != ports[1] || ports[1] != ports[2]);
 	CHECK(ids[0] != ids[1] || ids[1] != ids[2]);
@@ -275,7 +278,17 @@ int main(void)
 	set_servers(0x7f000002, 0x7f000001); /* the first is silent */
 	CHECK_EQ(result_of("ok.second.example"), DNS_OK);
 	CHECK_EQ(queries, 2);
+	CHECK_EQ(result_of("ok.again.example"), DNS_OK); /* the one that answered goes first */
+	CHECK_EQ(queries, 3);
+	CHECK_EQ(result_of("sure.example"), DNS_OK);
+	CHECK(last.secure);
+	CHECK_EQ(result_of("sure.example"), DNS_OK); /* from the cache */
+	CHECK(last.secure && queries == 4);
+	set_servers(0, 0); /* the same server, not known to be this machine */
+	CHECK_EQ(result_of("sure.far.example"), DNS_OK);
+	CHECK(!last.secure && queries == 5);
 	set_servers(0x7f000003, 0); /* nobody there */
 	CHECK_EQ(result_of("ok.third.example"), DNS_FAILED);
+	CHECK(last.silent);
 	TEST_END();
 }
