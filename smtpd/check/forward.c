@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/check.h"
 
+#include <string.h>
+
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/out.h"
 
@@ -23,7 +25,8 @@ static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a 
  * destination's verdict reaches the true sender while he waits; a later bounce does not. */
 #define UNREWRITTEN "forwarded"
 
-static const struct want want_delivered = { OUT_DELIVER, sizeof(struct answer), ANSWER_TEXT };
+static const struct want want_delivered = { OUT_DELIVER, sizeof(struct out_result),
+					    OUT_RESULT_TAIL };
 
 static struct job *job_of(struct ask *a)
 {
@@ -49,21 +52,33 @@ static bool loops(struct slice header, struct slice rcpt)
 static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 {
 	struct job *j = job_of(a);
-
 	struct check *c = j->check;
+	const struct out_result *r = reply;
+	struct cur in = CUR(tail);
+	struct answer m = { 0 };
+	struct out_verdict v;
+	struct slice text = SLICE("");
 
+	if (r)
+		cur_take(&in, r->host_len);
+	if (r && out_verdict_take(&in, &v, &text)) {
+		m.code = v.code;
+		memcpy(m.enhanced, v.enhanced, sizeof m.enhanced);
+	}
 	/* No wire to out means that it died with the letter inside; a late answer does not. */
-	job_pass(j, reply, tail, !chan_wired(c->down));
+	job_pass(j, m.code ? &m : NULL, text, !chan_wired(c->down));
 	forward_more(c);
 }
 
 static void hand_over(struct job *j)
 {
 	struct out_deliver m = { .text_size = j->size };
+	static const uint32_t index = 0;
+	struct slice tail = { (const uint8_t *)&index, sizeof index };
 	int fd[MSG_FDS] = { j->text, j->head };
 
 	j->ask.done = on_delivered;
-	j->waiting = !chan_ask(j->check->down, &j->ask, &m, sizeof m, SLICE(""), fd, 2,
+	j->waiting = !chan_ask(j->check->down, &j->ask, &m, sizeof m, tail, fd, 2,
 			       &want_delivered, DOWN_MS);
 }
 

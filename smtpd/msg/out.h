@@ -2,22 +2,67 @@
 #ifndef SMTPD_MSG_OUT_H
 #define SMTPD_MSG_OUT_H
 
+#include <string.h>
+
 #include "smtpd/msg/answer.h"
 
 /* check.mx -> out.mx, queue -> out.sub */
 enum out_type { OUT_DELIVER = 1, OUT_HELD, OUT_ACK, OUT_TYPES };
 
-/* Deliver one letter to the one recipient in its head: descriptors `text` and `head`. Sent are head's header octets,
- * then text without its first `skip` octets. Reply: struct answer with the destination's code, enhanced code and
- * sanitised text; 451 for everything that is not a verdict of the destination.
- * seq and rcpt name the delivery for OUT_HELD and OUT_ACK; the mx lane sends zeros and never asks. */
+enum { OUT_RCPTS = 32 };
+
+/* Deliver one letter to the recipients in its head, all in one domain: descriptors `text` and `head`. Sent are head's
+ * header octets, then text without its first `skip` octets. Tail: for each recipient in the head's order its index in
+ * the journal's letter (uint32_t), 1 to OUT_RCPTS of them. seq and that index name the delivery for OUT_HELD and
+ * OUT_ACK; the mx lane sends zeros and never asks. Reply: struct out_result. */
 struct out_deliver {
 	struct msg h;
 	uint64_t seq;	    /* journal sequence number of the letter */
 	uint64_t text_size; /* octets */
-	uint32_t rcpt;	    /* index of the recipient in the journal's letter */
 	uint32_t skip;
+	uint32_t zero;
 };
+
+/* Tail: the name of the host that was spoken to (host_len octets; 0: none), then for each recipient in the order of
+ * the request a struct out_verdict and its text; out_verdict_take() reads them. */
+struct out_result {
+	struct msg h;
+	uint64_t
+	operator; /* who runs that host, as a hash: limits of one hold for all its hosts; 0: unknown */
+	uint8_t host_len;
+	uint8_t zero[7];
+};
+
+enum out_flag {
+	OUT_DSN =
+		1, /* the destination offers DSN and took over what NOTIFY asks for (RFC 3461 5.2.1) */
+};
+
+/* The destination's code, enhanced code and sanitised text; 451 for everything that is not its verdict. */
+struct out_verdict {
+	uint16_t code;
+	uint8_t enhanced[3];
+	uint8_t flags; /* enum out_flag */
+	uint16_t len;  /* of the text behind it, 1 to ANSWER_TEXT */
+};
+
+enum { OUT_RESULT_TAIL = 255 + OUT_RCPTS * (sizeof(struct out_verdict) + ANSWER_TEXT) };
+
+/* The next verdict off the tail; *text borrows. False: the end, or nonsense (c->bad). */
+static inline bool out_verdict_take(struct cur *c, struct out_verdict *v, struct slice *text)
+{
+	struct slice s;
+
+	if (cur_end(c))
+		return false;
+	s = cur_take(c, sizeof *v);
+	if (c->bad)
+		return false;
+	memcpy(v, s.p, sizeof *v);
+	*text = cur_take(c, v->len);
+	c->bad |= !v->len || v->len > ANSWER_TEXT;
+	return !c->bad;
+}
 
 /* What does out still hold of deliveries whose result was not acknowledged? Asked by a restarted queue, before it
  * schedules anything, and again while a row is OUT_BUSY. Reply: struct out_held_list, tail = n struct out_held. */
@@ -58,6 +103,9 @@ struct out_acked {
 };
 
 _Static_assert(sizeof(struct out_deliver) == 32, "no padding on the wire");
+_Static_assert(sizeof(struct out_result) == 24, "no padding on the wire");
+_Static_assert(sizeof(struct out_verdict) == 8, "no padding on the wire");
+_Static_assert(sizeof(struct out_result) + OUT_RESULT_TAIL <= MSG_MAX, "one message");
 _Static_assert(sizeof(struct out_held) == 24, "no padding on the wire");
 _Static_assert(sizeof(struct out_ack) == 24, "no padding on the wire");
 

@@ -5,9 +5,11 @@
 
 /*
  * NOTES
- * `step` names the reply that is waited for. A reply that nobody waits for is a breach of RFC 5321 3: above all, no 250
- * counts as the final one before the final dot was sent. With `pipelined` MAIL, RCPT and DATA went out together and
- * their replies come one after the other; `refused` says that one of them was no: d->outcome holds it.
+ * `step` names the reply that is waited for. A reply that nobody waits for is a breach of RFC 5321 3: above all, no
+ * 250 counts as the final one before the final dot was sent. With `pipelined` MAIL, RCPT and DATA went out together and
+ * their replies come one after the other. Each recipient gets its own verdict (targets.h): no to MAIL is that of all,
+ * no to RCPT that of one, the answer to the final dot that of those who are left. Who got 452 is asked again in a
+ * transaction of its own after the others have the letter.
  * Until the final dot is sent the destination does not have the letter; from then on (STEP_FINAL) it may.
  */
 enum { ROOM_MIN = 512, CHUNK = 4096, MINUTE = 60 * 1000, EARLY_MX_MS = MINUTE };
@@ -118,8 +120,7 @@ static void fail_own(struct delivery *d, uint8_t subject, uint8_t detail, const 
 	buf_put(&b, slice_of(delivery_host(d)));
 	buf_put(&b, SLICE(" at "));
 	buf_put(&b, slice_of(steps[d->step].name));
-	if (!d->refused)
-		outcome_own(&d->outcome, 451, subject, detail, text, buf_slice(&b));
+	outcome_own(&d->outcome, 451, subject, detail, text, buf_slice(&b));
 	fail(d);
 }
 
@@ -182,11 +183,22 @@ static void say_mail(struct delivery *d)
 	end_line(d);
 }
 
-static void say_rcpt(struct delivery *d)
+/* The next recipient. False: there is none, or `out` has no room for it: then it waits for another transaction. */
+static bool say_rcpt(struct delivery *d)
 {
+	struct targets *to = &d->to;
+	unsigned i = d->nasked ? d->asked[d->nasked - 1] + 1u : 0;
+
+	while (i < to->n && to->t[i].state != TARGET_OPEN)
+		i++;
+	if (i == to->n || buf_room(&d->stream.out) < ROOM_MIN)
+		return false;
+	to->t[i].state = TARGET_ASKED;
+	d->asked[d->nasked++] = (uint8_t)i;
 	say(d, SLICE("RCPT TO:<"));
-	say(d, (struct slice){ d->letter.rcpt, d->letter.rcpt_n });
+	say(d, outletter_rcpt(&d->letter, i));
 	say(d, SLICE(">\r\n"));
+	return true;
 }
 
 /* The connection is as good as it gets: the letter itself. */
@@ -206,9 +218,11 @@ static void begin_mail(struct delivery *d)
 		return;
 	}
 	d->pipelined = d->caps & REPLY_PIPELINING;
+	d->nasked = d->nsaid = 0;
 	say_mail(d);
 	if (d->pipelined) {
-		say_rcpt(d);
+		while (say_rcpt(d))
+			;
 		say(d, SLICE("DATA\r\n"));
 	}
 	go(d, STEP_MAIL);
@@ -273,39 +287,68 @@ static void say_empty(struct delivery *d)
 	quit(d);
 }
 
-/* MAIL and RCPT: yes goes on, no is the verdict. 421: the connection is about to close. */
-static void on_group(struct delivery *d, enum step next, void (*then)(struct delivery *))
+/* No to MAIL or DATA: the verdict of all who have none. 421: the connection is about to close. False: it is of no
+ * more use. */
+static bool refuse_all(struct delivery *d)
 {
-	if (reply_verdict(&d->reply) != V_OK && !d->refused) {
-		said(d);
-		d->refused = true;
-		if (!is_refusal(d) || d->reply.code == 421) {
-			give_up(d);
+	said(d);
+	if (!is_refusal(d) || d->reply.code == 421) {
+		give_up(d);
+		return false;
+	}
+	targets_end(&d->to, TARGETS_LATER, NULL);
+	targets_end(&d->to, TARGETS_MISSING, &d->outcome);
+	return true;
+}
+
+static void on_mail(struct delivery *d)
+{
+	if (reply_verdict(&d->reply) != V_OK) {
+		if (!refuse_all(d))
 			return;
-		}
 		if (!d->pipelined) {
 			quit(d);
 			return;
 		}
 	}
 	if (!d->pipelined)
-		then(d);
-	go(d, next);
+		say_rcpt(d);
+	go(d, STEP_RCPT);
 }
 
-static void say_data(struct delivery *d)
+static void judge_rcpt(struct delivery *d, struct target *t)
 {
-	say(d, SLICE("DATA\r\n"));
-}
-
-static void on_mail(struct delivery *d)
-{
-	on_group(d, STEP_RCPT, say_rcpt);
+	if (t->state != TARGET_ASKED) /* MAIL was refused */
+		return;
+	if (reply_verdict(&d->reply) == V_OK) {
+		t->state = TARGET_YES;
+		return;
+	}
+	outcome_said(&t->outcome, &d->reply, delivery_host(d));
+	if (d->reply.code == 452)
+		t->state = TARGET_LATER;
+	else
+		target_end(t, &t->outcome);
 }
 
 static void on_rcpt(struct delivery *d)
 {
-	on_group(d, STEP_DATA, say_data);
+	if (reply_verdict(&d->reply) != V_OK && (!is_refusal(d) || d->reply.code == 421)) {
+		said(d);
+		give_up(d);
+		return;
+	}
+	judge_rcpt(d, &d->to.t[d->asked[d->nsaid++]]);
+	if (d->nsaid < d->nasked || (!d->pipelined && say_rcpt(d))) {
+		go(d, STEP_RCPT);
+	} else if (d->pipelined) {
+		go(d, STEP_DATA);
+	} else if (targets_count(&d->to, TARGETS_YES)) {
+		say(d, SLICE("DATA\r\n"));
+		go(d, STEP_DATA);
+	} else {
+		quit(d);
+	}
 }
 
 /* As much of the letter as `out` takes now. */
@@ -325,8 +368,7 @@ static void pump_text(struct delivery *d)
 		d->sent += n - in.n;
 	}
 	if (d->sent == size && buf_room(out) >= ROOM_MIN && dot_stuff_end(&d->dot, out)) {
-		if (d->row)
-			held_busy(d->row);
+		targets_busy(&d->to);
 		go(d, STEP_FINAL);
 	} else if (d->dot.bad) { /* no dot is sent, so the destination forgets it */
 		outcome_own(&d->outcome, 554, 6, 0, "the letter is not CRLF text", nothing);
@@ -340,7 +382,7 @@ static void on_data(struct delivery *d)
 {
 	bool ready = d->reply.code == 354;
 
-	if (d->refused) {
+	if (!targets_count(&d->to, TARGETS_YES)) {
 		if (ready)
 			say_empty(d);
 		else
@@ -348,11 +390,8 @@ static void on_data(struct delivery *d)
 		return;
 	}
 	if (!ready) {
-		said(d);
-		if (is_refusal(d) && d->reply.code != 421)
+		if (refuse_all(d))
 			quit(d);
-		else
-			give_up(d);
 		return;
 	}
 	d->sent = 0;
@@ -371,9 +410,22 @@ static void on_text(struct delivery *d)
 	give_up(d);
 }
 
+/* Nobody waits for more when the requester was restarted: what is left is asked for again. */
+static bool wanted(const struct delivery *d)
+{
+	return d->token.generation == d->token.chan->generation;
+}
+
 static void on_final(struct delivery *d)
 {
 	said(d);
+	targets_end(&d->to, TARGETS_YES, &d->outcome);
+	if (reply_verdict(&d->reply) == V_OK && wanted(d) &&
+	    targets_count(&d->to, TARGETS_OPEN | TARGETS_LATER)) {
+		targets_move(&d->to, TARGET_LATER, TARGET_OPEN);
+		begin_mail(d);
+		return;
+	}
 	quit(d);
 }
 
@@ -443,7 +495,6 @@ static void on_event(struct stream *s, enum stream_event e)
 void converse_start(struct delivery *d, int fd)
 {
 	d->reply = (struct reply){ 0 };
-	d->refused = false;
 	d->caps = 0;
 	stream_open(&d->stream, d->owner->loop, fd, BUF(d->in), BUF(d->out), on_event);
 	go(d, STEP_GREETING);

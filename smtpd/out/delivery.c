@@ -50,13 +50,33 @@ void delivery_drop(struct delivery *d)
 	close_next(d);
 	converse_close(d);
 	outletter_close(&d->letter);
-	if (d->row && !d->answered)
-		held_drop(d->row);
-	d->row = NULL;
+	targets_drop(&d->to);
 	d->busy = false;
 }
 
-static void log_delivery(const struct delivery *d)
+static bool alike(const struct target *a, const struct target *b)
+{
+	return a->outcome.code == b->outcome.code &&
+	       memcmp(a->outcome.enhanced, b->outcome.enhanced, 3) == 0;
+}
+
+/* How many have the verdict of t; 0 when one before it has it. */
+static unsigned same_verdict(const struct delivery *d, const struct target *t)
+{
+	unsigned n = 0;
+
+	for (const struct target *o = d->to.t; o < d->to.t + d->to.n; o++) {
+		if (!alike(o, t))
+			continue;
+		if (o < t)
+			return 0;
+		n++;
+	}
+	return n;
+}
+
+/* One line for all recipients with the verdict of t, which is the first of them. */
+static void log_delivery(const struct delivery *d, const struct target *t)
 {
 	uint8_t ip[IPADDR_TEXT], enhanced[16];
 	struct buf b = BUF(ip), e = BUF(enhanced);
@@ -73,26 +93,28 @@ static void log_delivery(const struct delivery *d)
 		log_text(&l, "tls", d->stream.secure ? tls_suite(&d->tls) : "none");
 	}
 	log_text(&l, "policy", d->pinned ? "pinned" : "opportunistic");
-	log_num(&l, "code", d->outcome.code);
-	outcome_put_enhanced(&d->outcome, &e);
+	if (d->to.n > 1)
+		log_num(&l, "rcpts", same_verdict(d, t));
+	log_num(&l, "code", t->outcome.code);
+	outcome_put_enhanced(&t->outcome, &e);
 	log_bytes(&l, "enhanced", buf_slice(&e));
 	log_num(&l, "ms", d->owner->loop->now - d->began);
-	log_bytes(&l, "reply", outcome_text(&d->outcome));
+	log_bytes(&l, "reply", outcome_text(&t->outcome));
 	log_send(&l);
 }
 
 void delivery_answer(struct delivery *d)
 {
-	const struct outcome *o = &d->outcome;
-	struct answer m = { .code = o->code };
+	const char *host = d->connects ? d->mx.host[d->last_host].name : "";
 
-	log_delivery(d);
+	targets_end(&d->to, TARGETS_LATER, NULL);
+	targets_end(&d->to, TARGETS_MISSING, &d->outcome);
+	for (unsigned i = 0; i < d->to.n; i++)
+		if (same_verdict(d, &d->to.t[i]))
+			log_delivery(d, &d->to.t[i]);
 	outletter_close(&d->letter);
-	memcpy(m.enhanced, o->enhanced, sizeof m.enhanced);
 	d->answered = true;
-	if (d->row)
-		held_result(d->row, o->code, o->enhanced);
-	chan_answer(&d->token, &m, sizeof m, outcome_text(o));
+	outbound_answer(d->owner, &d->token, slice_of(host), &d->to);
 }
 
 /* A no for ever needs more than one host that says so while another could not be asked; and on the pinned route it
@@ -348,14 +370,13 @@ static void on_next(struct watch *w, short got)
 		wait_for_dns(d);
 }
 
-void delivery_begin(struct delivery *d, const struct token *t, struct out_held *row)
+void delivery_begin(struct delivery *d, const struct token *t)
 {
 	struct outbound *o = d->owner;
 
 	d->busy = true;
 	d->answered = d->no_tls = d->again = d->tried = d->soft = false;
 	d->token = *t;
-	d->row = row;
 	d->began = o->loop->now;
 	d->deadline = d->began + (o->keeps ? DELIVERY_SUB_MS : DELIVERY_MX_MS);
 	d->pinned = slice_ieq(d->letter.domain, o->pinned_domain);

@@ -6,12 +6,13 @@
 #include "smtpd/out/mxlist.h"
 #include "smtpd/out/outbound.h"
 #include "smtpd/out/outletter.h"
-#include "smtpd/out/outcome.h"
+#include "smtpd/out/targets.h"
 #include "smtpd/proto/dot.h"
 
 /*
- * One letter on its way to one recipient. delivery.c finds the destination's hosts and addresses and connects to one
- * after the other; converse.c speaks SMTP on a connection. The requester is answered once; the QUIT comes after that.
+ * One letter on its way to the recipients of one domain. delivery.c finds the destination's hosts and addresses and
+ * connects to one after the other; converse.c speaks SMTP on a connection. The requester is answered once; the
+ * QUIT comes after that.
  */
 enum {
 	DELIVERY_ADDRS = 4,    /* of one host */
@@ -45,10 +46,11 @@ struct delivery { /* zeroed: free */
 	struct outbound *owner;
 	bool busy, answered;
 	struct token token;
-	struct out_held *row; /* NULL: nothing is to be kept */
+	struct targets to;
 	struct outletter letter;
 	int64_t began, deadline;
-	struct outcome outcome; /* the verdict, or the failure so far */
+	struct outcome
+		outcome; /* the verdict of those that have none of their own; or the failure so far */
 
 	/* the route */
 	bool pinned; /* certificate and name are verified, never clear text */
@@ -66,7 +68,9 @@ struct delivery { /* zeroed: free */
 
 	/* the conversation */
 	enum step step;
-	bool pipelined, refused;
+	bool pipelined;
+	unsigned nasked, nsaid;	  /* RCPT of this transaction: said, answered */
+	uint8_t asked[OUT_RCPTS]; /* whom, as places in `to` */
 	struct reply reply;
 	uint64_t limit; /* SIZE the destination announced */
 	uint8_t caps;
@@ -79,11 +83,11 @@ struct delivery { /* zeroed: free */
 
 /* ---- delivery.c ---- */
 
-/* The letter is filled in. Answers later, never before it returns. */
-void delivery_begin(struct delivery *d, const struct token *t, struct out_held *row);
+/* The letter and the recipients are filled in. Answers later, never before it returns. */
+void delivery_begin(struct delivery *d, const struct token *t);
 /* Ends it without an answer and frees the place. Not inside its own callbacks. */
 void delivery_drop(struct delivery *d);
-/* The verdict is in d->outcome: logs it, gives the letter back, answers. */
+/* d->outcome is the verdict of those without one: logs them, gives the letter back, answers. */
 void delivery_answer(struct delivery *d);
 /* The connection is of no more use: the next address, or the end, comes with the next round. */
 void delivery_next(struct delivery *d);

@@ -1,7 +1,8 @@
 # smtpd/out/out.mk: outbound SMTP: public keys only, no maps
 
 PROGS += out
-out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o converse.o outletter.o mxlist.o outcome.o held.o)
+out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o converse.o outletter.o mxlist.o outcome.o \
+	  targets.o held.o)
 out-y += $(addprefix smtpd/proto/,envelope.o path.o reply.o dot.o mxname.o ipaddr.o dnsmsg.o)
 out-y += $(lib-core) $(lib-tls)
 out-libs := bearssl

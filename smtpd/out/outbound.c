@@ -8,16 +8,20 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/out/delivery.h"
 #include "smtpd/proto/envelope.h"
+#include "smtpd/proto/mxname.h"
 
 static const struct slice nothing = { NULL, 0 };
 
-static void answer_own(const struct token *t, uint16_t code, uint8_t subject, uint8_t detail,
-		       const char *text)
+void outbound_answer(struct outbound *o, const struct token *t, struct slice host,
+		     const struct targets *to)
 {
-	struct answer m = { .code = code,
-			    .enhanced = { (uint8_t)(code / 100), subject, detail } };
+	struct buf b = { .p = o->head, .cap = OUT_RESULT_TAIL };
+	struct out_result m = { .operator= mxname_operator(host), .host_len = (uint8_t)host.n };
 
-	chan_answer(t, &m, sizeof m, slice_of(text));
+	buf_put(&b, host);
+	for (unsigned i = 0; i < to->n; i++)
+		outcome_put(&to->t[i].outcome, to->t[i].flags, &b);
+	chan_answer(t, &m, sizeof m, buf_slice(&b));
 }
 
 /* A free place. One that only waits for the end of a QUIT is taken where there is no other. */
@@ -36,49 +40,80 @@ static struct delivery *free_place(struct outbound *o)
 	return d;
 }
 
-/* The queue asks again for what it does not know to be finished. True: the held row is the answer. */
-static bool answer_held(struct outbound *o, const struct call *c)
+/* What is known of this recipient already: the queue asks again for what it does not know to be finished. */
+static void find_target(struct outbound *o, uint64_t seq, struct target *t)
+{
+	struct out_held *row = held_find(&o->held, seq, t->index);
+	struct outcome *out = &t->outcome;
+
+	if (!row) {
+		t->row = held_take(&o->held, seq, t->index);
+		if (t->row)
+			return;
+		outcome_own(out, 451, 3, 2, "too many deliveries at once", nothing);
+	} else if (row->state != HELD_RESULT) {
+		outcome_own(out, 451, 3, 2, "this delivery is still under way", nothing);
+	} else {
+		outcome_own(out, row->code, row->enhanced[1], row->enhanced[2],
+			    "answered before", nothing);
+	}
+	t->state = TARGET_DONE;
+}
+
+/* False: the tail is no list of recipients. */
+static bool take_targets(struct outbound *o, const struct call *c, struct targets *to)
 {
 	const struct out_deliver *m = c->msg;
-	struct out_held *row = o->keeps ? held_find(&o->held, m->seq, m->rcpt) : NULL;
-	struct answer a = { 0 };
+	size_t size = sizeof to->t->index;
 
-	if (!row)
+	to->n = 0;
+	if (!c->tail.n || c->tail.n % size)
 		return false;
-	if (row->state != HELD_RESULT) {
-		answer_own(&c->token, 451, 3, 2, "this delivery is still under way");
-		return true;
+	for (; to->n < c->tail.n / size; to->n++) {
+		struct target *t = &to->t[to->n];
+
+		t->row = NULL;
+		t->state = TARGET_OPEN;
+		t->flags = 0;
+		memcpy(&t->index, c->tail.p + to->n * size, size);
+		if (o->keeps)
+			find_target(o, m->seq, t);
 	}
-	a.code = row->code;
-	memcpy(a.enhanced, row->enhanced, sizeof a.enhanced);
-	chan_answer(&c->token, &a, sizeof a, SLICE("answered before"));
 	return true;
+}
+
+static void refuse(struct outbound *o, const struct call *c, struct targets *to, uint8_t detail,
+		   const char *why)
+{
+	struct outcome out;
+
+	outcome_own(&out, 451, 3, detail, why, nothing);
+	targets_end(to, TARGETS_MISSING, &out);
+	outbound_answer(o, &c->token, nothing, to);
+	targets_drop(to);
 }
 
 static void on_deliver(void *ctx, struct call *c)
 {
+	static struct targets
+		none; /* scratch, as large as a delivery's: without a place there is no other */
 	struct outbound *o = ctx;
-	const struct out_deliver *m = c->msg;
-	struct out_held *row = NULL;
-	struct delivery *d;
+	struct delivery *d = free_place(o);
+	struct targets *to = d ? &d->to : &none;
 
-	if (answer_held(o, c))
-		return;
-	d = free_place(o);
-	if (d && o->keeps)
-		row = held_take(&o->held, m->seq, m->rcpt);
-	if (!d || (o->keeps && !row)) {
-		answer_own(&c->token, 451, 3, 2, "too many deliveries at once");
-		return;
-	}
-	if (!outletter_open(&d->letter, m, c->fd, o->head)) {
-		if (row)
-			held_drop(row);
+	if (!take_targets(o, c, to)) {
+		chan_fail(&c->token);
+	} else if (!targets_count(to, TARGETS_MISSING)) {
+		outbound_answer(o, &c->token, nothing, to);
+		targets_drop(to);
+	} else if (!d) {
+		refuse(o, c, to, 2, "too many deliveries at once");
+	} else if (!outletter_open(&d->letter, c->msg, c->fd, to->n, o->head)) {
 		log_event("badletter", "peer", proc_name((enum proc_id)c->from));
-		answer_own(&c->token, 451, 3, 0, "the letter cannot be read");
-		return;
+		refuse(o, c, to, 0, "the letter cannot be read");
+	} else {
+		delivery_begin(d, &c->token);
 	}
-	delivery_begin(d, &c->token, row);
 }
 
 static void on_held(void *ctx, struct call *c)
@@ -109,6 +144,7 @@ static void on_ack(void *ctx, struct call *c)
 const struct rule outbound_rules[OUT_TYPES] = {
 	[OUT_DELIVER] = { .from = FROM(CHECK_MX) | FROM(QUEUE),
 			  .size = sizeof(struct out_deliver),
+			  .tail_max = OUT_RCPTS * sizeof(uint32_t),
 			  .nfd = 2,
 			  .run = on_deliver },
 	[OUT_HELD] = { .from = FROM(QUEUE),

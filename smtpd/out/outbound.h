@@ -8,10 +8,11 @@
 #include "smtpd/out/held.h"
 
 /*
- * Outbound SMTP: takes letters from check.mx or queue, one recipient each, and answers with the destination's
- * verdict. One pool of deliveries, reserved at start; a letter beyond it gets 451.
+ * Outbound SMTP: takes letters from check.mx or queue, for recipients of one domain, and answers with the
+ * destination's verdicts. One pool of deliveries, reserved at start; a letter beyond it gets 451.
  */
 struct delivery;
+struct targets;
 
 enum {
 	OUTBOUND_PORT = 25,
@@ -31,7 +32,7 @@ struct outbound {
 	struct delivery *pool; /* owned */
 	size_t npool;
 	struct held held;
-	uint8_t *head; /* owned: ENV_HEAD_MAX octets, for the envelope while a letter is taken */
+	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */
 };
 
 extern const struct rule outbound_rules[OUT_TYPES];
@@ -43,6 +44,9 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 void outbound_anchors(struct outbound *o, int fd);
 /* Serves the channels of p. */
 void outbound_serve(struct outbound *o, struct proc *p);
+/* The verdicts of all recipients; host: who was spoken to, may be empty. */
+void outbound_answer(struct outbound *o, const struct token *t, struct slice host,
+		     const struct targets *to);
 /* The requester has a new wire: what was for the old one ends, unless its final dot was sent. */
 void outbound_wired(struct chan *c);
 

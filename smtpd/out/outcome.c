@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/out/outcome.h"
 
+#include <string.h>
+
 /* As much as fits; what is not printable ASCII becomes a question mark. */
 static void put_text(struct outcome *o, struct slice s)
 {
@@ -58,6 +60,15 @@ void outcome_said(struct outcome *o, const struct reply *r, const char *host)
 struct slice outcome_text(const struct outcome *o)
 {
 	return (struct slice){ o->text, o->text_n };
+}
+
+void outcome_put(const struct outcome *o, uint8_t flags, struct buf *out)
+{
+	struct out_verdict v = { .code = o->code, .flags = flags, .len = (uint16_t)o->text_n };
+
+	memcpy(v.enhanced, o->enhanced, sizeof v.enhanced);
+	buf_put(out, (struct slice){ (const uint8_t *)&v, sizeof v });
+	buf_put(out, outcome_text(o));
 }
 
 void outcome_put_enhanced(const struct outcome *o, struct buf *out)

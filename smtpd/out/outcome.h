@@ -2,10 +2,10 @@
 #ifndef SMTPD_OUT_OUTCOME_H
 #define SMTPD_OUT_OUTCOME_H
 
-#include "smtpd/msg/answer.h"
+#include "smtpd/msg/out.h"
 #include "smtpd/proto/reply.h"
 
-/* What became of a delivery, in the words of struct answer. */
+/* What became of a delivery to one recipient, in the words of struct out_verdict. */
 struct outcome {
 	uint16_t code;
 	uint8_t enhanced[3];
@@ -20,6 +20,8 @@ void outcome_own(struct outcome *o, uint16_t code, uint8_t subject, uint8_t deta
 /* The destination's: 2xx is 250, 5xx stays, all else is 451. host: who said it. */
 void outcome_said(struct outcome *o, const struct reply *r, const char *host);
 struct slice outcome_text(const struct outcome *o);
+/* As struct out_verdict with its text. */
+void outcome_put(const struct outcome *o, uint8_t flags, struct buf *out);
 /* "5.1.1" */
 void outcome_put_enhanced(const struct outcome *o, struct buf *out);
 

@@ -15,18 +15,37 @@ static bool copy(struct slice s, uint8_t *out, uint8_t *n)
 	return true;
 }
 
-static bool read_envelope(struct outletter *l, struct slice head)
+struct slice outletter_rcpt(const struct outletter *l, unsigned i)
 {
-	struct slice v;
+	return (struct slice){ l->rcpt[i].path, l->rcpt[i].n };
+}
+
+static bool add_rcpt(struct outletter *l, struct slice v)
+{
+	unsigned i = l->nrcpt++;
 	struct path p;
+
+	if (!copy(v, l->rcpt[i].path, &l->rcpt[i].n) || !path_addr(outletter_rcpt(l, i), 0, &p))
+		return false;
+	if (!i)
+		l->domain = p.domain;
+	return slice_ieq(l->domain, p.domain);
+}
+
+static bool read_envelope(struct outletter *l, struct slice head, size_t want)
+{
+	struct cur c = CUR(head);
+	enum env_tag tag;
+	struct slice v;
 	size_t nrcpt;
 
-	if (!envelope_check(head, &nrcpt) || nrcpt != 1 ||
-	    !envelope_get(head, ENV_SENDER, &v) || !copy(v, l->sender, &l->sender_n) ||
-	    !envelope_get(head, ENV_RCPT, &v) || !copy(v, l->rcpt, &l->rcpt_n) ||
-	    !path_addr((struct slice){ l->rcpt, l->rcpt_n }, 0, &p))
+	if (!envelope_check(head, &nrcpt) || nrcpt != want || nrcpt > OUT_RCPTS ||
+	    !envelope_get(head, ENV_SENDER, &v) || !copy(v, l->sender, &l->sender_n))
 		return false;
-	l->domain = p.domain;
+	l->nrcpt = 0;
+	while (envelope_next(&c, &tag, &v))
+		if (tag == ENV_RCPT && !add_rcpt(l, v))
+			return false;
 	l->eight = envelope_get(head, ENV_BODY, &v) && slice_eq(v, SLICE("8"));
 	if (!envelope_get(head, ENV_HEADER, &v))
 		return false;
@@ -35,7 +54,7 @@ static bool read_envelope(struct outletter *l, struct slice head)
 	return true;
 }
 
-bool outletter_open(struct outletter *l, const struct out_deliver *m, int fd[2],
+bool outletter_open(struct outletter *l, const struct out_deliver *m, int fd[2], size_t nrcpt,
 		    uint8_t *scratch)
 {
 	uint64_t text, head;
@@ -43,7 +62,7 @@ bool outletter_open(struct outletter *l, const struct out_deliver *m, int fd[2],
 	if (!memfd_check(fd[0], CONFIG_SMTPD_MAX_SIZE, &text) ||
 	    !memfd_check(fd[1], ENV_HEAD_MAX, &head) || text != m->text_size ||
 	    m->skip > text || !memfd_read(fd[1], 0, scratch, (size_t)head) ||
-	    !read_envelope(l, (struct slice){ scratch, (size_t)head }))
+	    !read_envelope(l, (struct slice){ scratch, (size_t)head }, nrcpt))
 		return false;
 	l->text_at = m->skip;
 	l->text_n = text - m->skip;

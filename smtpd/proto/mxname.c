@@ -36,3 +36,33 @@ bool mxname_match(struct slice host, struct slice patterns)
 	}
 	return false;
 }
+
+/* The last two labels; three below the likes of co.uk and com.au. */
+static struct slice registered(struct slice host)
+{
+	size_t top = slice_rfind(host, '.'), second, third;
+
+	if (top == host.n)
+		return host;
+	second = slice_rfind(slice_head(host, top), '.');
+	if (second == top)
+		return host;
+	if (host.n - top - 1 > 2 || top - second - 1 > 3)
+		return slice_from(host, second + 1);
+	third = slice_rfind(slice_head(host, second), '.');
+	return third == second ? host : slice_from(host, third + 1);
+}
+
+uint64_t mxname_operator(struct slice host)
+{
+	uint64_t h = 14695981039346656037u; /* FNV-1a */
+	struct slice s = registered(without_dot(host));
+
+	if (!s.n)
+		return 0;
+	if (slice_ieq(s, SLICE("googlemail.com")))
+		s = SLICE("google.com");
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ byte_lower(s.p[i])) * 1099511628211u;
+	return h;
+}

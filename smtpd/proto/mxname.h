@@ -10,4 +10,8 @@
  * nothing. */
 bool mxname_match(struct slice host, struct slice patterns);
 
+/* Whose host is it? A number for the part of the name that is registered (RULES S13: Google's two names are one);
+ * 0 for no name. A guess by the labels' lengths, made to count together rather too little. */
+uint64_t mxname_operator(struct slice host);
+
 #endif

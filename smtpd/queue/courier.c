@@ -22,7 +22,8 @@ enum {
 	BUDGET = CONFIG_LETTER_MEMORY / 2,
 };
 
-static const struct want want_answer = { OUT_DELIVER, sizeof(struct answer), ANSWER_TEXT };
+static const struct want want_answer = { OUT_DELIVER, sizeof(struct out_result),
+					 OUT_RESULT_TAIL };
 static const struct want want_held = { OUT_HELD, sizeof(struct out_held_list),
 				       MSG_MAX - sizeof(struct out_held_list) };
 static const struct want want_acked = { OUT_ACK, sizeof(struct out_acked), 0 };
@@ -142,8 +143,11 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 {
 	struct delivery *d = (struct delivery *)a;
 	struct courier *c = d->c;
-	const struct answer *m = reply;
+	const struct out_result *m = reply;
 	struct rcpt *k = &c->j->g.rcpt[d->rcpt];
+	struct cur in = CUR(tail);
+	struct out_verdict v;
+	struct slice text;
 
 	woken(c);
 	d->used = false;
@@ -155,7 +159,10 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 		k->state = RCPT_BUSY; /* nothing more is tried */
 		return;
 	}
-	if (m && verdict_of(c, d->rcpt, m->code, m->enhanced, d->to, tail))
+	if (m)
+		cur_take(&in, m->host_len);
+	if (m && out_verdict_take(&in, &v, &text) &&
+	    verdict_of(c, d->rcpt, v.code, v.enhanced, d->to, text))
 		return;
 	k->state = RCPT_BUSY;
 	c->held_known = false;
@@ -337,13 +344,12 @@ static bool send_delivery(struct courier *c, struct delivery *d, const struct le
 {
 	struct out_deliver m = { .h.type = OUT_DELIVER,
 				 .seq = e->r.letter,
-				 .rcpt = no,
 				 .text_size = e->l.text_size,
 				 .skip = e->l.skip };
+	struct slice tail = { (const uint8_t *)&no, sizeof no };
 	int fd[2] = { d->parcel->text, make_head(c, e, no, d) };
-	bool ok = fd[1] >= 0 &&
-		  chan_ask(c->out, &d->ask, &m, sizeof m, (struct slice){ NULL, 0 }, fd, 2,
-			   &want_answer, DELIVER_MS);
+	bool ok = fd[1] >= 0 && chan_ask(c->out, &d->ask, &m, sizeof m, tail, fd, 2,
+					 &want_answer, DELIVER_MS);
 
 	memfd_close(&fd[1]);
 	return ok;

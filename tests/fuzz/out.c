@@ -47,6 +47,10 @@ static void message(unsigned type, struct slice s)
 	memset(&m, 0, sizeof m);
 	memcpy(&m, s.p, s.n < sizeof m ? s.n : sizeof m);
 	s = slice_from(s, sizeof m);
+	if (type == OUT_DELIVER) {
+		c.tail = slice_head(s, 4 * (m.deliver.skip >> 8 & 63));
+		s = slice_from(s, c.tail.n);
+	}
 	c.fd[0] = memfd_of(SLICE("Subject: x\r\n\r\ntext\r\n"));
 	c.fd[1] = memfd_of(s);
 	if (m.deliver.skip & 1) /* mostly the truth */
@@ -66,7 +70,9 @@ static void conversation(bool pinned, struct slice s)
 		abort();
 	d->letter = (struct outletter){ .text = memfd_of(SLICE("x\r\n.y\r\n")), .text_n = 7 };
 	d->letter.head = memfd_of(SLICE(""));
-	delivery_begin(d, &t, NULL);
+	d->letter.nrcpt = d->to.n = 2;
+	d->to.t[0] = d->to.t[1] = (struct target){ .index = 0 };
+	delivery_begin(d, &t);
 	loop_drop(&loop, &d->next);
 	d->pinned = pinned;
 	d->mx.n = d->naddr = 1;
@@ -80,8 +86,9 @@ static void conversation(bool pinned, struct slice s)
 	while (d->busy)
 		loop_round(&loop);
 	close(pair[1]);
-	if (d->outcome.code < 250 || !d->outcome.text_n)
-		abort();
+	for (int i = 0; i < 2; i++)
+		if (d->to.t[i].outcome.code < 250 || !d->to.t[i].outcome.text_n)
+			abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

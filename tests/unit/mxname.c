@@ -40,8 +40,31 @@ static const struct {
 	{ ".", "*.", false },
 };
 
+static const struct {
+	const char *a, *b;
+	bool same;
+} operators[] = {
+	{ "alt1.gmail-smtp-in.l.google.com", "aspmx2.GOOGLEMAIL.com.", true },
+	{ "mx1.example.org", "example.org", true },
+	{ "mx.a.example.org", "b.example.org", true },
+	{ "mx.one.example", "mx.two.example", false },
+	{ "mx.one.co.uk", "mx.two.co.uk", false },
+	{ "mx1.one.com.au", "mx2.one.com.au", true },
+	{ "example.de", "mx.other.de", false },
+	{ "localhost", "localhost.", true },
+	{ "co.uk", "x.co.uk", false },
+};
+
 int main(void)
 {
+	for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+		uint64_t a = mxname_operator(slice_of(operators[i].a));
+
+		CHECK_ROW((a == mxname_operator(slice_of(operators[i].b))) == operators[i].same,
+			  operators[i].a);
+		CHECK_ROW(a != 0, operators[i].a);
+	}
+	CHECK_EQ(mxname_operator(SLICE("")), 0);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		CHECK_ROW(mxname_match(slice_of(cases[i].host), slice_of(cases[i].patterns)) ==
 				  cases[i].ok,

@@ -21,6 +21,7 @@ static struct world {
 	/* what the queue asked of out */
 	unsigned held, ndeliver, nack;
 	struct out_deliver deliver[SEEN];
+	uint32_t rcpt[SEEN];
 	struct token token[SEEN];
 	char head[SEEN][1024], text[SEEN][1024];
 	struct out_ack ack[SEEN];
@@ -47,6 +48,8 @@ static void on_deliver(void *ctx, struct call *c)
 
 	(void)ctx;
 	memcpy(&w.deliver[i], c->msg, sizeof w.deliver[i]);
+	CHECK_EQ(c->tail.n, sizeof w.rcpt[i]);
+	memcpy(&w.rcpt[i], c->tail.p, sizeof w.rcpt[i]);
 	w.token[i] = c->token;
 	take(c->fd[0], w.text[i], sizeof w.text[i]);
 	take(c->fd[1], w.head[i], sizeof w.head[i]);
@@ -72,7 +75,8 @@ static void on_ack(void *ctx, struct call *c)
 }
 
 static const struct rule out_rules[OUT_TYPES] = {
-	[OUT_DELIVER] = { 1u << P_QUEUE, sizeof(struct out_deliver), 0, 2, on_deliver },
+	[OUT_DELIVER] = { 1u << P_QUEUE, sizeof(struct out_deliver),
+			  OUT_RCPTS * sizeof(uint32_t), 2, on_deliver },
 	[OUT_HELD] = { 1u << P_QUEUE, sizeof(struct out_held_ask), 0, 0, on_held_ask },
 	[OUT_ACK] = { 1u << P_QUEUE, sizeof(struct out_ack), 0, 0, on_ack },
 };
@@ -183,9 +187,15 @@ static void send_letter(const struct letter_in *in)
 
 static void say(unsigned i, uint16_t code)
 {
-	struct answer m = { .code = code, .enhanced = { (uint8_t)(code / 100), 0, 0 } };
+	struct out_result m = { .host_len = 2 };
+	struct out_verdict v = { code, { (uint8_t)(code / 100), 0, 0 }, 0, 17 };
+	uint8_t tail[64];
+	struct buf b = BUF(tail);
 
-	chan_answer(&w.token[i], &m, sizeof m, SLICE("said the far side"));
+	buf_put(&b, SLICE("mx"));
+	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
+	buf_put(&b, SLICE("said the far side"));
+	chan_answer(&w.token[i], &m, sizeof m, buf_slice(&b));
 }
 
 static const struct letter_in two = {
@@ -234,7 +244,7 @@ static void test_path(void)
 	CHECK(!strcmp(w.text[0], two.text) && !strcmp(w.text[1], two.text));
 	CHECK_EQ(w.deliver[0].skip, 12);
 	for (unsigned i = 0; i < 2; i++) {
-		const char *to = w.deliver[i].rcpt ? "b@y.example" : "a@x.example";
+		const char *to = w.rcpt[i] ? "b@y.example" : "a@x.example";
 		struct slice v, head = { (uint8_t *)w.head[i], 0 };
 		size_t n = 0;
 
@@ -252,11 +262,11 @@ static void test_path(void)
 	say(1, 451);
 	CHECK(until(&w.nack, 1, 5000));
 	CHECK_EQ(w.ack[0].seq, id);
-	CHECK_EQ(w.ack[0].rcpt, w.deliver[0].rcpt);
+	CHECK_EQ(w.ack[0].rcpt, w.rcpt[0]);
 	CHECK(!until(&w.ndeliver, 3, 300));
 	/* A restarted queue learns from out that the second one had arrived after all. */
 	w.rows[0] = (struct out_held){ .seq = id,
-				       .rcpt = w.deliver[1].rcpt,
+				       .rcpt = w.rcpt[1],
 				       .code = 250,
 				       .enhanced = { 2, 0, 0 },
 				       .state = OUT_RESULT };
@@ -282,12 +292,12 @@ static void test_crash(void)
 	wire(&w.out, &w.p.chan[1]);
 	CHECK(until(&w.held, 2, 5000));
 	CHECK(until(&w.ndeliver, 3, 8000));
-	CHECK_EQ(w.deliver[2].rcpt, 1);
+	CHECK_EQ(w.rcpt[2], 1);
 	say(2, 550);
 	/* Then out has forgotten the other one as well. */
 	w.nrows = 0;
 	CHECK(until(&w.ndeliver, 4, 8000));
-	CHECK_EQ(w.deliver[3].rcpt, 0);
+	CHECK_EQ(w.rcpt[3], 0);
 	say(3, 250);
 	CHECK(until(&w.nack, 2, 5000));
 	CHECK_EQ(w.q->journal.g.letters, 0);
