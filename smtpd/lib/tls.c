@@ -235,8 +235,10 @@ static void verify(struct tls *t, const struct tls_anchors *anchors)
 	br_ssl_engine_set_x509(t->eng, &x->vtable);
 }
 
-void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *host)
+static void client(struct tls *t, const struct tls_anchors *anchors, struct tls_pinned *pinned,
+		   const struct tls_pins *pins, const char *host)
 {
+	static const struct tls_anchors none;
 	br_ssl_client_context *cc = &t->u.client.ctx;
 
 	br_ssl_client_zero(cc);
@@ -245,7 +247,11 @@ void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *ho
 	br_ssl_client_set_default_rsapub(cc);
 	br_ssl_engine_set_default_rsavrfy(t->eng);
 	br_ssl_engine_set_default_ecdsa(t->eng);
-	if (anchors) {
+	if (pinned) {
+		verify(t, &none);
+		tls_pinned_init(pinned, pins, &t->u.client.x509.minimal);
+		br_ssl_engine_set_x509(t->eng, &pinned->vtable);
+	} else if (anchors) {
 		verify(t, anchors);
 	} else {
 		t->u.client.x509.leaf.vtable = &leaf_class;
@@ -255,6 +261,17 @@ void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *ho
 	 * engine does not ask for that (RFC 6066 4). */
 	t->eng->log_max_frag_len = 14;
 	br_ssl_client_reset(cc, host, 0);
+}
+
+void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *host)
+{
+	client(t, anchors, NULL, NULL, host);
+}
+
+void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tls_pins *pins,
+		       const char *host)
+{
+	client(t, NULL, engine, pins, host);
 }
 
 /* ---- anchors ---- */

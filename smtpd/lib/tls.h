@@ -6,6 +6,7 @@
 
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/bytes.h"
+#include "smtpd/lib/tlspin.h"
 
 /*
  * TLS 1.2 (RFC 5246, RFC 9325) over BearSSL as a pure pump without a socket: ECDHE with AES-GCM or
@@ -70,6 +71,10 @@ void tls_server(struct tls *t, const struct tls_identity *id);
 /* Verified against anchors, certificate name = host (DNS name; 0-terminated). anchors NULL: encrypted but
  * unverified (opportunistic, RFC 7435). */
 void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *host);
+/* Verified against pins alone; engine and pins stay where they are until the handshake is over. host is sent as the
+ * server's name, and is the name that a chain to a TLS_PIN_TA must be for. */
+void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tls_pins *pins,
+		       const char *host);
 /* Parses PEM certificates into anchors, before the sandbox closes. False: *line tells where. */
 bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line);
 
