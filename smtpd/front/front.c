@@ -47,6 +47,25 @@ void front_free(struct front *f)
 		_exit(0);
 }
 
+bool front_stressed(const struct front *f)
+{
+	return f->live > SESSIONS * 3 / 4;
+}
+
+/* Connections of one client. */
+static unsigned count(const struct front *f, const struct ipaddr *peer)
+{
+	struct ipaddr who = clients_who(peer);
+	unsigned n = 0;
+
+	for (size_t i = 0; i < SESSIONS; i++) {
+		struct ipaddr other = clients_who(&f->session[i].peer);
+
+		n += f->session[i].live && memcmp(&other, &who, sizeof who) == 0;
+	}
+	return n;
+}
+
 static struct session *free_slot(struct front *f)
 {
 	for (size_t i = 0; i < SESSIONS; i++)
@@ -71,16 +90,49 @@ static void peer_of(const struct sockaddr_storage *sa, struct ipaddr *out)
 	}
 }
 
-static void turn_away(struct listener *l, int fd)
+static void turn_away(struct listener *l, int fd, const struct ipaddr *peer, const char *event,
+		      const char *words)
 {
-	static const char busy[] = "421 4.3.2 Too many connections\r\n";
+	uint8_t mem[IPADDR_TEXT];
+	struct buf b = BUF(mem);
+	struct logline line;
 	ssize_t n = 0;
 
 	if (!l->implicit)
-		n = send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send(fd, words, strlen(words), MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)n; /* the client finds out by the close */
 	close(fd);
-	log_event("full", NULL, NULL);
+	ipaddr_put(&b, peer);
+	log_begin(&line, event);
+	log_bytes(&line, "peer", buf_slice(&b));
+	log_send(&line);
+}
+
+/* A slot for this client; NULL: it was turned away. */
+static struct session *admit(struct listener *l, int fd, const struct ipaddr *peer)
+{
+	struct session *s = free_slot(l->front);
+
+	if (!s)
+		turn_away(l, fd, peer, "full",
+			  "421 4.3.2 Too many connections, try again later\r\n");
+	else if (CONFIG_SMTPD_CLIENT_SESSIONS &&
+		 count(l->front, peer) >= CONFIG_SMTPD_CLIENT_SESSIONS)
+		turn_away(
+			l, fd, peer, "greedy",
+			"421 4.7.0 Too many connections from your address, close some first\r\n");
+	else
+		return s;
+	return NULL;
+}
+
+/* Clients that have been slow for long enough make room. */
+static void hurry(struct front *f)
+{
+	if (front_stressed(f))
+		for (size_t i = 0; i < SESSIONS; i++)
+			if (f->session[i].live)
+				session_hurry(&f->session[i]);
 }
 
 static void on_accept(struct watch *w, short got)
@@ -104,16 +156,15 @@ static void on_accept(struct watch *w, short got)
 			}
 			return;
 		}
-		s = free_slot(l->front);
-		if (!s) {
-			turn_away(l, fd);
+		peer_of(&sa, &peer);
+		s = admit(l, fd, &peer);
+		if (!s)
 			continue;
-		}
 		/* Replies are small and wait for peers in between: Nagle would hold them back. */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-		peer_of(&sa, &peer);
 		l->front->live++;
 		session_start(s, l->front, fd, l->port, l->implicit, &peer);
+		hurry(l->front);
 	}
 }
 

@@ -3,6 +3,7 @@
 #define SMTPD_FRONT_FRONT_H
 
 #include "smtpd/front/budget.h"
+#include "smtpd/front/clients.h"
 #include "smtpd/front/crashed.h"
 #include "smtpd/front/session.h"
 #include "smtpd/front/tlsid.h"
@@ -28,6 +29,7 @@ struct front {
 	struct tlsid tlsid;
 	struct budget budget;
 	struct crashed crashed;
+	struct clients clients;
 	struct session *session; /* owned: FRONT_SESSIONS slots */
 	uint32_t live, last_id;
 	struct listener listener[FRONT_LISTENERS];
@@ -36,5 +38,7 @@ struct front {
 
 void front_init(struct front *f); /* after proc_start() */
 void front_free(struct front *f); /* a slot came free */
+/* More than three quarters of the slots are taken: who is slow has less time. */
+bool front_stressed(const struct front *f);
 
 #endif

@@ -22,7 +22,8 @@ enum {
 	HEAD_MAX = 128 *
 		   1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
 	RCPT_MS = 30 * 1000,
-	DATA_MS = 900 * 1000,	  /* a client that drips may take so long for one letter */
+	GRACE_MS = 60 * 1000, /* text has to come at SMTPD_MIN_RATE, but for this long */
+	HOURLY = CONFIG_SMTPD_CLIENT_LETTERS,
 	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */
 };
 
@@ -42,6 +43,11 @@ void letter_init(struct tx *t)
 {
 	memset(t, 0, sizeof *t);
 	t->text = t->head = -1;
+}
+
+static int64_t now_of(const struct session *s)
+{
+	return s->front->proc.loop.now;
 }
 
 static void let_go(struct session *s)
@@ -74,11 +80,17 @@ static size_t keep_value(uint8_t *to, struct slice v)
 
 bool letter_begin(struct session *s, const struct command_mail *m)
 {
+	struct ipaddr who = clients_who(&s->peer);
 	struct tx *t = &s->tx;
 	struct buf b = BUF(t->sender);
 
 	if (m->size > CONFIG_SMTPD_MAX_SIZE) {
 		session_refuse(s, "552 5.3.4 Message too big");
+		return false;
+	}
+	if (!s->front->sub && !clients_may(&s->front->clients, &who, now_of(s), HOURLY)) {
+		session_refuse(s,
+			       "450 4.7.1 Too many letters from your address, try again later");
 		return false;
 	}
 	letter_drop(s);
@@ -237,6 +249,18 @@ enum smtp_state letter_rcpt(struct session *s, const struct command_rcpt *r)
 
 /* ---- DATA ---- */
 
+/* What has come buys time for what is to come; ms from now. */
+static int64_t due_in(const struct session *s)
+{
+	int64_t grace = GRACE_MS, ms;
+
+	if (front_stressed(s->front) && !s->authed)
+		grace = CONFIG_SMTPD_STRESS_TIMEOUT * 1000;
+	ms = s->tx.began + grace - now_of(s) +
+	     (int64_t)(s->tx.taken * 1000 / CONFIG_SMTPD_MIN_RATE);
+	return ms < CONFIG_SMTPD_TIMEOUT * 1000 ? ms : CONFIG_SMTPD_TIMEOUT * 1000;
+}
+
 enum smtp_state letter_data(struct session *s)
 {
 	s->tx.text = memfd_make("text");
@@ -244,8 +268,9 @@ enum smtp_state letter_data(struct session *s)
 		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
 		return s->state;
 	}
-	s->tx.until = s->front->proc.loop.now + DATA_MS;
+	s->tx.began = now_of(s);
 	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
+	stream_due(&s->stream, due_in(s));
 	return ST_DATA;
 }
 
@@ -347,6 +372,7 @@ static void on_letter(struct ask *ask, const void *reply, struct slice text)
 			session_reply(s, "451 4.3.0 Temporary failure, try again later");
 		if (a->code / 100 == 2)
 			s->errors = 0;
+		session_earned(s);
 		letter_drop(s);
 	}
 	session_resume(s, ST_READY);
@@ -366,6 +392,7 @@ static bool show(struct session *s)
 {
 	struct tx *t = &s->tx;
 	struct check_letter m = { .text_size = t->text_size };
+	struct ipaddr who = clients_who(&s->peer);
 	int fd[2] = { t->text, t->head };
 
 	s->ask.done = on_letter;
@@ -374,6 +401,7 @@ static bool show(struct session *s)
 		      &want_letter, VERDICT_MS))
 		return false;
 	session_wait(s, WAIT_LETTER);
+	clients_letter(&s->front->clients, &who, now_of(s), s->front->sub ? 0 : HOURLY);
 	return true;
 }
 
@@ -406,7 +434,7 @@ static bool endless(struct session *s)
 {
 	if (s->tx.taken > 4ull * CONFIG_SMTPD_MAX_SIZE)
 		session_end(s, "552 5.3.4 Message too big", "endless text");
-	else if (s->front->proc.loop.now > s->tx.until)
+	else if (due_in(s) < 0)
 		session_end(s, "421 4.4.2 Timeout", "slow text");
 	return s->state == ST_END;
 }
@@ -421,7 +449,6 @@ bool letter_feed(struct session *s)
 
 	if (!in.n || endless(s))
 		return false;
-	stream_due(&s->stream, CONFIG_SMTPD_TIMEOUT * 1000);
 	end = dot_feed(&s->tx.dot, &in, &out);
 	keep(s, buf_slice(&out));
 	s->tx.taken += buf->len - in.n;
@@ -430,5 +457,7 @@ bool letter_feed(struct session *s)
 		lose(s, (enum tx_lost)s->tx.lost);
 	if (end)
 		finish(s);
+	else
+		stream_due(&s->stream, due_in(s));
 	return true;
 }

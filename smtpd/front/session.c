@@ -15,14 +15,18 @@
  * A slot is live from accept until the connection is closed and no answer is awaited. While `wait` is set no command
  * is executed; what the client sends stays in `in`, and when that is full, in the kernel. While a letter is inside,
  * the slot outlives its connection: the letter's memory counts until the answer comes.
- * The deadline is set anew by whole commands and by text of a letter, not by single octets of a command.
+ * The deadline is set anew by whole commands, not by single octets, and never beyond `until`: who neither logs in nor
+ * brings a letter for that long loses the slot, whatever he says. Text of a letter has its own (letter_due()).
  */
 
 enum {
 	IDLE_MS = CONFIG_SMTPD_TIMEOUT * 1000,
+	LOGIN_MS = CONFIG_SMTPD_LOGIN_TIMEOUT * 1000,
+	STRESS_MS = CONFIG_SMTPD_STRESS_TIMEOUT * 1000,
 	HANDSHAKE_MS = 60 * 1000,
 	LETTER_MS = 330 * 1000, /* clients wait 10 minutes (RFC 5321 4.5.3.2.6) */
 	GOODBYE_MS = 2000,
+	IDLE_COMMANDS = 100, /* of those that bring no letter nearer */
 };
 
 static void on_event(struct stream *stream, enum stream_event e);
@@ -74,6 +78,41 @@ bool session_answer(struct session *s, const struct answer *a, struct slice text
 	return true;
 }
 
+/* ---- deadlines ---- */
+
+static int64_t now_of(const struct session *s)
+{
+	return s->front->proc.loop.now;
+}
+
+/* Something came forward: the client's time for the next step begins. */
+static void pace(struct session *s, int64_t ms)
+{
+	s->since = now_of(s);
+	if (front_stressed(s->front) && !s->authed && ms > STRESS_MS)
+		ms = STRESS_MS;
+	if (ms > s->until - s->since)
+		ms = s->until - s->since;
+	stream_due(&s->stream, ms);
+}
+
+void session_earned(struct session *s)
+{
+	s->idle = 0;
+	s->until = now_of(s) + 2 * IDLE_MS;
+}
+
+void session_hurry(struct session *s)
+{
+	int64_t ms = s->since + STRESS_MS - now_of(s);
+
+	if (s->authed || s->state == ST_END || s->state == ST_DATA ||
+	    (s->wait && s->wait != WAIT_TLS))
+		return;
+	if (s->stream.watch.due > now_of(s) + ms)
+		stream_due(&s->stream, ms);
+}
+
 /* ---- life ---- */
 
 static void greet(struct session *s)
@@ -104,7 +143,8 @@ void session_start(struct session *s, struct front *f, int fd, uint16_t port, bo
 	log_bytes(&l, "peer", buf_slice(&b));
 	log_num(&l, "port", port);
 	log_send(&l);
-	stream_due(&s->stream, IDLE_MS);
+	s->until = now_of(s) + (f->sub ? LOGIN_MS : 2 * IDLE_MS);
+	pace(s, IDLE_MS);
 	if (implicit) {
 		session_secure(s);
 	} else {
@@ -169,7 +209,7 @@ void session_secure(struct session *s)
 	}
 	tls_server(&s->tls, id);
 	s->wait = WAIT_TLS;
-	stream_due(&s->stream, HANDSHAKE_MS);
+	pace(s, HANDSHAKE_MS);
 	stream_tls(&s->stream, &s->tls);
 }
 
@@ -184,7 +224,7 @@ static void on_secure(struct session *s)
 	s->wait = WAIT_NOTHING;
 	s->state = ST_GREET;
 	s->helo_n = 0;
-	stream_due(&s->stream, IDLE_MS);
+	pace(s, IDLE_MS);
 	if (s->implicit)
 		greet(s);
 }
@@ -207,7 +247,7 @@ void session_resume(struct session *s, enum smtp_state next)
 	}
 	if (s->state != ST_END) {
 		s->state = (uint8_t)next;
-		stream_due(&s->stream, IDLE_MS);
+		pace(s, IDLE_MS);
 	}
 	session_run(s);
 }
@@ -266,10 +306,14 @@ static bool step(struct session *s)
 		session_end(s, "421 4.7.0 Too many errors", "errors");
 		return false;
 	}
+	if (s->idle >= IDLE_COMMANDS) {
+		session_end(s, "421 4.7.0 Too many commands without a letter", "idle commands");
+		return false;
+	}
 	n = take_line(s, line);
 	if (!n)
 		return false;
-	stream_due(&s->stream, IDLE_MS);
+	pace(s, IDLE_MS);
 	run_line(s, line, n);
 	explicit_bzero(line, n < sizeof line ? n : sizeof line);
 	return true;

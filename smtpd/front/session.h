@@ -32,7 +32,7 @@ struct tx {		/* one letter: until RSET, EHLO or its answer */
 	int text, head; /* owned memfds; -1 = none */
 	uint64_t text_size, head_size;
 	uint64_t taken; /* octets of DATA, with what was discarded */
-	int64_t until;	/* when DATA must be over */
+	int64_t began;	/* DATA */
 	uint64_t held;	/* of the budget */
 	uint64_t route;
 	bool routed;
@@ -63,9 +63,12 @@ struct session {
 	bool live, esmtp, authed, implicit;
 	bool skip; /* discarding an over-long line */
 	bool eof;
-	uint8_t state; /* enum smtp_state */
-	uint8_t wait;  /* enum session_wait */
-	uint16_t errors, helo_n, account_n, grant_n;
+	uint8_t state;	       /* enum smtp_state */
+	uint8_t wait;	       /* enum session_wait */
+	uint16_t errors, idle; /* refused commands; those that bring no letter nearer */
+	uint16_t helo_n, account_n, grant_n;
+	int64_t since;	 /* the last whole command, or progress of another kind */
+	int64_t until;	 /* when it must have logged in, or brought a letter */
 	const char *why; /* of the end; static text */
 	struct ipaddr peer;
 	struct authline auth;
@@ -83,6 +86,8 @@ void session_start(struct session *s, struct front *f, int fd, uint16_t port, bo
 		   const struct ipaddr *peer);
 /* Executes what can be executed now. */
 void session_run(struct session *s);
+/* Others want the slot: a stranger who keeps it waiting has less time from now on. */
+void session_hurry(struct session *s);
 /* 421 at the next possible moment: the process is to stop. */
 void session_stop(struct session *s);
 
@@ -94,6 +99,8 @@ void session_refuse(struct session *s, const char *line); /* the same, and count
 bool session_answer(struct session *s, const struct answer *a, struct slice text);
 /* Says its last line (NULL: nothing), then the connection ends. */
 void session_end(struct session *s, const char *line, const char *why);
+/* It logged in, or brought a letter: a new span of time to do the next such thing. */
+void session_earned(struct session *s);
 void session_secure(struct session *s); /* after what was said: TLS */
 void session_wait(struct session *s, enum session_wait w);
 /* The answer is there: goes on. */

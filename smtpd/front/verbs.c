@@ -16,6 +16,7 @@ enum verb_flag {
 	PRE_AUTH = 2, /* allowed there before AUTH */
 	NO_ARG = 4,
 	SUB_ONLY = 8,
+	IDLE = 16, /* brings no letter nearer */
 };
 
 enum { AUTH_MS = 30 * 1000 };
@@ -124,6 +125,7 @@ static void on_auth(struct ask *a, const void *reply, struct slice tail)
 		memcpy(s->grant, tail.p, tail.n);
 		s->grant_n = (uint16_t)tail.n;
 		s->authed = true;
+		session_earned(s);
 		log_auth(s, "ok");
 		session_reply(s, "235 2.7.0 Authentication successful");
 	} else if (r && r->result == AUTH_NO) {
@@ -245,15 +247,15 @@ static enum smtp_state do_quit(struct session *s, struct slice arg)
 }
 
 static const struct verb verbs[] = {
-	{ "EHLO", ANY, PRE_TLS | PRE_AUTH, do_ehlo },
-	{ "HELO", ANY, PRE_TLS | PRE_AUTH, do_helo },
+	{ "EHLO", ANY, PRE_TLS | PRE_AUTH | IDLE, do_ehlo },
+	{ "HELO", ANY, PRE_TLS | PRE_AUTH | IDLE, do_helo },
 	{ "STARTTLS", IN(ST_READY), PRE_TLS | PRE_AUTH | NO_ARG, do_starttls },
 	{ "AUTH", IN(ST_READY), PRE_AUTH | SUB_ONLY, do_auth },
 	{ "MAIL", IN(ST_READY), 0, do_mail },
 	{ "RCPT", IN(ST_MAIL) | IN(ST_RCPT), 0, do_rcpt },
 	{ "DATA", IN(ST_RCPT), NO_ARG, do_data },
-	{ "RSET", ANY, PRE_AUTH | NO_ARG, do_rset },
-	{ "NOOP", ANY, PRE_TLS | PRE_AUTH, do_noop },
+	{ "RSET", ANY, PRE_AUTH | NO_ARG | IDLE, do_rset },
+	{ "NOOP", ANY, PRE_TLS | PRE_AUTH | IDLE, do_noop },
 	{ "QUIT", ANY, PRE_TLS | PRE_AUTH | NO_ARG, do_quit },
 	{ "VRFY", ANY, PRE_AUTH, NULL },
 	{ "EXPN", ANY, PRE_AUTH, NULL },
@@ -317,6 +319,7 @@ void verbs_line(struct session *s, struct slice line)
 			session_refuse(s, no);
 			return;
 		}
+		s->idle += (v->flags & IDLE) != 0;
 		next = v->run(s, c.arg);
 	}
 	if (s->state != ST_END)

@@ -22,8 +22,8 @@ def unescape(text):
 
 
 class Client:
-    def __init__(self, port, implicit):
-        self.s = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+    def __init__(self, port, implicit, source="127.0.0.1"):
+        self.s = socket.create_connection(("127.0.0.1", port), TIMEOUT, (source, 0))
         self.buf, self.reply = b"", b""
         if implicit:
             self.secure()
@@ -128,8 +128,8 @@ class Script:
         port = {"mx": 25, "sub": 587}[lane]
         self.need(self.stage.wait_log("ev=listening port=%d " % port), "not listening: %s" % self.stage.log)
 
-    def do_connect(self, port, name="A"):
-        self.c = self.clients[name] = Client(self.stage.port[int(port)], port == "465")
+    def do_connect(self, port, name="A", source="127.0.0.1"):
+        self.c = self.clients[name] = Client(self.stage.port[int(port)], port == "465", source)
 
     def do_use(self, name):
         self.c = self.clients[name]
@@ -242,8 +242,14 @@ class Script:
         else:
             self.need(text.encode() not in self.stage.log, "log is %s" % self.stage.log.decode())
 
-    def do_crowd(self, n):
-        self.crowd = [Client(self.stage.port[25], False) for _ in range(int(n))]
+    def do_crowd(self, n, source="127.0.0.1"):
+        first = int(source.split(".")[3])
+        self.crowd = [Client(self.stage.port[25], False, "127.0.0.%d" % (first + i // 8)) for i in range(int(n))]
+        for c in self.crowd:
+            c.expect("220")
+
+    def do_same(self, n, source):
+        self.crowd = [Client(self.stage.port[25], False, source) for _ in range(int(n))]
         for c in self.crowd:
             c.expect("220")
 

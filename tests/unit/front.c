@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "smtpd/front/budget.h"
+#include "smtpd/front/clients.h"
 #include "smtpd/front/crashed.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/proto/base64.h"
@@ -139,8 +140,57 @@ static void test_login(void)
 	CHECK_EQ(authline_begin(&a, SLICE("")), AUTHLINE_WHAT);
 }
 
+static struct ipaddr addr(const char *text)
+{
+	struct ipaddr a = { 0 };
+
+	CHECK(ipaddr_parse(slice_of(text), &a));
+	return clients_who(&a);
+}
+
+static void test_clients(void)
+{
+	static struct clients c;
+	enum { HOUR = 3600 * 1000, N = 4 };
+	struct ipaddr a = addr("192.0.2.1"), b = addr("192.0.2.2"), x;
+	int64_t now = 5000;
+
+	for (int i = 0; i < N; i++) {
+		CHECK(clients_may(&c, &a, now, N));
+		clients_letter(&c, &a, now, N);
+	}
+	CHECK(!clients_may(&c, &a, now, N));
+	CHECK(clients_may(&c, &a, now, 0));
+	CHECK(clients_may(&c, &b, now, N));
+	CHECK(!clients_may(&c, &a, now + HOUR / N - 1, N));
+	CHECK(clients_may(&c, &a, now + HOUR / N, N)); /* a share of the hour, a letter */
+	/* One network of IPv6 is one client; its neighbour is another. */
+	x = addr("2001:db8::1");
+	for (int i = 0; i < N; i++)
+		clients_letter(&c, &x, now, N);
+	x = addr("2001:db8::ffff:2");
+	CHECK(!clients_may(&c, &x, now, N));
+	x = addr("2001:db8:0:1::1");
+	CHECK(clients_may(&c, &x, now, N));
+	/* A crowd of others pushes out those who owe less than it does, and rows of the past first. */
+	for (unsigned i = 0; i < CLIENTS_MAX - 2; i++) {
+		x = addr("10.0.0.0");
+		x.b[14] = (uint8_t)(i >> 8);
+		x.b[15] = (uint8_t)i;
+		clients_letter(&c, &x, now, N);
+	}
+	CHECK(!clients_may(&c, &a, now, N));
+	clients_letter(&c, &b, now, 1);
+	CHECK(!clients_may(&c, &b, now, 1) && !clients_may(&c, &a, now, N));
+	now += 2 * HOUR;
+	CHECK(clients_may(&c, &a, now, N));
+	clients_letter(&c, &a, now, 1);
+	CHECK(!clients_may(&c, &a, now, 1));
+}
+
 int main(void)
 {
+	test_clients();
 	test_budget();
 	test_crashed();
 	test_plain();

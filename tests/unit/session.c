@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/* The deadlines of a client (RULES N5): the clock is turned by hand, so nothing here waits. */
+#define _GNU_SOURCE
+#include "smtpd/front/front.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/test.h"
+
+enum {
+	IDLE = CONFIG_SMTPD_TIMEOUT * 1000,
+	LOGIN = CONFIG_SMTPD_LOGIN_TIMEOUT * 1000,
+	STRESS = CONFIG_SMTPD_STRESS_TIMEOUT * 1000,
+	CROWD = CONFIG_SMTPD_MAX_SESSIONS * 3 / 4 + 1,
+};
+
+static struct front f;
+static struct session *s;
+static int client = -1;
+
+static void begin(bool sub)
+{
+	static const struct ipaddr peer;
+	int fd[2];
+
+	if (!f.session) {
+		loop_init(&f.proc.loop, 16);
+		f.session = arena_reserve(sizeof *f.session);
+		f.budget.cap = CONFIG_LETTER_MEMORY;
+	}
+	f.sub = sub;
+	f.proc.loop.now = 1000000;
+	f.live = 1;
+	s = f.session;
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) == 0);
+	session_start(s, &f, fd[0], 25, false, &peer);
+	client = fd[1];
+}
+
+static void end(void)
+{
+	f.live = 2; /* the process has more to do */
+	close(client);
+	while (s->live)
+		s->stream.watch.ready(&s->stream.watch, POLLIN | POLLHUP);
+	CHECK_EQ(f.live, 1);
+}
+
+/* The client says this; the server hears it. */
+static void say(const char *text)
+{
+	CHECK(send(client, text, strlen(text), 0) == (ssize_t)strlen(text));
+	s->stream.watch.ready(&s->stream.watch, POLLIN);
+}
+
+/* What the client has heard since it last listened ends with a line that begins so. */
+static bool heard(const char *start)
+{
+	char got[4096];
+	ssize_t n = recv(client, got, sizeof got - 1, 0);
+	char *line = got;
+
+	if (n <= 0)
+		return false;
+	got[n] = 0;
+	for (char *p = got; (p = strstr(p, "\r\n")) && p[2]; line = p)
+		p += 2;
+	return strncmp(line, start, strlen(start)) == 0;
+}
+
+/* Time passes; the deadline strikes if it is due. */
+static void pass(int64_t ms)
+{
+	f.proc.loop.now += ms;
+	if (s->stream.watch.due <= f.proc.loop.now)
+		s->stream.watch.ready(&s->stream.watch, 0);
+}
+
+static void test_idle(void)
+{
+	begin(false);
+	CHECK(heard("220 "));
+	say("EHLO a\r\n");
+	CHECK(heard("250 "));
+	/* Single octets of a command buy nothing. */
+	for (int i = 0; i < 9; i++) {
+		pass(IDLE / 10);
+		say("N");
+		CHECK(!heard(""));
+	}
+	pass(IDLE / 10);
+	CHECK(heard("421 4.4.2") && s->state == ST_END);
+	end();
+}
+
+/* Whole commands do, but not for ever. */
+static void test_useless(void)
+{
+	begin(false);
+	say("EHLO a\r\n");
+	CHECK(heard("250 "));
+	for (int i = 0; i < 3; i++) {
+		pass(IDLE / 2);
+		say("NOOP\r\n");
+		CHECK(heard("250 "));
+	}
+	pass(IDLE / 2);
+	CHECK(heard("421 4.4.2"));
+	end();
+	begin(false);
+	say("EHLO a\r\n");
+	for (int i = 0; i < 99; i++) {
+		CHECK(heard("250 "));
+		say("RSET\r\n");
+	}
+	CHECK(heard("421 4.7.0"));
+	end();
+}
+
+static void test_login(void)
+{
+	begin(true);
+	say("EHLO a\r\n");
+	CHECK(heard("250 "));
+	pass(LOGIN - 1);
+	say("NOOP\r\n");
+	CHECK(heard("250 "));
+	pass(1);
+	CHECK(heard("421 4.4.2"));
+	end();
+}
+
+static void test_stress(void)
+{
+	begin(false);
+	CHECK(heard("220"));
+	pass(STRESS);
+	CHECK(!heard(""));
+	f.live = CROWD;
+	session_hurry(s);
+	pass(0);
+	CHECK(heard("421 4.4.2"));
+	end();
+	/* Who did something just now has his time, and no more of it by being asked to hurry again. */
+	begin(false);
+	pass(STRESS);
+	f.live = CROWD;
+	say("EHLO a\r\n");
+	CHECK(heard("250 "));
+	pass(STRESS - 1);
+	session_hurry(s);
+	CHECK(!heard(""));
+	session_hurry(s);
+	pass(1);
+	CHECK(heard("421 4.4.2"));
+	end();
+	/* An account keeps its time. */
+	begin(true);
+	CHECK(heard("220"));
+	s->authed = true;
+	session_earned(s);
+	f.live = CROWD;
+	say("EHLO a\r\n");
+	CHECK(heard("250 "));
+	session_hurry(s);
+	pass(STRESS);
+	CHECK(!heard(""));
+	end();
+}
+
+/* Text has a minute, and then as much time as its octets buy. */
+static void test_slow_text(void)
+{
+	char chunk[1001];
+
+	memset(chunk, 'x', sizeof chunk - 1);
+	chunk[1000] = 0;
+	for (int stress = 0; stress < 2; stress++) {
+		int64_t grace = stress ? STRESS : 60 * 1000,
+			bought = 1000 * 1000 / CONFIG_SMTPD_MIN_RATE;
+
+		begin(false);
+		f.live = stress ? CROWD : 1;
+		say("EHLO a\r\n");
+		CHECK(heard("250 "));
+		s->state = ST_RCPT; /* as if check had taken one */
+		say("DATA\r\n");
+		CHECK(heard("354 "));
+		pass(grace - 1);
+		say(chunk);
+		CHECK(!heard(""));
+		pass(bought);
+		CHECK(!heard(""));
+		say("x");
+		pass(1);
+		CHECK(!heard("")); /* one octet buys little, but that it does */
+		pass(1000 / CONFIG_SMTPD_MIN_RATE);
+		CHECK(heard("421 4.4.2"));
+		end();
+	}
+}
+
+int main(void)
+{
+	test_idle();
+	test_useless();
+	test_login();
+	test_stress();
+	test_slow_text();
+	TEST_END();
+}
