@@ -220,12 +220,12 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
-rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb)
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb smarthost)
 # Not compressed: unpacking xz would take a third of the boot.
 $(I)/rootfs.cpio: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
-	$(Q)rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
+	$(Q)$(if $(smarthost),umask 077; rm -f $@;) rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
 $(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
@@ -251,6 +251,11 @@ $(lists:%=$(GEN)/%.is): $(GEN)/%.is: FORCE
 $(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(GEN)/anchors.is
 	@mkdir -p $(@D)
 	$(Q)rootfs/anchors $(anchors) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
+# Neither its hash nor its name goes into another file. It is written only when it changed.
+smarthost := $(call unquote,$(CONFIG_KEYS_SMARTHOST_FILE))
+$(O)/maps/smarthost: rootfs/smarthost $(GEN)/auto.conf FORCE
+	@mkdir -p $(@D)
+	$(Q)rootfs/smarthost '$(if $(smarthost),$(SITE_DIR)/$(smarthost))' $@
 $(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(GEN)/virtual.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)

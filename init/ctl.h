@@ -33,6 +33,7 @@ enum {
 enum ctl_flag {
 	CTL_HAVE_KEYS = 1, /* the key device is there: secrets survive a restart */
 	CTL_HAVE_DATA = 2, /* the data device is there: /data is the journal's file system */
+	CTL_CONTAINER = 4, /* the network was made outside: a gateway may stand for anybody */
 };
 
 struct ctl_start {

@@ -37,6 +37,12 @@ int grants_null(void)
 	return fd;
 }
 
+/* The kernel's routing table, where somebody looks at it (SMTPD_MYNETWORKS). */
+static int open_routes(const char *path)
+{
+	return sizeof CONFIG_SMTPD_MYNETWORKS > 1 ? open_file(path) : grants_null();
+}
+
 /* The other end stays open for good: no octet, no hang-up. */
 static int silent_socket(struct grants *g)
 {
@@ -138,6 +144,12 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return say_console();
 	case GRANT_USERS_CDB:
 		return open_file("/etc/tinpost/users.cdb");
+	case GRANT_SMARTHOST:
+		return open_file("/etc/tinpost/smarthost");
+	case GRANT_ROUTES_V4:
+		return open_routes("/proc/net/route");
+	case GRANT_ROUTES_V6:
+		return open_routes("/proc/net/ipv6_route");
 	case GRANT_VIRTUAL_CDB:
 		return open_file("/etc/tinpost/virtual.cdb");
 	case GRANT_ANCHORS_PEM:

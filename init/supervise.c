@@ -54,7 +54,7 @@ bool supervise_init(struct supervise *s, bool machine, unsigned flags)
 {
 	memset(s, 0, sizeof *s);
 	s->place = (struct spawn_place){ .machine = machine,
-					 .flags = flags,
+					 .flags = flags | (machine ? 0 : CTL_CONTAINER),
 					 .null = grants_null() };
 	grants_init(&s->grants);
 	if (getrandom(s->grant_key, sizeof s->grant_key, 0) != sizeof s->grant_key)

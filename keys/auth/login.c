@@ -13,20 +13,23 @@ static const char *const words[] = {
 	[AUTH_NO] = "no", [AUTH_YES] = "yes", [AUTH_LATER] = "later"
 };
 
-static void note(const struct auth_login *m, struct slice user, enum auth_result result)
+static void note(const uint8_t peer_octets[16], struct slice user, enum auth_result result,
+		 const char *why)
 {
 	uint8_t text[IPADDR_TEXT];
 	struct buf b = BUF(text);
 	struct ipaddr peer;
 	struct logline l;
 
-	memcpy(peer.b, m->peer, sizeof peer.b);
+	memcpy(peer.b, peer_octets, sizeof peer.b);
 	ipaddr_put(&b, &peer);
 	log_begin(&l, "login");
 	log_text(&l, "result", words[result]);
 	log_bytes(&l, "peer", buf_slice(&b));
 	if (user.n)
 		log_bytes(&l, "user", user);
+	if (why)
+		log_text(&l, "why", why);
 	log_send(&l);
 }
 
@@ -115,7 +118,7 @@ static void on_login(void *ctx, struct call *c)
 		map_get(&a->users, user, &value);
 		result = judge(a, m->peer, user, password, value, now);
 		/* An unknown name is not logged: it may be a password typed in the wrong place. */
-		note(m, slice_head(user, value.p ? user.n : 0), result);
+		note(m->peer, slice_head(user, value.p ? user.n : 0), result, NULL);
 		slice_word(&value);
 		if (result != AUTH_YES || !yes(a, &c->token, user, slice_trim(value), now))
 			answer_late(a, &c->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER,
@@ -124,11 +127,42 @@ static void on_login(void *ctx, struct call *c)
 	sodium_memzero((void *)(uintptr_t)c->tail.p, c->tail.n); /* our receive buffer */
 }
 
+/* The address that a connection comes from is all there is: a stranger's is not logged, one that nearly is ours is. */
+static void on_network(void *ctx, struct call *c)
+{
+	struct login *a = ctx;
+	const struct auth_network *m = c->msg;
+	struct slice account = SLICE(AUTH_MYNETWORKS);
+	enum mynetworks_word word = mynetworks_judge(&a->networks, m->peer);
+
+	if (word == MYNETWORKS_YES &&
+	    yes(a, &c->token, account, a->networks.rights, loop_clock())) {
+		note(m->peer, account, AUTH_YES, NULL);
+		return;
+	}
+	answer(&c->token, AUTH_NO, SLICE(""));
+	if (word == MYNETWORKS_GATEWAY)
+		note(m->peer, account, AUTH_NO, "gateway");
+}
+
+static void on_smarthost(void *ctx, struct call *c)
+{
+	const struct hostpass *h = &((struct login *)ctx)->hostpass;
+
+	answer(&c->token, h->n ? AUTH_YES : AUTH_NO, (struct slice){ h->plain, h->n });
+}
+
 const struct rule login_rules[AUTH_TYPES] = {
 	[AUTH_LOGIN] = { .from = 1u << P_FRONT_SUB,
 			 .size = sizeof(struct auth_login),
 			 .tail_max = AUTH_USER_MAX + AUTH_PASSWORD_MAX,
 			 .run = on_login },
+	[AUTH_NETWORK] = { .from = 1u << P_FRONT_SUB,
+			   .size = sizeof(struct auth_network),
+			   .run = on_network },
+	[AUTH_SMARTHOST] = { .from = 1u << P_OUT_SUB,
+			     .size = sizeof(struct auth_smarthost),
+			     .run = on_smarthost },
 };
 
 /* Is there an account with a chosen password? */
@@ -174,6 +208,7 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 	if (a->damaged)
 		log_event("damaged", "map", "users.cdb");
 	make_dummy(a);
+	a->networks.routes_v4 = a->networks.routes_v6 = -1;
 	randombytes_buf(secret, sizeof secret);
 	throttle_init(&a->throttle, secret);
 	a->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
@@ -183,4 +218,5 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 void login_wipe(struct login *a)
 {
 	sodium_memzero(a->grant_key, sizeof a->grant_key);
+	hostpass_wipe(&a->hostpass);
 }

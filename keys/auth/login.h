@@ -2,14 +2,18 @@
 #ifndef KEYS_AUTH_LOGIN_H
 #define KEYS_AUTH_LOGIN_H
 
+#include "keys/auth/hostpass.h"
+#include "keys/auth/mynetworks.h"
 #include "keys/auth/passhash.h"
 #include "keys/auth/throttle.h"
 #include "smtpd/lib/map.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/msg/auth.h"
 
-/* Who may log in, as whom, how often. A failure is answered LOGIN_FAIL_MS after the question, however long the check
- * took, so that its time says nothing. */
+/*
+ * Who may log in, as whom, how often; who may submit without; and the password for the smarthost. A login that fails is
+ * answered LOGIN_FAIL_MS after the question, however long the check took, so that its time says nothing.
+ */
 enum {
 	LOGIN_FAIL_MS = 1000,
 	LOGIN_GRANT_MS = 3600 * 1000,
@@ -30,13 +34,16 @@ struct login {
 	uint8_t dummy_mem[PASSHASH_MAX];
 	struct slice dummy; /* what an unknown name is checked against: as dear as the dearest */
 	struct throttle throttle;
+	struct mynetworks networks;
+	struct hostpass hostpass;
 	struct watch timer;
 	struct login_waiter
 		waiting[LOGIN_WAITING]; /* ring, oldest first: all wait equally long */
 	size_t first, n;
 };
 
-/* Loads the map (fd -1: no accounts); before the sandbox closes. */
+/* Loads the map (fd -1: no accounts); before the sandbox closes. `networks` and `hostpass` are empty after it and
+ * loaded by themselves. */
 void login_init(struct login *a, struct loop *l, int users_fd,
 		const uint8_t grant_key[CTL_GRANT_KEY]);
 void login_wipe(struct login *a);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "keys/auth/login.h"
+#include "smtpd/lib/log.h"
 
 struct auth { /* the process's context */
 	struct proc proc;
@@ -27,6 +28,12 @@ int main(void)
 	proc_start(&a.proc, PROG_AUTH, 1);
 	a.proc.stop = on_stop;
 	login_init(&a.login, &a.proc.loop, a.proc.grant[GRANT_USERS_CDB], a.proc.grant_key);
+	mynetworks_init(&a.login.networks, SLICE(CONFIG_SMTPD_MYNETWORKS),
+			SLICE(CONFIG_SMTPD_MYNETWORKS_SENDERS),
+			a.proc.flags & CTL_CONTAINER && !ON(CONFIG_SMTPD_MYNETWORKS_GATEWAY),
+			a.proc.grant[GRANT_ROUTES_V4], a.proc.grant[GRANT_ROUTES_V6]);
+	if (!hostpass_load(&a.login.hostpass, a.proc.grant[GRANT_SMARTHOST]))
+		log_event("damaged", "file", "smarthost");
 	proc_serve(&a.proc, login_rules, AUTH_TYPES, &a.login);
 	proc_seal(&a.proc);
 	loop_run(&a.proc.loop);

@@ -4,16 +4,17 @@
 
 #include "smtpd/lib/chan.h"
 
-/* front.sub -> auth */
-enum auth_type { AUTH_LOGIN = 1, AUTH_TYPES };
+/* front.sub -> auth; AUTH_SMARTHOST: out.sub -> auth. Each is answered with struct auth_reply. */
+enum auth_type { AUTH_LOGIN = 1, AUTH_NETWORK, AUTH_SMARTHOST, AUTH_TYPES };
 
 enum auth_result {
-	AUTH_NO,  /* wrong name or password: 535, without a hint which */
-	AUTH_YES, /* the tail is the grant */
+	AUTH_NO, /* wrong name or password: 535, without a hint which; NETWORK, SMARTHOST: there is none */
+	AUTH_YES, /* the tail is what was asked for */
 	AUTH_LATER, /* too many failures from this address or for this account, or too busy: 454 */
 };
 
-/* tail: user name (user_len octets), then the password. */
+/* tail: user name (user_len octets), then the password. Answered with a grant, opaque to front;
+ * smtpd/proto/grant.h makes and opens it. */
 struct auth_login {
 	struct msg h;
 	uint8_t peer[16]; /* the client, IPv4 as ::ffff:a.b.c.d */
@@ -21,15 +22,36 @@ struct auth_login {
 	uint16_t zero[3];
 };
 
-/* tail: the grant, opaque to front; smtpd/proto/grant.h makes and opens it. */
+/* May this client submit without AUTH (SMTPD_MYNETWORKS)? Answered with a grant for the account AUTH_MYNETWORKS, or
+ * AUTH_NO at once. Never AUTH_LATER; no answer means no. */
+struct auth_network {
+	struct msg h;
+	uint8_t peer[16];
+};
+
+/* The password for the smarthost. Answered with NUL, user, NUL, password: the message of SASL PLAIN (RFC 4616 2), not
+ * yet in base64, at most AUTH_PLAIN_MAX octets; AUTH_NO: log in nowhere. The asker wipes it where it received it. */
+struct auth_smarthost {
+	struct msg h;
+};
+
 struct auth_reply {
 	struct msg h;
 	uint8_t result; /* enum auth_result */
 	uint8_t zero[7];
 };
 
-enum { AUTH_USER_MAX = 64, AUTH_PASSWORD_MAX = 256, AUTH_GRANT_MAX = 1024 };
+enum {
+	AUTH_USER_MAX = 64,
+	AUTH_PASSWORD_MAX = 256,
+	AUTH_GRANT_MAX = 1024,
+	AUTH_PLAIN_MAX = 2 + 255 + 255,
+};
+
+#define AUTH_MYNETWORKS "mynetworks" /* no account of `users` has this name */
 
 _Static_assert(sizeof(struct auth_login) == 32, "no padding on the wire");
+_Static_assert(sizeof(struct auth_network) == 24, "no padding on the wire");
+_Static_assert(sizeof(struct auth_reply) == 16, "no padding on the wire");
 
 #endif

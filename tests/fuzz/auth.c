@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	union {
 		struct msg h;
 		struct auth_login login;
+		struct auth_network network;
 	} m;
 	struct call c = {
 		.token = { .chan = &chan }, .from = P_FRONT_SUB, .msg = &m, .fd = { -1, -1 }
@@ -27,6 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		loop_init(&loop, 2);
 		chan_init(&chan, &loop, P_FRONT_SUB, 1, rx);
 		login_init(&login, &loop, -1, key);
+		mynetworks_init(&login.networks, SLICE("10.0.0.0/8 fd00::/8"), SLICE("@a.org"),
+				false, -1, -1);
 	}
 	memset(&m, 0, sizeof m);
 	memcpy(&m, p, n < sizeof m ? n : sizeof m);

@@ -139,6 +139,73 @@ static void accounts(void)
 	wrong("app1", "token-of-app1", AUTH_LATER);
 }
 
+static void ask(struct chan *c, void *m, size_t size, uint16_t type, uint16_t tail)
+{
+	struct want w = { type, sizeof(struct auth_reply), tail };
+	struct ask a = { .done = on_reply };
+
+	memset(&seen, 0, sizeof seen);
+	CHECK(chan_ask(c, &a, m, size, SLICE(""), NULL, 0, &w, 5000));
+	while (!seen.calls)
+		loop_round(&t.loop);
+}
+
+/* Without AUTH: a grant for one account, whatever becomes of the map. */
+static void networks(void)
+{
+	struct auth_network m = { .peer = { [10] = 0xff, 0xff, 10, 0, 0, 1 } };
+	struct grant g;
+
+	start(-1);
+	ask(&t.front, &m, sizeof m, AUTH_NETWORK, AUTH_GRANT_MAX);
+	CHECK_EQ(seen.result, AUTH_NO);
+	CHECK(!seen.n && !seen.lost);
+	mynetworks_init(&t.login.networks, SLICE("10.0.0.0/8"), SLICE("@a.org,me@b.org"), false,
+			-1, -1);
+	t.login.damaged = true;
+	ask(&t.front, &m, sizeof m, AUTH_NETWORK, AUTH_GRANT_MAX);
+	CHECK_EQ(seen.result, AUTH_YES);
+	CHECK(grant_open((struct slice){ seen.grant, seen.n }, grant_key, loop_clock(), &g));
+	CHECK_SLICE(g.account, AUTH_MYNETWORKS);
+	CHECK_SLICE(g.rights, "@a.org me@b.org");
+	m.peer[12] = 11;
+	ask(&t.front, &m, sizeof m, AUTH_NETWORK, AUTH_GRANT_MAX);
+	CHECK_EQ(seen.result, AUTH_NO);
+	m.peer[12] = 10;
+	t.login.networks.guarded = true; /* and no table to look at */
+	ask(&t.front, &m, sizeof m, AUTH_NETWORK, AUTH_GRANT_MAX);
+	CHECK_EQ(seen.result, AUTH_NO);
+	CHECK(!seen.n);
+}
+
+/* Only out.sub gets the password for the smarthost, and it gets nothing else. */
+static void smarthost(void)
+{
+	static const uint8_t plain[] = { 0, 'u', 0, 'p', 'w' };
+	struct auth_smarthost m = { .h = { 0 } };
+	struct auth_network net = { .peer = { [10] = 0xff, 0xff, 10, 0, 0, 1 } };
+
+	start(-1);
+	memcpy(t.login.hostpass.plain, plain, sizeof plain);
+	t.login.hostpass.n = sizeof plain;
+	ask(&t.front, &m, sizeof m, AUTH_SMARTHOST, AUTH_PLAIN_MAX);
+	CHECK(seen.lost && !chan_wired(&t.auth));
+	start(-1);
+	t.auth.peer = P_OUT_SUB;
+	ask(&t.front, &m, sizeof m, AUTH_SMARTHOST, AUTH_PLAIN_MAX);
+	CHECK_EQ(seen.result, AUTH_NO);
+	memcpy(t.login.hostpass.plain, plain, sizeof plain);
+	t.login.hostpass.n = sizeof plain;
+	ask(&t.front, &m, sizeof m, AUTH_SMARTHOST, AUTH_PLAIN_MAX);
+	CHECK_EQ(seen.result, AUTH_YES);
+	CHECK(slice_eq((struct slice){ seen.grant, seen.n },
+		       (struct slice){ plain, sizeof plain }));
+	ask(&t.front, &net, sizeof net, AUTH_NETWORK, AUTH_GRANT_MAX);
+	CHECK(seen.lost && !chan_wired(&t.auth));
+	login_wipe(&t.login);
+	CHECK(!t.login.hostpass.n && !memmem(&t.login, sizeof t.login, "pw", 2));
+}
+
 static void without_accounts(void)
 {
 	start(-1);
@@ -158,6 +225,8 @@ static void damaged(void)
 int main(void)
 {
 	accounts();
+	networks();
+	smarthost();
 	without_accounts();
 	damaged();
 	TEST_END();

@@ -22,6 +22,7 @@ static const struct {
 	{ "app1 " TOKEN " @a.org, @b.org\n", 1, "not 'name hash" },
 	{ ".app " TOKEN " @a.org\n", 1, "bad name" },
 	{ "a/b " TOKEN " @a.org\n", 1, "bad name" },
+	{ "mynetworks " TOKEN " @a.org\n", 1, "clients of SMTPD_MYNETWORKS" },
 	{ "app1 hunter2 @a.org\n", 1, "bad hash" },
 	{ "app1 $b2$AAAA$AAAA @a.org\n", 1, "bad hash" },
 	{ "app1 $argon2id$v=19$m=99999999,t=3,p=1$AAAA$AAAA @a.org\n", 1, "bad hash" },

@@ -29,7 +29,8 @@ bool usersfile_name_ok(struct slice name)
 	struct cur c = CUR(name);
 
 	cur_span(&c, is_name, AUTH_USER_MAX);
-	return cur_done(&c) && (byte_alpha(name.p[0]) || byte_digit(name.p[0]));
+	return cur_done(&c) && (byte_alpha(name.p[0]) || byte_digit(name.p[0])) &&
+	       !slice_eq(name, SLICE(AUTH_MYNETWORKS));
 }
 
 static bool listed(struct slice words, struct slice domain)
@@ -95,6 +96,9 @@ static bool account(struct slice line, unsigned number, struct slice domains,
 	senders = cur_skip(&c, is_visible);
 	if (!cur_done(&c) || !senders.n)
 		return complain(why, number, "not 'name hash sender[,sender]'");
+	if (slice_eq(name, SLICE(AUTH_MYNETWORKS)))
+		return complain(why, number, "bad name: %s are the clients of SMTPD_MYNETWORKS",
+				AUTH_MYNETWORKS);
 	if (!usersfile_name_ok(name))
 		return complain(why, number,
 				"bad name: 1 to %d letters, digits and . _ + - @, a letter or "

@@ -6,7 +6,8 @@
 
 /* The file `users` (keys/README.md): one account a line, `name hash sender[,sender]`. */
 
-/* A name that may log in: 1 to 64 letters, digits and . _ + - @, a letter or digit first. */
+/* A name that may log in: 1 to 64 letters, digits and . _ + - @, a letter or digit first; not
+ * AUTH_MYNETWORKS. */
 bool usersfile_name_ok(struct slice name);
 /* Turns `sender[,sender]` into rights, words with one space between. Each is `@domain` or `local@domain`, its domain
  * one of `domains` unless that is empty. False: *why says what is wrong. */
