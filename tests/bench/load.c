@@ -419,7 +419,7 @@ static const struct option options[] = {
 	{ "pace", 1, NULL, PACE },	 { NULL, 0, NULL, 0 }
 };
 
-static void set_option(struct load *l, int which, char *v)
+static void set_option(struct load *l, int which, const char *v)
 {
 	unsigned n = (unsigned)strtoul(v, NULL, 10);
 	unsigned *number[] = {
