@@ -127,7 +127,7 @@ static void fail_own(struct delivery *d, uint8_t subject, uint8_t detail, const 
 /* The handshake failed. Pinned: never in clear. Else once more without TLS, on a new connection. */
 static void fail_tls(struct delivery *d, const char *why)
 {
-	if (!d->pinned && !d->no_tls)
+	if (!policy_must_tls(&d->policy) && !d->no_tls)
 		d->no_tls = d->again = true;
 	fail_own(d, 7, 5, why);
 }
@@ -234,7 +234,7 @@ static void on_ehlo(struct delivery *d)
 
 	if (reply_verdict(&d->reply) != V_OK) {
 		said(d);
-		if (reply_verdict(&d->reply) == V_PERM && !d->pinned && !tls)
+		if (reply_verdict(&d->reply) == V_PERM && !policy_must_tls(&d->policy) && !tls)
 			hello(d, STEP_HELO);
 		else
 			fail(d);
@@ -245,7 +245,7 @@ static void on_ehlo(struct delivery *d)
 	if (!tls && d->caps & REPLY_STARTTLS && !d->no_tls) {
 		say(d, SLICE("STARTTLS\r\n"));
 		go(d, STEP_STARTTLS);
-	} else if (!tls && d->pinned) {
+	} else if (!tls && policy_must_tls(&d->policy)) {
 		fail_own(d, 7, 5, "STARTTLS is not offered");
 	} else {
 		begin_mail(d);
@@ -267,13 +267,13 @@ static void on_helo(struct delivery *d)
 static void on_starttls(struct delivery *d)
 {
 	if (d->reply.code != 220) {
-		if (d->pinned)
+		if (policy_must_tls(&d->policy))
 			fail_own(d, 7, 5, "STARTTLS was refused");
 		else
 			begin_mail(d); /* RFC 3207 4: as if it had not been offered */
 		return;
 	}
-	tls_client(&d->tls, d->pinned ? &d->owner->anchors : NULL, delivery_host(d));
+	policy_tls(&d->policy, &d->tls, delivery_host(d));
 	stream_tls(&d->stream, &d->tls);
 	go(d, STEP_HANDSHAKE);
 }

@@ -47,6 +47,7 @@ static void close_next(struct delivery *d)
 void delivery_drop(struct delivery *d)
 {
 	ask_drop(&d->ask);
+	policy_drop(&d->policy);
 	close_next(d);
 	converse_close(d);
 	outletter_close(&d->letter);
@@ -92,7 +93,7 @@ static void log_delivery(const struct delivery *d, const struct target *t)
 		log_bytes(&l, "ip", buf_slice(&b));
 		log_text(&l, "tls", d->stream.secure ? tls_suite(&d->tls) : "none");
 	}
-	log_text(&l, "policy", d->pinned ? "pinned" : "opportunistic");
+	log_text(&l, "policy", policy_name(&d->policy));
 	if (d->to.n > 1)
 		log_num(&l, "rcpts", same_verdict(d, t));
 	log_num(&l, "code", t->outcome.code);
@@ -117,13 +118,14 @@ void delivery_answer(struct delivery *d)
 	outbound_answer(d->owner, &d->token, slice_of(host), &d->to);
 }
 
-/* A no for ever needs more than one host that says so while another could not be asked; and on the pinned route it
- * needs a proven peer: before TLS anyone on the way can say no. */
+/* A no for ever needs more than one host that says so while another could not be asked; and where the peer is to be
+ * verified it needs a proven one: before TLS anyone on the way can say no. */
 static void soften(struct delivery *d)
 {
 	struct outcome *o = &d->outcome;
 
-	if (o->code / 100 != 5 || !(d->soft || (d->pinned && !d->stream.secure)))
+	if (o->code / 100 != 5 ||
+	    !(d->soft || (policy_must_tls(&d->policy) && !d->stream.secure)))
 		return;
 	o->code = 451;
 	o->enhanced[0] = 4;
@@ -228,6 +230,7 @@ static void on_mx(struct ask *a, const void *reply, struct slice records)
 
 	if (dns_died(d, reply))
 		return;
+	d->mx_secure = reply && ((const struct dns_reply *)reply)->secure;
 	switch (result_of(reply)) {
 	case DNS_OK:
 		if (getrandom(&random, sizeof random, 0) != sizeof random)
@@ -254,6 +257,8 @@ static void on_addr(struct ask *a, const void *reply, struct slice records)
 	if (dns_died(d, reply))
 		return;
 	d->naddr = d->at = 0;
+	d->addr_secure = reply && ((const struct dns_reply *)reply)->secure;
+	d->host_judged = false;
 	while (result_of(reply) == DNS_OK && d->naddr < DELIVERY_ADDRS && dnsmsg_record(&c, &r))
 		if (r.n == 4)
 			memcpy(d->addr[d->naddr++], r.p, 4);
@@ -268,6 +273,45 @@ static void on_addr(struct ask *a, const void *reply, struct slice records)
 		d->soft = true;
 	}
 	soon(d);
+}
+
+/* ---- policies ---- */
+
+/* The host at hand is not to be spoken to. */
+static void skip_host(struct delivery *d)
+{
+	outcome_own(&d->outcome, 451, 7, 5, d->policy.why, slice_of(delivery_host(d)));
+	d->soft = true;
+	d->host++;
+	d->naddr = d->at = 0;
+	soon(d);
+}
+
+static void on_fate_known(struct delivery *d, enum policy_fate fate)
+{
+	bool *judged = d->judged ? &d->host_judged : &d->judged;
+
+	switch (fate) {
+	case POLICY_GO:
+		*judged = true;
+		soon(d);
+		return;
+	case POLICY_ASKED:
+		return;
+	case POLICY_WAIT:
+		wait_for_dns(d);
+		return;
+	case POLICY_FAILED:
+		if (d->judged)
+			skip_host(d);
+		else
+			finish_own(d, 451, 7, 5, d->policy.why, d->letter.domain);
+	}
+}
+
+static void on_policy(struct policy *p, enum policy_fate fate)
+{
+	on_fate_known(OWNER(struct delivery, policy, p), fate);
 }
 
 /* ---- connections ---- */
@@ -343,7 +387,11 @@ static void try_next(struct delivery *d)
 		return;
 	}
 	if (d->at < d->naddr) {
-		connect_to(d, d->addr[d->at]);
+		if (d->host_judged)
+			connect_to(d, d->addr[d->at]);
+		else
+			on_fate_known(d, policy_host(&d->policy, delivery_host(d),
+						     d->addr_secure));
 		return;
 	}
 	d->naddr = d->at = 0;
@@ -362,10 +410,12 @@ static void on_next(struct watch *w, short got)
 	loop_drop(d->owner->loop, w);
 	if (d->answered)
 		delivery_drop(d);
-	else if (d->mx.n)
+	else if (d->judged)
 		try_next(d);
 	else if (d->owner->loop->now >= d->deadline)
 		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
+	else if (d->mx.n)
+		on_fate_known(d, policy_domain(&d->policy, d->letter.domain, d->mx_secure));
 	else if (!ask_dns(d, d->letter.domain, DNSMSG_MX, on_mx))
 		wait_for_dns(d);
 }
@@ -376,10 +426,12 @@ void delivery_begin(struct delivery *d, const struct token *t)
 
 	d->busy = true;
 	d->answered = d->no_tls = d->again = d->tried = d->soft = false;
+	d->judged = d->host_judged = false;
 	d->token = *t;
 	d->began = o->loop->now;
 	d->deadline = d->began + (o->keeps ? DELIVERY_SUB_MS : DELIVERY_MX_MS);
 	d->pinned = slice_ieq(d->letter.domain, o->pinned_domain);
+	policy_begin(&d->policy, &o->policy, d->pinned, on_policy);
 	d->mx.n = d->host = d->naddr = d->at = d->connects = 0;
 	d->step = STEP_NONE;
 	d->stream.watch.fd = -1;

@@ -6,6 +6,7 @@
 #include "smtpd/out/mxlist.h"
 #include "smtpd/out/outbound.h"
 #include "smtpd/out/outletter.h"
+#include "smtpd/out/policy.h"
 #include "smtpd/out/targets.h"
 #include "smtpd/proto/dot.h"
 
@@ -53,7 +54,11 @@ struct delivery { /* zeroed: free */
 		outcome; /* the verdict of those that have none of their own; or the failure so far */
 
 	/* the route */
-	bool pinned; /* certificate and name are verified, never clear text */
+	struct policy policy;
+	bool pinned;	  /* the one destination whose exchangers the configuration names */
+	bool judged;	  /* policy: of the domain */
+	bool host_judged; /* and of the host at hand */
+	bool mx_secure, addr_secure; /* DNSSEC: the exchangers, the addresses at hand */
 	bool no_tls; /* opportunistic: the handshake failed, once more in clear */
 	bool again;  /* the same address once more */
 	bool tried;  /* the address at hand was connected to */

@@ -182,6 +182,8 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 		.pool = arena_reserve(pool * sizeof *o->pool),
 		.head = arena_reserve(ENV_HEAD_MAX),
 	};
+	o->policy =
+		(struct policy_env){ .dns = dns, .pinned = &o->anchors, .public = &o->public };
 	held_init(&o->held);
 	for (size_t i = 0; i < pool; i++) {
 		struct delivery *d = &o->pool[i];

@@ -6,6 +6,7 @@
 #include "smtpd/lib/tls.h"
 #include "smtpd/msg/out.h"
 #include "smtpd/out/held.h"
+#include "smtpd/out/policy.h"
 
 /*
  * Outbound SMTP: takes letters from check.mx or queue, for recipients of one domain, and answers with the
@@ -28,7 +29,8 @@ struct outbound {
 	bool keeps; /* out.sub: results are held until they are acknowledged */
 	uint16_t port;
 	struct slice self, pinned_domain, pinned_hosts;
-	struct tls_anchors anchors;
+	struct tls_anchors anchors, public; /* of the pinned route; of everybody else */
+	struct policy_env policy;
 	struct delivery *pool; /* owned */
 	size_t npool;
 	struct held held;

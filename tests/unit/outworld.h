@@ -55,17 +55,36 @@ static const struct {
 	{ "dead2.example", 15, DNS_OK, 1, R("\0\16\0\12dead.example") },
 };
 
+/* DNSSEC: which of the answers are validated, and the TLSA record of every host. */
+static struct {
+	bool mx, addr, tlsa;
+	uint8_t result;
+	uint8_t mem[512];
+	struct buf records;
+	int asked;
+} secure = { .result = DNS_NODATA };
+
 static inline void on_dns(void *ctx, struct call *c)
 {
 	const struct dns_query *q = c->msg;
 	struct dns_reply r = { .result = DNS_NXDOMAIN };
 
 	(void)ctx;
+	if (q->qtype == 52) {
+		CHECK(slice_ieq(c->tail, SLICE("_25._tcp.mx.example.org")));
+		secure.asked++;
+		r.result = secure.result;
+		r.secure = secure.tlsa;
+		r.n = 1;
+		chan_answer(&c->token, &r, sizeof r, buf_slice(&secure.records));
+		return;
+	}
 	for (size_t i = 0; i < sizeof zone / sizeof *zone; i++) {
 		if (zone[i].type != q->qtype || !slice_ieq(c->tail, slice_of(zone[i].name)))
 			continue;
 		r.result = zone[i].result;
 		r.n = zone[i].n;
+		r.secure = q->qtype == 15 ? secure.mx : secure.addr;
 		chan_answer(&c->token, &r, sizeof r, zone[i].records);
 		return;
 	}
