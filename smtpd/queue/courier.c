@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
@@ -19,7 +18,6 @@ enum {
 	HELD_MS = 10 * 1000,
 	HELD_AGAIN_MS = 1000,
 	SOON_MS = 5 * 1000,
-	BUDGET = CONFIG_LETTER_MEMORY / 2,
 };
 
 static const struct want want_answer = { OUT_DELIVER, sizeof(struct out_result),
@@ -30,11 +28,8 @@ static const struct want want_acked = { OUT_ACK, sizeof(struct out_acked), 0 };
 
 void courier_init(struct courier *c, struct journal *j, struct chan *out, struct watch *timer)
 {
-	*c = (struct courier){
-		.j = j, .out = out, .timer = timer, .head = arena_reserve(ENV_HEAD_MAX)
-	};
-	for (unsigned i = 0; i < COURIER_ACTIVE; i++)
-		c->parcel[i].text = -1;
+	*c = (struct courier){ .j = j, .out = out, .timer = timer };
+	parcels_init(&c->parcels, j);
 	for (unsigned i = 0; i < COURIER_ACK_ASKS; i++)
 		c->ack[i].c = c;
 }
@@ -131,14 +126,6 @@ static bool verdict_of(struct courier *c, uint32_t rcpt, uint16_t code,
 	return true;
 }
 
-static void parcel_drop(struct courier *c, struct parcel *p)
-{
-	if (--p->refs)
-		return;
-	c->octets -= p->octets;
-	memfd_close(&p->text);
-}
-
 static void on_answer(struct ask *a, const void *reply, struct slice tail)
 {
 	struct delivery *d = (struct delivery *)a;
@@ -152,7 +139,7 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 	woken(c);
 	d->used = false;
 	c->active--;
-	parcel_drop(c, d->parcel);
+	parcels_close(&c->parcels, d->parcel);
 	if (k->state != RCPT_SENT || c->j->g.letter[k->letter].r.letter != d->id)
 		return; /* given up meanwhile */
 	if (c->j->g.letter[k->letter].aside) {
@@ -248,78 +235,16 @@ static void ask_held(struct courier *c)
 
 /* ---- starting a delivery ---- */
 
-struct unpack {
-	uint8_t *head;
-	uint64_t head_at, text_at, end;
-	int text;
-	bool full; /* the memfd could not be written: not the journal's fault */
-};
-
-static bool unpack_piece(void *ctx, uint64_t off, struct slice s)
-{
-	struct unpack *u = ctx;
-
-	if (off < u->head_at) {
-		uint64_t n = u->head_at - off < s.n ? u->head_at - off : s.n;
-
-		s = slice_from(s, (size_t)n);
-		off += n;
-	}
-	if (off < u->text_at && s.n) {
-		uint64_t n = u->text_at - off < s.n ? u->text_at - off : s.n;
-
-		memcpy(u->head + (off - u->head_at), s.p, (size_t)n);
-		s = slice_from(s, (size_t)n);
-		off += n;
-	}
-	if (s.n && !memfd_append(u->text, off - u->text_at, s))
-		u->full = true;
-	return !u->full;
-}
-
-/* The letter's text as a sealed memfd, its head in c->head. NULL: not now; *damaged: never. */
-static struct parcel *open_parcel(struct courier *c, const struct letter *e, bool *damaged)
-{
-	uint64_t prefix = JR_PREFIX + (uint64_t)e->l.nrcpt * JR_RCPT;
-	struct unpack u = { .head = c->head,
-			    .head_at = prefix,
-			    .text_at = prefix + e->l.head_size };
-	struct disk *d = c->j->disk;
-	struct parcel *p = c->parcel;
-
-	*damaged = e->l.head_size > ENV_HEAD_MAX;
-	for (unsigned i = 0; i < COURIER_ACTIVE && !*damaged; i++)
-		if (c->parcel[i].refs && c->parcel[i].id == e->r.letter) {
-			*damaged = !d->read(d, e->seg, e->r.at + JR_HEAD + prefix, c->head,
-					    e->l.head_size);
-			return *damaged ? NULL : &c->parcel[i];
-		}
-	while (p->refs)
-		p++;
-	u.text = memfd_make("text");
-	if (u.text < 0 || *damaged)
-		goto out;
-	*damaged = !jr_walk(d, &c->j->seg[e->seg].use, &e->r, unpack_piece, &u) && !u.full;
-	if (*damaged || u.full || !memfd_seal(u.text))
-		goto out;
-	*p = (struct parcel){ .id = e->r.letter, .text = u.text, .octets = e->l.text_size };
-	c->octets += p->octets;
-	return p;
-out:
-	memfd_close(&u.text);
-	return NULL;
-}
-
 /* The head of one delivery: sender, this recipient, body type, header. -1: none. */
-static int make_head(struct courier *c, const struct letter *e, uint32_t no, struct delivery *d)
+static int make_head(struct slice head, uint32_t no, struct delivery *d)
 {
 	uint8_t small[3 * (ENV_RECORD_MAX + 3) + 16];
-	struct cur in = CUR(((struct slice){ c->head, e->l.head_size }));
+	struct cur in = CUR(head);
 	struct buf b = BUF(small);
 	struct slice v, header = { NULL, 0 };
 	enum env_tag tag;
 	uint32_t seen = 0;
-	int fd = memfd_make("head");
+	int fd = -1;
 
 	while (envelope_next(&in, &tag, &v)) {
 		if (tag == ENV_SENDER || tag == ENV_BODY)
@@ -333,25 +258,31 @@ static int make_head(struct courier *c, const struct letter *e, uint32_t no, str
 		}
 	}
 	envelope_put_header(&b, (struct slice){ NULL, 0 });
-	if (fd >= 0 && (b.bad || seen <= no || !memfd_append(fd, 0, buf_slice(&b)) ||
+	if (b.bad || seen <= no)
+		return -1;
+	if (seen == 1 && d->parcel->head >= 0)
+		return d->parcel->head; /* as it came */
+	fd = memfd_make("head");
+	if (fd >= 0 && (!memfd_append(fd, 0, buf_slice(&b)) ||
 			!memfd_append(fd, b.len, header) || !memfd_seal(fd)))
 		memfd_close(&fd);
 	return fd;
 }
 
 static bool send_delivery(struct courier *c, struct delivery *d, const struct letter *e,
-			  uint32_t no)
+			  uint32_t no, struct slice head)
 {
 	struct out_deliver m = { .h.type = OUT_DELIVER,
 				 .seq = e->r.letter,
 				 .text_size = e->l.text_size,
 				 .skip = e->l.skip };
 	struct slice tail = { (const uint8_t *)&no, sizeof no };
-	int fd[2] = { d->parcel->text, make_head(c, e, no, d) };
+	int fd[2] = { d->parcel->text, make_head(head, no, d) };
 	bool ok = fd[1] >= 0 && chan_ask(c->out, &d->ask, &m, sizeof m, tail, fd, 2,
 					 &want_answer, DELIVER_MS);
 
-	memfd_close(&fd[1]);
+	if (fd[1] != d->parcel->head)
+		memfd_close(&fd[1]);
 	return ok;
 }
 
@@ -360,28 +291,26 @@ static bool deliver(struct courier *c, uint32_t rcpt)
 {
 	struct journal *j = c->j;
 	struct rcpt *k = &j->g.rcpt[rcpt];
-	uint32_t n = k->letter;
-	const struct letter *e = &j->g.letter[n];
+	const struct letter *e = &j->g.letter[k->letter];
 	struct delivery *d = c->delivery;
+	struct slice head;
 	bool damaged;
 
-	if (c->active && c->octets + e->l.text_size + e->l.head_size > BUDGET)
-		return false;
 	while (d->used)
 		d++;
 	*d = (struct delivery){ .c = c, .rcpt = rcpt, .id = e->r.letter, .begun = j->now };
 	d->ask.done = on_answer;
-	d->parcel = open_parcel(c, e, &damaged);
+	d->parcel = parcels_open(&c->parcels, e, &head, &damaged);
 	if (damaged) {
-		journal_aside(j, n);
+		journal_aside(j, k->letter);
 		return true;
 	}
+	if (!d->parcel && c->active)
+		return false;
 	ledger_unwait(&j->g, rcpt);
-	if (d->parcel)
-		d->parcel->refs++;
-	if (!d->parcel || !send_delivery(c, d, e, k->no)) {
+	if (!d->parcel || !send_delivery(c, d, e, k->no, head)) {
 		if (d->parcel)
-			parcel_drop(c, d->parcel);
+			parcels_close(&c->parcels, d->parcel);
 		ledger_wait(&j->g, rcpt, j->now + SOON_MS);
 		return false;
 	}
@@ -391,11 +320,20 @@ static bool deliver(struct courier *c, uint32_t rcpt)
 	return true;
 }
 
+void courier_accepted(struct courier *c, uint64_t id, int *text, int *head)
+{
+	uint32_t n = ledger_find(&c->j->g, id);
+
+	if (n != LEDGER_NONE)
+		parcels_keep(&c->parcels, &c->j->g.letter[n], text, head);
+}
+
 void courier_run(struct courier *c)
 {
 	struct journal *j = c->j;
 	uint32_t k;
 
+	parcels_age(&c->parcels);
 	if (c->out->watch.fd < 0 || !j->disk)
 		return;
 	if (!c->held_known || c->held_again)

@@ -3,12 +3,10 @@
 #define SMTPD_QUEUE_COURIER_H
 
 #include "smtpd/msg/out.h"
-#include "smtpd/proto/envelope.h"
-#include "smtpd/queue/journal.h"
+#include "smtpd/queue/parcel.h"
 
 /*
- * Deliveries: each recipient of a letter is one, in the order of its next try. Letters are read
- * again from the journal into fresh sealed memfds, for which there is a budget of its own.
+ * Deliveries: each recipient of a letter is one, in the order of its next try.
  */
 enum {
 	COURIER_ACTIVE = CONFIG_SMTPD_QUEUE_ACTIVE,
@@ -17,13 +15,6 @@ enum {
 };
 
 struct courier;
-
-struct parcel { /* the text of a letter, shared by its deliveries */
-	uint64_t id;
-	unsigned refs; /* 0 = free */
-	int text;      /* owned */
-	uint64_t octets;
-};
 
 struct delivery {
 	struct ask ask; /* first */
@@ -47,9 +38,8 @@ struct courier {
 	struct chan *out;    /* borrowed */
 	struct watch *timer; /* borrowed */
 	struct delivery delivery[COURIER_ACTIVE];
-	struct parcel parcel[COURIER_ACTIVE];
+	struct parcels parcels;
 	unsigned active;
-	uint64_t octets; /* in parcels; heads are small and as many as deliveries */
 	struct ask held;
 	bool held_known; /* out was asked since its last wire, and since a delivery ended unclear */
 	bool held_again; /* some are past the final dot: ask again at held_due */
@@ -60,13 +50,14 @@ struct courier {
 		uint32_t no;
 	} acks[COURIER_ACKS]; /* results on disk that out may still hold: a ring */
 	unsigned ack_first, nack;
-	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */
 };
 
 /* timer: made due when courier_run() should be called. */
 void courier_init(struct courier *c, struct journal *j, struct chan *out, struct watch *timer);
 void courier_wired(struct courier *c);				/* out is there again */
 void courier_kept(struct courier *c, uint64_t id, uint32_t no); /* journal.kept */
+/* A letter of the journal came with these: may take them over for its first try. */
+void courier_accepted(struct courier *c, uint64_t id, int *text, int *head);
 void courier_run(struct courier *c); /* starts what is due; cheap when nothing is */
 int64_t courier_due(const struct courier *c);
 

@@ -8,12 +8,11 @@
 enum {
 	MAX_LETTERS = LEDGER_SLACK * LEDGER_LETTERS,
 	MAX_RCPTS = LEDGER_SLACK * LEDGER_RCPTS,
-	BUCKETS = sizeof((struct ledger *)NULL)->bucket / sizeof(uint32_t),
 };
 
 static uint32_t *bucket_of(struct ledger *g, uint64_t id)
 {
-	return &g->bucket[(id ^ id >> 10) % BUCKETS];
+	return &g->bucket[(id ^ id >> 10) % LEDGER_BUCKETS];
 }
 
 void ledger_init(struct ledger *g)
@@ -22,10 +21,11 @@ void ledger_init(struct ledger *g)
 		g->letter = arena_reserve(sizeof *g->letter * MAX_LETTERS);
 		g->rcpt = arena_reserve(sizeof *g->rcpt * MAX_RCPTS);
 		g->heap = arena_reserve(sizeof *g->heap * MAX_RCPTS);
+		g->bucket = arena_reserve(sizeof *g->bucket * LEDGER_BUCKETS);
 	}
 	g->letters = g->rcpts = g->heaped = g->top_letter = g->top_rcpt = 0;
 	g->free_letter = g->free_rcpt = LEDGER_NONE;
-	for (unsigned i = 0; i < BUCKETS; i++)
+	for (unsigned i = 0; i < LEDGER_BUCKETS; i++)
 		g->bucket[i] = LEDGER_NONE;
 }
 
@@ -103,7 +103,7 @@ void ledger_drop(struct ledger *g, uint32_t letter)
 
 uint32_t ledger_find(const struct ledger *g, uint64_t id)
 {
-	uint32_t i = g->bucket[(id ^ id >> 10) % BUCKETS];
+	uint32_t i = g->bucket[(id ^ id >> 10) % LEDGER_BUCKETS];
 
 	while (i != LEDGER_NONE && g->letter[i].r.letter != id)
 		i = g->letter[i].chain;

@@ -12,8 +12,9 @@
  * it and when it is tried next. Reserved at start; addresses are read from the disk when needed.
  */
 enum {
-	LEDGER_LETTERS = 4096, /* that may live at the same time */
-	LEDGER_RCPTS = 16384,
+	LEDGER_LETTERS = CONFIG_SMTPD_QUEUE_LETTERS, /* that may live at the same time */
+	LEDGER_RCPTS = 4 * LEDGER_LETTERS,
+	LEDGER_BUCKETS = LEDGER_LETTERS / 4,
 	/* Recovery meets letters that were finished later and copies of letters: three times, because
 	 * at no moment of the past were there more than LEDGER_LETTERS. */
 	LEDGER_SLACK = 3,
@@ -61,7 +62,7 @@ struct ledger {
 	uint32_t letters, rcpts, heaped;
 	uint32_t free_letter, free_rcpt;
 	uint32_t top_letter, top_rcpt; /* indices above were never used */
-	uint32_t bucket[1024];
+	uint32_t *bucket;	       /* owned: LEDGER_BUCKETS */
 };
 
 /* Empty. Zeroed before the first time; later times use the same memory again. */

@@ -124,6 +124,8 @@ static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)
 	struct queue_entry *e = &q->entry[tag];
 	struct logline l;
 
+	if (how == TAKEN_OK)
+		courier_accepted(&q->courier, id, &e->text, &e->head);
 	memfd_close(&e->text);
 	memfd_close(&e->head);
 	e->used = false;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/queue/parcel.h"
+
+#include <string.h>
+
+#include "smtpd/lib/arena.h"
+#include "smtpd/lib/memfd.h"
+
+struct unpack { /* a LETTER's content, as it comes from the disk */
+	uint8_t *head;
+	uint64_t head_at, text_at;
+	int text;
+	bool full; /* the memfd could not be written: not the journal's fault */
+};
+
+void parcels_init(struct parcels *s, struct journal *j)
+{
+	*s = (struct parcels){ .j = j, .head = arena_reserve(ENV_HEAD_MAX) };
+	for (unsigned i = 0; i < PARCELS; i++)
+		s->slot[i].text = s->slot[i].head = -1;
+}
+
+static void drop(struct parcels *s, struct parcel *p)
+{
+	s->octets -= p->octets;
+	memfd_close(&p->text);
+	memfd_close(&p->head);
+	p->id = 0;
+}
+
+static struct parcel *find(struct parcels *s, uint64_t id)
+{
+	for (unsigned i = 0; i < PARCELS; i++)
+		if (s->slot[i].id == id)
+			return &s->slot[i];
+	return NULL;
+}
+
+static struct parcel *idle_one(struct parcels *s)
+{
+	for (unsigned i = 0; i < PARCELS && s->idle; i++)
+		if (s->slot[i].id && !s->slot[i].refs)
+			return &s->slot[i];
+	return NULL;
+}
+
+void parcels_keep(struct parcels *s, const struct letter *e, int *text, int *head)
+{
+	uint64_t octets = e->l.text_size + e->l.head_size;
+	struct parcel *p = find(s, 0);
+
+	/* The first ones are kept, because the first ones are delivered first. */
+	if (!p || s->idle >= PARCELS / 2 || s->octets + octets > PARCEL_OCTETS)
+		return;
+	*p = (struct parcel){ .id = e->r.letter,
+			      .text = *text,
+			      .head = *head,
+			      .octets = octets,
+			      .since = s->j->now };
+	s->octets += octets;
+	s->idle++;
+	*text = *head = -1;
+}
+
+static bool unpack_piece(void *ctx, uint64_t off, struct slice s)
+{
+	struct unpack *u = ctx;
+
+	if (off < u->head_at) {
+		uint64_t n = u->head_at - off < s.n ? u->head_at - off : s.n;
+
+		s = slice_from(s, (size_t)n);
+		off += n;
+	}
+	if (off < u->text_at && s.n) {
+		uint64_t n = u->text_at - off < s.n ? u->text_at - off : s.n;
+
+		memcpy(u->head + (off - u->head_at), s.p, (size_t)n);
+		s = slice_from(s, (size_t)n);
+		off += n;
+	}
+	if (s.n && !memfd_append(u->text, off - u->text_at, s))
+		u->full = true;
+	return !u->full;
+}
+
+static uint64_t head_at(const struct letter *e)
+{
+	return JR_PREFIX + (uint64_t)e->l.nrcpt * JR_RCPT;
+}
+
+/* The letter's text as a sealed memfd, its head as octets. -1: not now; *damaged: never. */
+static int unpack(struct parcels *s, const struct letter *e, bool *damaged)
+{
+	struct unpack u = { .head = s->head,
+			    .head_at = head_at(e),
+			    .text_at = head_at(e) + e->l.head_size,
+			    .text = memfd_make("text") };
+
+	if (u.text < 0)
+		return -1;
+	*damaged = !jr_walk(s->j->disk, &s->j->seg[e->seg].use, &e->r, unpack_piece, &u) &&
+		   !u.full;
+	if (*damaged || u.full || !memfd_seal(u.text))
+		memfd_close(&u.text);
+	return u.text;
+}
+
+static struct parcel *unpacked(struct parcels *s, const struct letter *e, bool *damaged)
+{
+	uint64_t octets = e->l.text_size + e->l.head_size;
+	struct parcel *p;
+	int text;
+
+	while ((s->octets + octets > PARCEL_OCTETS || !find(s, 0)) && (p = idle_one(s))) {
+		drop(s, p);
+		s->idle--;
+	}
+	p = find(s, 0);
+	/* One letter alone may be larger than the budget. */
+	if (!p || (s->octets && s->octets + octets > PARCEL_OCTETS))
+		return NULL;
+	text = unpack(s, e, damaged);
+	if (text < 0)
+		return NULL;
+	*p = (struct parcel){ .id = e->r.letter, .text = text, .head = -1, .octets = octets };
+	s->octets += octets;
+	s->idle++;
+	return p;
+}
+
+struct parcel *parcels_open(struct parcels *s, const struct letter *e, struct slice *head,
+			    bool *damaged)
+{
+	struct parcel *p = find(s, e->r.letter);
+
+	*damaged = e->l.head_size > ENV_HEAD_MAX;
+	if (*damaged)
+		return NULL;
+	if (p && p->head >= 0 && !memfd_read(p->head, 0, s->head, e->l.head_size))
+		return NULL;
+	if (p && p->head < 0 &&
+	    !s->j->disk->read(s->j->disk, e->seg, e->r.at + JR_HEAD + head_at(e), s->head,
+			      e->l.head_size)) {
+		*damaged = true;
+		return NULL;
+	}
+	if (!p)
+		p = unpacked(s, e, damaged);
+	if (!p)
+		return NULL;
+	s->idle -= !p->refs++;
+	*head = (struct slice){ s->head, e->l.head_size };
+	return p;
+}
+
+void parcels_close(struct parcels *s, struct parcel *p)
+{
+	if (!--p->refs)
+		drop(s, p);
+}
+
+void parcels_age(struct parcels *s)
+{
+	if (!s->idle || s->j->now < s->age_due)
+		return;
+	s->age_due = s->j->now + PARCEL_MS / 8;
+	for (unsigned i = 0; i < PARCELS; i++) {
+		struct parcel *p = &s->slot[i];
+
+		if (!p->id || p->refs || s->j->now - p->since < PARCEL_MS)
+			continue;
+		drop(s, p);
+		s->idle--;
+	}
+}
