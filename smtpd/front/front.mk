@@ -1,7 +1,7 @@
 # smtpd/front/front.mk: what is linked into the front end, and nothing else
 
 PROGS      += front
-front-y    := $(addprefix smtpd/front/,main.o front.o session.o verbs.o letter.o authline.o tlsid.o crashed.o \
+front-y    := $(addprefix smtpd/front/,main.o front.o session.o verbs.o letter.o account.o authline.o tlsid.o crashed.o \
 	      budget.o clients.o) $(addprefix smtpd/proto/,base64.o command.o dot.o envelope.o ipaddr.o path.o) \
 	      $(lib-core) $(lib-tls)
 front-libs := bearssl

@@ -153,7 +153,7 @@ static void put_envelope(const struct session *s, struct buf *b)
 
 	ipaddr_put(&peer, &s->peer);
 	envelope_put(b, ENV_SENDER, sender_of(&s->tx));
-	if (s->authed) {
+	if (s->grant_n) {
 		envelope_put(b, ENV_ACCOUNT, (struct slice){ s->account, s->account_n });
 		envelope_put(b, ENV_GRANT, (struct slice){ s->grant, s->grant_n });
 	}
@@ -254,7 +254,7 @@ static int64_t due_in(const struct session *s)
 {
 	int64_t grace = GRACE_MS, ms;
 
-	if (front_stressed(s->front) && !s->authed)
+	if (front_stressed(s->front) && !s->grant_n)
 		grace = CONFIG_SMTPD_STRESS_TIMEOUT * 1000;
 	ms = s->tx.began + grace - now_of(s) +
 	     (int64_t)(s->tx.taken * 1000 / CONFIG_SMTPD_MIN_RATE);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "smtpd/front/account.h"
 #include "smtpd/front/front.h"
 #include "smtpd/front/letter.h"
 #include "smtpd/front/verbs.h"
@@ -89,7 +90,7 @@ static int64_t now_of(const struct session *s)
 static void pace(struct session *s, int64_t ms)
 {
 	s->since = now_of(s);
-	if (front_stressed(s->front) && !s->authed && ms > STRESS_MS)
+	if (front_stressed(s->front) && !s->grant_n && ms > STRESS_MS)
 		ms = STRESS_MS;
 	if (ms > s->until - s->since)
 		ms = s->until - s->since;
@@ -106,7 +107,7 @@ void session_hurry(struct session *s)
 {
 	int64_t ms = s->since + STRESS_MS - now_of(s);
 
-	if (s->authed || s->state == ST_END || s->state == ST_DATA ||
+	if (s->grant_n || s->state == ST_END || s->state == ST_DATA ||
 	    (s->wait && s->wait != WAIT_TLS))
 		return;
 	if (s->stream.watch.due > now_of(s) + ms)
@@ -115,7 +116,7 @@ void session_hurry(struct session *s)
 
 /* ---- life ---- */
 
-static void greet(struct session *s)
+void session_greet(struct session *s)
 {
 	session_reply(s, "220 " CONFIG_SMTPD_HOSTNAME " ESMTP tinpost");
 }
@@ -147,8 +148,8 @@ void session_start(struct session *s, struct front *f, int fd, uint16_t port, bo
 	pace(s, IDLE_MS);
 	if (implicit) {
 		session_secure(s);
-	} else {
-		greet(s);
+	} else if (!account_network(s)) {
+		session_greet(s);
 		stream_kick(&s->stream);
 	}
 }
@@ -226,7 +227,7 @@ static void on_secure(struct session *s)
 	s->helo_n = 0;
 	pace(s, IDLE_MS);
 	if (s->implicit)
-		greet(s);
+		session_greet(s);
 }
 
 /* ---- commands ---- */

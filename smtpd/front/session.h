@@ -60,8 +60,9 @@ struct session {
 	struct front *front;
 	uint32_t id;
 	uint16_t port;
-	bool live, esmtp, authed, implicit;
-	bool skip; /* discarding an over-long line */
+	bool live, esmtp, implicit;
+	bool authed; /* by a password; without one a grant came for its network */
+	bool skip;   /* discarding an over-long line */
 	bool eof;
 	uint8_t state;	       /* enum smtp_state */
 	uint8_t wait;	       /* enum session_wait */
@@ -101,6 +102,7 @@ bool session_answer(struct session *s, const struct answer *a, struct slice text
 void session_end(struct session *s, const char *line, const char *why);
 /* It logged in, or brought a letter: a new span of time to do the next such thing. */
 void session_earned(struct session *s);
+void session_greet(struct session *s);
 void session_secure(struct session *s); /* after what was said: TLS */
 void session_wait(struct session *s, enum session_wait w);
 /* The answer is there: goes on. */

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "smtpd/front/account.h"
 #include "smtpd/front/front.h"
 #include "smtpd/front/letter.h"
-#include "smtpd/lib/log.h"
 
 #define IN(st) (1u << (st))
 #define ANY    (IN(ST_GREET) | IN(ST_READY) | IN(ST_MAIL) | IN(ST_RCPT))
@@ -15,11 +15,9 @@ enum verb_flag {
 	PRE_TLS = 1,  /* allowed in clear text on the accounts' lane */
 	PRE_AUTH = 2, /* allowed there before AUTH */
 	NO_ARG = 4,
-	SUB_ONLY = 8,
-	IDLE = 16, /* brings no letter nearer */
+	SUB_ONLY = 8, /* and never in clear text */
+	IDLE = 16,    /* brings no letter nearer */
 };
-
-enum { AUTH_MS = 30 * 1000 };
 
 struct verb {
 	const char *name;
@@ -100,66 +98,6 @@ static enum smtp_state do_starttls(struct session *s, struct slice arg)
 
 /* ---- AUTH ---- */
 
-static const struct want want_auth = {
-	.type = AUTH_LOGIN,
-	.size = sizeof(struct auth_reply),
-	.tail_max = AUTH_GRANT_MAX,
-};
-
-static void log_auth(struct session *s, const char *result)
-{
-	struct logline l;
-
-	session_log(s, &l, "auth");
-	log_bytes(&l, "user", (struct slice){ s->account, s->account_n });
-	log_text(&l, "result", result);
-	log_send(&l);
-}
-
-static void on_auth(struct ask *a, const void *reply, struct slice tail)
-{
-	struct session *s = session_of_ask(a);
-	const struct auth_reply *r = reply;
-
-	if (r && r->result == AUTH_YES && tail.n && tail.n <= sizeof s->grant) {
-		memcpy(s->grant, tail.p, tail.n);
-		s->grant_n = (uint16_t)tail.n;
-		s->authed = true;
-		session_earned(s);
-		log_auth(s, "ok");
-		session_reply(s, "235 2.7.0 Authentication successful");
-	} else if (r && r->result == AUTH_NO) {
-		log_auth(s, "no");
-		session_refuse(s, "535 5.7.8 Authentication credentials invalid");
-	} else {
-		log_auth(s, "later");
-		session_reply(s, "454 4.7.0 Temporary authentication failure");
-	}
-	session_resume(s, ST_READY);
-}
-
-static void ask_auth(struct session *s)
-{
-	struct authline *a = &s->auth;
-	struct auth_login m = { .user_len = a->user_n };
-	uint8_t mem[AUTH_USER_MAX + AUTH_PASSWORD_MAX];
-	struct buf b = BUF(mem);
-
-	memcpy(m.peer, s->peer.b, sizeof m.peer);
-	memcpy(s->account, a->user, a->user_n);
-	s->account_n = a->user_n;
-	buf_put(&b, (struct slice){ a->user, a->user_n });
-	buf_put(&b, (struct slice){ a->password, a->password_n });
-	authline_wipe(a);
-	s->ask.done = on_auth;
-	if (chan_ask(s->front->auth, &s->ask, &m, sizeof m, buf_slice(&b), NULL, 0, &want_auth,
-		     AUTH_MS))
-		session_wait(s, WAIT_AUTH);
-	else
-		session_reply(s, "454 4.7.0 Temporary authentication failure");
-	explicit_bzero(mem, sizeof mem);
-}
-
 static enum smtp_state auth_next(struct session *s, enum authline_next next)
 {
 	switch (next) {
@@ -167,7 +105,7 @@ static enum smtp_state auth_next(struct session *s, enum authline_next next)
 		session_reply(s, authline_prompt(&s->auth));
 		return ST_AUTH;
 	case AUTHLINE_DONE:
-		ask_auth(s);
+		account_login(s);
 		return ST_READY;
 	case AUTHLINE_CANCEL:
 		session_refuse(s, "501 5.7.0 Authentication cancelled");
@@ -282,15 +220,15 @@ static const struct verb *find(struct slice name)
 /* Why this verb cannot be run now; NULL when it can. */
 static const char *objection(const struct session *s, const struct verb *v, struct slice arg)
 {
-	bool sub = s->front->sub;
+	bool sub = s->front->sub, trusted = s->grant_n && !s->authed; /* by its network */
 
 	if (!v)
 		return "500 5.5.2 Unknown command";
-	if (sub && !secure(s) && !(v->flags & PRE_TLS))
+	if (sub && !secure(s) && !(v->flags & PRE_TLS) && (!trusted || v->flags & SUB_ONLY))
 		return "530 5.7.0 Must issue a STARTTLS command first";
 	if (!v->run || (v->flags & SUB_ONLY && !sub))
 		return "502 5.5.1 Command not implemented";
-	if (sub && !s->authed && !(v->flags & PRE_AUTH))
+	if (sub && !s->grant_n && !(v->flags & PRE_AUTH))
 		return "530 5.7.0 Authentication required";
 	if (!(v->in & IN(s->state)))
 		return s->state == ST_GREET ? "503 5.5.1 Send EHLO first"

@@ -185,6 +185,9 @@ class Script:
     def do_auth(self, how):
         self.stage.auth = how
 
+    def do_network(self, how):
+        self.stage.network = how
+
     def do_hold(self):
         self.stage.hold = True
 

@@ -84,7 +84,7 @@ class Stage:
         if lane == "sub":
             self.chan_ids["auth"] = chans["FRONT_SUB", "AUTH"]
         self.answers = {"rcpt": (250, (2, 1, 5), "Ok", 2, 1), "letter": (250, (2, 0, 0), "Delivered", 0, 0)}
-        self.auth, self.held, self.hold = "yes", [], False
+        self.auth, self.held, self.hold, self.network, self.peers = "yes", [], False, "no", []
         self.letters, self.asked, self.logins, self.log, self.accused = [], [], [], b"", []
         self.generation, self.ends, self.lock = 0, {}, threading.RLock()
         self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS[lane]]
@@ -195,6 +195,12 @@ class Stage:
 
     def on_auth(self, s, data, fds):
         type, _, id = struct.unpack("HHI", data[:8])
+        if type == 2:  # AUTH_NETWORK
+            self.peers.append(data[8:24])
+            if self.network != "never":
+                s.send(struct.pack("HHIB7x", type, 0, id, self.network == "yes") +
+                       b"grant-of-networks" * (self.network == "yes"))
+            return
         n = struct.unpack("H", data[24:26])[0]
         self.logins.append((data[32:32 + n], data[32 + n:]))
         if self.auth == "never":

@@ -158,6 +158,25 @@ def answer_too_big_for_udp(w):
         f.wait(mark)
 
 
+def networks(w):
+    """A client of SMTPD_MYNETWORKS submits on 587 without logging in, signed as ever, but not as anybody and not on 25."""
+    w.appliance()
+    mark, text = letter(APP, to=peers.TO)
+    with Client(587, source=world.INSIDE) as c:
+        c.hello()
+        expect(c.send(APP, peers.TO, text), 250)
+        expect(c.send(APP, peers.TO, letter("boss@elsewhere.example")[1]), 550)
+        expect(c.send("boss@elsewhere.example", peers.TO, text), 550)
+    for judge, verdict in peers.judge(w.standin.wait(mark)).items():
+        need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
+    with Client(587) as c:
+        c.hello()
+        expect(c.cmd("MAIL FROM:<%s>" % APP), 530)
+    with Client(25, source=world.INSIDE) as c:
+        c.hello()
+        expect(c.send(APP, peers.TO, text), 550)
+
+
 def refused_for_good(w):
     """The destination's 5xx ends a recipient; the console tells which and why."""
     box = w.appliance()
@@ -170,6 +189,6 @@ def refused_for_good(w):
         need(not f.letters, "delivered")
 
 
-CASES = [signed_and_verified, swaks_through_each_port, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
+CASES = [signed_and_verified, networks, swaks_through_each_port, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
          foreign_senders_are_refused, own_domain_through_the_alias_map, many_recipients_and_places,
          elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]

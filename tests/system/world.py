@@ -20,7 +20,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.abspath(os.environ.get("TINPOST_OUT") or os.environ.get("O") or
                       os.path.join(TOP, "out/demo" if os.path.isdir(TOP + "/out/demo") else "out"))
 
-DNS, MX, MX2, FAKE, CLIENT = ("192.0.2.%d" % n for n in (53, 25, 26, 27, 77))
+DNS, MX, MX2, FAKE, CLIENT, INSIDE = ("192.0.2.%d" % n for n in (53, 25, 26, 27, 77, 88))
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": "/root"}
 
 def find_config():
@@ -95,7 +95,7 @@ def enter(ports=()):
 def network():
     sh("ip", "link", "set", "lo", "up")
     sh("ip", "link", "add", "br0", "type", "bridge", "forward_delay", "0")
-    for address in (DNS, MX, MX2, FAKE, CLIENT):
+    for address in (DNS, MX, MX2, FAKE, CLIENT, INSIDE):
         sh("ip", "addr", "add", address + "/24", "dev", "br0")
     if static:    # the network that .config describes: its route and its name servers are ours
         prefix = config["INIT_ADDRESS"].split("/")[1]

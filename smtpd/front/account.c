@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "smtpd/front/account.h"
+
+#include <string.h>
+
+#include "smtpd/front/front.h"
+#include "smtpd/lib/log.h"
+
+enum { AUTH_MS = 30 * 1000, NETWORK_MS = 5 * 1000 };
+
+static const struct want want_login = { AUTH_LOGIN, sizeof(struct auth_reply), AUTH_GRANT_MAX };
+static const struct want want_network = { AUTH_NETWORK, sizeof(struct auth_reply),
+					  AUTH_GRANT_MAX };
+
+static void name(struct session *s, struct slice account)
+{
+	memcpy(s->account, account.p, account.n);
+	s->account_n = (uint16_t)account.n;
+}
+
+static void log_auth(struct session *s, const char *result)
+{
+	struct logline l;
+
+	session_log(s, &l, "auth");
+	log_bytes(&l, "user", (struct slice){ s->account, s->account_n });
+	log_text(&l, "result", result);
+	log_send(&l);
+}
+
+static bool take_grant(struct session *s, const struct auth_reply *r, struct slice grant)
+{
+	if (!r || r->result != AUTH_YES || !grant.n || grant.n > sizeof s->grant)
+		return false;
+	memcpy(s->grant, grant.p, grant.n);
+	s->grant_n = (uint16_t)grant.n;
+	session_earned(s);
+	log_auth(s, "ok");
+	return true;
+}
+
+static void on_login(struct ask *a, const void *reply, struct slice tail)
+{
+	struct session *s = session_of_ask(a);
+	const struct auth_reply *r = reply;
+
+	if (take_grant(s, r, tail)) {
+		s->authed = true;
+		session_reply(s, "235 2.7.0 Authentication successful");
+	} else if (r && r->result == AUTH_NO) {
+		log_auth(s, "no");
+		session_refuse(s, "535 5.7.8 Authentication credentials invalid");
+	} else {
+		log_auth(s, "later");
+		session_reply(s, "454 4.7.0 Temporary authentication failure");
+	}
+	if (s->grant_n && !s->authed) /* its network's, still */
+		name(s, SLICE(AUTH_MYNETWORKS));
+	session_resume(s, ST_READY);
+}
+
+void account_login(struct session *s)
+{
+	struct authline *a = &s->auth;
+	struct auth_login m = { .user_len = a->user_n };
+	uint8_t mem[AUTH_USER_MAX + AUTH_PASSWORD_MAX];
+	struct buf b = BUF(mem);
+
+	memcpy(m.peer, s->peer.b, sizeof m.peer);
+	name(s, (struct slice){ a->user, a->user_n });
+	buf_put(&b, (struct slice){ a->user, a->user_n });
+	buf_put(&b, (struct slice){ a->password, a->password_n });
+	authline_wipe(a);
+	s->ask.done = on_login;
+	if (chan_ask(s->front->auth, &s->ask, &m, sizeof m, buf_slice(&b), NULL, 0, &want_login,
+		     AUTH_MS))
+		session_wait(s, WAIT_AUTH);
+	else
+		session_reply(s, "454 4.7.0 Temporary authentication failure");
+	explicit_bzero(mem, sizeof mem);
+}
+
+static void on_network(struct ask *a, const void *reply, struct slice tail)
+{
+	struct session *s = session_of_ask(a);
+
+	name(s, SLICE(AUTH_MYNETWORKS));
+	if (!take_grant(s, reply, tail))
+		s->account_n = 0;
+	session_greet(s);
+	session_resume(s, ST_GREET);
+}
+
+bool account_network(struct session *s)
+{
+	struct auth_network m = { 0 };
+
+	/* Never in the strangers' lane, and not where TLS comes first: those clients log in. */
+	if (sizeof CONFIG_SMTPD_MYNETWORKS <= 1 || !s->front->sub || s->implicit)
+		return false;
+	memcpy(m.peer, s->peer.b, sizeof m.peer);
+	s->ask.done = on_network;
+	if (!chan_ask(s->front->auth, &s->ask, &m, sizeof m, SLICE(""), NULL, 0, &want_network,
+		      NETWORK_MS))
+		return false;
+	session_wait(s, WAIT_AUTH);
+	return true;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_FRONT_ACCOUNT_H
+#define SMTPD_FRONT_ACCOUNT_H
+
+#include "smtpd/front/session.h"
+
+/* On whose account the client submits: what auth says about a password or about the client's network. A grant is
+ * kept for the session; check.sub judges it, front cannot. */
+
+/* s->auth holds name and password; they are wiped here. The reply to the client comes now or later. */
+void account_login(struct session *s);
+/* Asks whether the client may submit without logging in (SMTPD_MYNETWORKS). The session is greeted by the answer,
+ * whatever it is. False: not asked. */
+bool account_network(struct session *s);
+
+#endif
