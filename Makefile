@@ -206,7 +206,13 @@ $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
 	$$(call say,HOSTLD,$(1))
 	$(Q)$(HOSTCC) -o $$@ $($(1)-y:%=$(O)/host/obj/%) $(call archives,host,$(1)) -lpthread
 endef
-$(foreach p,$(HOSTPROGS),$(eval $(call hostprog-rules,$(p))))
+# What the tests run on this machine without the sanitizers.
+TESTPROGS := bench-sign ctgrind
+bench-sign-y := tests/bench/sign.o keys/holder/mont64.o keys/holder/rsa64.o
+ctgrind-y := tests/check/ctgrind.o smtpd/lib/bytes.o
+bench-sign-libs := bearssl
+ctgrind-libs := bearssl
+$(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
@@ -321,16 +327,18 @@ $(checks:%=check-%): check-%: FORCE
 	@env $(check-env) $(check-env-$*) tests/check/runner tests/check/$*
 check-link check-size: $(programs)
 check-size: $(IMAGES)
+check-constant-time: $(O)/host/ctgrind FORCE
+	@env $(check-env) tests/check/runner tests/check/constant-time
 check-headers check-warnings: $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
 check-twice: $(IMAGES)
 check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
 
-suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz $(patsubst %,tests/%/run,probe journal dialog system)
+suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system)
 check: check-inputs
 	@env $(check-env) $(check-env-link) tests/check/runner $(suites)
-check-inputs: host-all $(IMAGES) host-link $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
+check-inputs: host-all $(IMAGES) host-link $(TESTPROGS:%=$(O)/host/%) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
 host-all: FORCE
 	@rootfs/host-deps all
 test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
@@ -360,7 +368,8 @@ $(bench-tools): $(O)/tools/%: tests/bench/%.c tests/bench/tube.c tests/bench/tub
 	$(call say,HOSTCC,tools/$*)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=c11 -D_GNU_SOURCE= -O2 $(warnings) -I. -o $@ $< tests/bench/tube.c -lssl -lcrypto
-bench: $(IMAGES) $(host-programs) $(bench-tools) host-all
+bench: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign host-all
+	@$(if $(CASE),,$(O)/host/bench-sign)
 	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' tests/bench/run
 
 # Kconfig.
@@ -409,7 +418,7 @@ FORCE:
 #=   unit, fuzz-replay, test-dialog, test-system
 #=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose
 #=   fuzz             T=path: one fuzz target for a minute
-#=   check-deps -config -format -headers -warnings -link -size -twice
+#=   check-deps -config -format -headers -warnings -link -size -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages
 #=   addr2line        PROG=front ADDR=0x1234: where that is in the source

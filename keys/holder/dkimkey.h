@@ -4,6 +4,7 @@
 
 #include <bearssl.h>
 
+#include "keys/holder/rsa64.h"
 #include "smtpd/lib/loop.h"
 #include "smtpd/msg/holder.h"
 
@@ -21,7 +22,9 @@ enum {
 struct dkimkey {
 	bool known;
 	bool hopeless; /* no key device, or a damaged file: nobody will make one */
+	bool fast;     /* the key is in rsa64, too, and it never was wrong */
 	uint8_t secret[DKIMKEY_OCTETS];
+	struct rsa64 rsa64;
 	struct slice domains, selector; /* borrowed; slot i is the i-th word */
 	struct watch timer;
 	struct loop *loop;
@@ -33,6 +36,8 @@ void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
 void dkimkey_wipe(struct dkimkey *d);
 /* PKCS#1 v1.5 with SHA-256, checked with the public key before it is given away. */
 bool dkimkey_sign(struct dkimkey *d, struct slice preimage, uint8_t sig[DKIMKEY_N]);
+/* From now on dkimkey_sign() takes the fast way where the configuration and the processor have one. */
+void dkimkey_prepare(struct dkimkey *d);
 /* Makes a key in `secret`; takes seconds. */
 void dkimkey_make(struct dkimkey *d);
 /* The text of the TXT record. */
