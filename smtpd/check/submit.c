@@ -32,7 +32,7 @@ static const struct say not_signed = { 550,
 				       { 5, 3, 4 },
 				       "The letter cannot be signed: its header is too large" };
 
-enum { FROM_MAX = 8 };
+enum { FROM_MAX = 8, FAULT_NAME = 80 };
 
 static const struct want want_signed = { HOLDER_DKIM_SIGN, sizeof(struct holder_reply),
 					 HOLDER_SIG_MAX };
@@ -276,16 +276,22 @@ static bool put_envelope(struct job *j, const struct letter *l, const struct gra
 }
 
 /* What header_check() found, as the enhanced code and text it wants to be answered with. */
-static void say_fault(struct job *j, enum header_fault fault)
+static void say_fault(struct job *j, enum header_fault fault, struct slice name)
 {
 	struct slice t = header_fault_text(fault); /* "5.x.y words" */
-	struct say s = { 550, { 5, 6, 0 }, "The header of the letter is malformed" };
+	struct say s = { 550, { 5, t.p[2] - '0', t.p[4] - '0' }, NULL };
+	char words[ANSWER_TEXT + 1];
+	uint8_t bytes[ANSWER_TEXT];
+	struct buf b = BUF(bytes);
 
-	if (t.n > 6 && t.p[1] == '.' && t.p[3] == '.') {
-		s.enhanced[1] = t.p[2] - '0';
-		s.enhanced[2] = t.p[4] - '0';
-		s.text = (const char *)t.p + 6; /* static text, NUL-terminated */
+	if (s.enhanced[1] == 3) /* a size */
+		s.code = 552;
+	if (name.n) {
+		buf_put(&b, slice_head(name, FAULT_NAME));
+		buf_put(&b, SLICE(": "));
 	}
+	buf_put(&b, slice_from(t, 6));
+	s.text = !b.bad && slice_cstr(buf_slice(&b), words, sizeof words) ? words : "malformed";
 	job_say(j, &s);
 }
 
@@ -310,7 +316,7 @@ void submit_letter(struct job *j, const struct letter *l)
 		return;
 	}
 	if (fault != HEADER_OK) {
-		say_fault(j, fault);
+		say_fault(j, fault, name);
 		return;
 	}
 	if (!owns_header(&g, l->header, &domain)) {

@@ -74,6 +74,9 @@ static enum smtp_state do_ehlo(struct session *s, struct slice arg)
 	if (s->front->sub)
 		session_reply(s, "250-DSN");
 	session_reply(s, "250-8BITMIME");
+	buf_put(out, SLICE("250-LIMITS RCPTMAX=")); /* RFC 9422 */
+	buf_dec(out, CONFIG_SMTPD_MAX_RCPTS);
+	buf_put(out, SLICE("\r\n"));
 	session_reply(s, "250 ENHANCEDSTATUSCODES");
 	return ST_READY;
 }

@@ -276,7 +276,7 @@ static bool id_ok(struct slice body)
 	cur_span(&c, is_id, HEADER_MSGID);
 	cur_lit(&c, '>');
 	cfws(&c);
-	return cur_done(&c) && body.n <= HEADER_MSGID;
+	return cur_done(&c);
 }
 
 /* Printable octets, white space, and CRLF only in folds that carry text: a line of nothing but white
@@ -320,9 +320,14 @@ static enum header_fault field_check(const struct header_field *f, unsigned seen
 		if (seen[i]++ && rule & ONCE)
 			return HEADER_DUPLICATE;
 	}
-	if (f->name.n > HEADER_NAME || (f->raw.n > HEADER_FIELD && !(rule & LONG)) ||
-	    (rule & SUBJECT && slice_trim(f->body).n > HEADER_SUBJECT))
-		return HEADER_LARGE;
+	if (f->name.n > HEADER_NAME)
+		return HEADER_LONG_NAME;
+	if (f->raw.n > HEADER_FIELD && !(rule & LONG))
+		return HEADER_LONG;
+	if (rule & SUBJECT && slice_trim(f->body).n > HEADER_SUBJECT)
+		return HEADER_LONG_SUBJECT;
+	if (rule & ID && slice_trim(f->body).n > HEADER_MSGID)
+		return HEADER_LONG_ID;
 	if ((rule & ONE_ADDR && !header_addresses(f->body, &one, 1, &n)) ||
 	    (rule & ID && !id_ok(slice_trim(f->body))))
 		return known[i].fault;
@@ -346,7 +351,7 @@ enum header_fault header_check(struct slice header, struct slice *name)
 			return fault;
 		}
 		if (++fields > HEADER_FIELDS)
-			return HEADER_LARGE;
+			return HEADER_MANY;
 	}
 	if (!seen[0]) {
 		*name = known[0].name;
@@ -359,13 +364,21 @@ struct slice header_fault_text(enum header_fault fault)
 {
 	static const struct slice text[] = {
 		[HEADER_OK] = SLICE("2.0.0 the header is well-formed"),
-		[HEADER_MALFORMED] = SLICE("5.6.0 malformed header field"),
-		[HEADER_8BIT] = SLICE("5.6.7 header field with octets above 127"),
-		[HEADER_DUPLICATE] = SLICE("5.6.0 header field given more than once"),
-		[HEADER_LARGE] = SLICE("5.3.4 header or header field too large"),
-		[HEADER_FROM] = SLICE("5.6.0 From must hold exactly one address"),
-		[HEADER_SENDER] = SLICE("5.6.0 Sender must hold exactly one address"),
-		[HEADER_ID] = SLICE("5.6.0 Message-ID must be one <left@right>"),
+		[HEADER_MALFORMED] = SLICE(
+			"5.6.0 not a header field, write `Name: text` in printable ASCII"),
+		[HEADER_8BIT] = SLICE("5.6.7 octets above 127 need encoded words (RFC 2047), "
+				      "or SMTPUTF8 and valid UTF-8"),
+		[HEADER_DUPLICATE] = SLICE("5.6.0 this field may stand only once"),
+		[HEADER_LARGE] = SLICE("5.3.4 the whole header may have at most 500 KiB"),
+		[HEADER_MANY] = SLICE("5.3.4 the header may have at most 5000 fields"),
+		[HEADER_LONG] = SLICE("5.3.4 this field may have at most 32 KiB"),
+		[HEADER_LONG_NAME] = SLICE("5.3.4 the name of a field may have at most 1 KiB"),
+		[HEADER_LONG_SUBJECT] = SLICE("5.3.4 this field may have at most 998 octets"),
+		[HEADER_LONG_ID] = SLICE("5.3.4 this field may have at most 500 octets"),
+		[HEADER_FROM] =
+			SLICE("5.6.0 there must be one, and it must hold exactly one address"),
+		[HEADER_SENDER] = SLICE("5.6.0 it must hold exactly one address"),
+		[HEADER_ID] = SLICE("5.6.0 it must be one <left@right>"),
 	};
 
 	_Static_assert(sizeof text / sizeof *text == HEADER_FAULTS, "row missing");

@@ -53,7 +53,12 @@ enum header_fault {
 	HEADER_MALFORMED, /* not fields, or octets that fields do not have */
 	HEADER_8BIT,
 	HEADER_DUPLICATE, /* a field that may stand once stands twice */
-	HEADER_LARGE,
+	HEADER_LARGE,	  /* all of it: over HEADER_OCTETS */
+	HEADER_MANY,	  /* over HEADER_FIELDS */
+	HEADER_LONG,	  /* one field: over HEADER_FIELD, where that holds */
+	HEADER_LONG_NAME,
+	HEADER_LONG_SUBJECT,
+	HEADER_LONG_ID,
 	HEADER_FROM, /* From: missing, or not exactly one address */
 	HEADER_SENDER,
 	HEADER_ID, /* Message-ID: not one <left@right> */
@@ -63,7 +68,7 @@ enum header_fault {
 /* What a letter must be like to be submitted; Date and Message-ID may be missing. *name: the field at
  * fault, or empty. */
 enum header_fault header_check(struct slice header, struct slice *name);
-/* The enhanced code and the words for an SMTP reply, "5.6.0 ...". */
+/* The enhanced code and the words for an SMTP reply, "5.6.0 ..."; sizes are 5.3.4. */
 struct slice header_fault_text(enum header_fault fault);
 
 #endif

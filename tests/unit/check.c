@@ -346,6 +346,28 @@ static void test_submit_refusals(void)
 	CHECK_EQ(sub_letter("From: me@%s\r\n\r\nx\r\n", "other@%s"), 550);
 }
 
+/* A refusal names the field and what to change; a size is 552. */
+static void test_submit_words(void)
+{
+	static const char long_subject[] = "From: me@%s\r\nSubject: ";
+	char text[2048];
+	size_t n;
+
+	start(P_CHECK_SUB);
+	CHECK_EQ(sub_letter("From: me@%s\r\nSubject: a\r\nSubject: b\r\n\r\nx\r\n", "@%s"),
+		 550);
+	CHECK(memmem(&got, got_n, "Subject: this field may stand only once", 39) != NULL);
+	n = (size_t)snprintf(text, sizeof text, long_subject, domain);
+	memset(text + n, 's', 999);
+	strcpy(text + n + 999, "\r\n\r\nx\r\n");
+	give_letter(CH_FRONT_SUB_CHECK_SUB, slice_of(text), "me@%s", "any@elsewhere.example",
+		    grant("@%s", INT64_MAX));
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 552 &&
+	      got.answer.enhanced[1] == 3 && got.answer.enhanced[2] == 4);
+	CHECK(memmem(&got, got_n, "Subject: this field may have at most 998 octets", 47) !=
+	      NULL);
+}
+
 static void test_submit(void)
 {
 	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN }, .result = HOLDER_DONE };
@@ -546,6 +568,7 @@ int main(void)
 	test_loops();
 	test_sub_rcpt();
 	test_submit_refusals();
+	test_submit_words();
 	test_submit();
 	test_submit_dsn();
 	test_long_sender();
