@@ -3,6 +3,7 @@
 #define SMTPD_CHECK_CHECK_H
 
 #include "smtpd/check/alias.h"
+#include "smtpd/check/quota.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/msg/check.h"
 #include "smtpd/msg/holder.h"
@@ -48,6 +49,11 @@ struct job { /* one request of front that waits for another process */
 	struct buf header;  /* header octets for the next process */
 	int64_t time;	    /* unix s, when the letter was taken */
 	uint8_t body_hash[32];
+	/* submit: who sends, and what quota_take() counted; account_n 0: nothing was */
+	uint8_t account[QUOTA_NAME];
+	uint8_t account_n;
+	uint32_t rcpts;
+	int64_t taken;
 };
 
 struct check {
@@ -55,6 +61,7 @@ struct check {
 	bool mx;
 	struct map aliases;
 	struct alias_domains domains;
+	struct quota quota;  /* sub */
 	struct chan *down;   /* out.mx or queue */
 	struct chan *holder; /* holder.srs or holder.dkim */
 	struct job *jobs;
@@ -90,6 +97,12 @@ void job_ask_srs(struct job *j, const struct path *p, struct slice domain,
 /* What holder.srs said of a return address; false: not a good one, and the job was answered and freed. */
 bool job_returns(struct job *j, const struct holder_reply *r, struct slice address);
 void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64_t route);
+/* A reply whose text is made for the case; text is at most ANSWER_TEXT octets, or it is `otherwise`. */
+struct say say_made(uint16_t code, uint8_t subject, uint8_t detail, struct buf *text,
+		    const char *otherwise);
+/* The account's limits: 452 or 550 in *s, false. */
+bool account_may(struct check *c, struct slice account, uint32_t rcpts, struct buf *text,
+		 struct say *s);
 
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
 void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER */
@@ -104,6 +117,6 @@ bool letter_head(struct job *j, struct slice first);
 void trace_received(struct buf *b, const struct job *j, const struct letter *l,
 		    struct slice rcpt);
 
-extern const struct say say_trouble, say_unknown, say_busy, say_no_grant, say_not_yours;
+extern const struct say say_trouble, say_unknown, say_busy, say_no_grant;
 
 #endif

@@ -19,9 +19,6 @@ const struct say say_unknown = { 550, { 5, 1, 1 }, "No such user here" };
 static const struct say forged = { 550,
 				   { 5, 1, 1 },
 				   "This return address is not valid or has expired" };
-const struct say say_not_yours = { 550,
-				   { 5, 7, 1 },
-				   "Sender address is not allowed for this account" };
 const struct say say_no_grant = { 451,
 				  { 4, 7, 0 },
 				  "Authentication has expired, please log in again" };
@@ -35,6 +32,28 @@ void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64
 
 	memcpy(a.enhanced, s->enhanced, sizeof a.enhanced);
 	chan_answer(t, &a, sizeof a, slice_of(s->text));
+}
+
+struct say say_made(uint16_t code, uint8_t subject, uint8_t detail, struct buf *text,
+		    const char *otherwise)
+{
+	struct say s = { code, { (uint8_t)(code / 100), subject, detail }, otherwise };
+
+	buf_u8(text, 0);
+	if (!text->bad && text->len > 1)
+		s.text = (const char *)text->p;
+	return s;
+}
+
+bool account_may(struct check *c, struct slice account, uint32_t rcpts, struct buf *text,
+		 struct say *s)
+{
+	enum quota_word word = quota_ask(&c->quota, account, rcpts, loop_clock(), text);
+
+	if (word != QUOTA_FINE)
+		*s = say_made(word == QUOTA_LATER ? 452 : 550, 7, 1, text,
+			      "The limit of this account is reached, please try again later");
+	return word == QUOTA_FINE;
 }
 
 struct job *job_new(struct check *c, struct call *call)
@@ -57,6 +76,7 @@ struct job *job_new(struct check *c, struct call *call)
 	j->env.bad = j->header.bad = false;
 	j->skip = 0;
 	j->waiting = false;
+	j->account_n = 0;
 	clock_gettime(CLOCK_REALTIME, &now);
 	j->time = now.tv_sec;
 	if (getrandom(j->id, sizeof j->id, 0) != sizeof j->id)
@@ -64,8 +84,12 @@ struct job *job_new(struct check *c, struct call *call)
 	return j;
 }
 
-static void job_free(struct job *j)
+/* accepted: what was counted for the account stays counted. */
+static void job_free(struct job *j, bool accepted)
 {
+	if (j->account_n && !accepted)
+		quota_back(&j->check->quota, (struct slice){ j->account, j->account_n },
+			   j->rcpts, j->taken, loop_clock());
 	memfd_close(&j->text);
 	memfd_close(&j->head);
 	j->token.chan = NULL;
@@ -82,6 +106,15 @@ static void log_letter(const struct job *j, unsigned code, struct slice text)
 	log_bytes(&l, "id", buf_slice(&b));
 	log_num(&l, "size", (int64_t)j->size);
 	log_num(&l, "code", code);
+	if (j->account_n) {
+		struct slice account = { j->account, j->account_n };
+		uint32_t letters, rcpts;
+
+		quota_used(&j->check->quota, account, loop_clock(), &letters, &rcpts);
+		log_bytes(&l, "account", account);
+		log_num(&l, "hour", letters);
+		log_num(&l, "day", rcpts);
+	}
 	log_bytes(&l, "reply", text);
 	log_send(&l);
 }
@@ -91,7 +124,7 @@ void job_say(struct job *j, const struct say *s)
 	if (j->token.type == CHECK_LETTER)
 		log_letter(j, s->code, slice_of(s->text));
 	say_token(&j->token, s, 0, 0);
-	job_free(j);
+	job_free(j, false);
 }
 
 void job_pass(struct job *j, const struct answer *a, struct slice text, bool inside)
@@ -109,7 +142,7 @@ void job_pass(struct job *j, const struct answer *a, struct slice text, bool ins
 	}
 	log_letter(j, out.code, text);
 	chan_answer(&j->token, &out, sizeof out, text);
-	job_free(j);
+	job_free(j, out.code / 100 == 2);
 }
 
 bool job_returns(struct job *j, const struct holder_reply *r, struct slice address)
@@ -253,6 +286,8 @@ void check_init(struct check *c)
 		c->jobs[i].header =
 			(struct buf){ .p = arena_reserve(JOB_HEADER), .cap = JOB_HEADER };
 	}
+	c->quota.letters = CONFIG_SMTPD_ACCOUNT_LETTERS;
+	c->quota.rcpts = CONFIG_SMTPD_ACCOUNT_RCPTS;
 	c->domains.mail = SLICE(CONFIG_SMTPD_DOMAINS);
 	c->domains.srs = SLICE(CONFIG_FORWARD_SRS_DOMAIN);
 	if (!c->domains.srs.n)

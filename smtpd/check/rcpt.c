@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/check.h"
 
+#include "smtpd/check/rights.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 
@@ -77,17 +78,20 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 static void account(struct check *c, struct call *call, const struct path *sender,
 		    const struct path *rcpt, struct slice grant)
 {
-	uint8_t bytes[PATH_LOCAL];
-	struct buf local = BUF(bytes);
+	uint8_t bytes[ANSWER_TEXT + 1];
+	struct buf text = BUF(bytes);
 	struct grant g;
 	struct path to;
+	struct say s;
 	enum alias_kind kind = alias_find(&c->aliases, &c->domains, rcpt, &to);
 
-	path_local(sender, &local);
 	if (!grant_open(grant, c->proc.grant_key, loop_clock(), &g))
 		say_token(&call->token, &say_no_grant, 0, 0);
-	else if (path_null(sender) || !grant_allows(&g, buf_slice(&local), sender->domain))
-		say_token(&call->token, &say_not_yours, 0, 0);
+	else if (!rights_sender(&g, sender, &text)) {
+		s = say_made(550, 7, 1, &text, "Sender is not allowed for this account");
+		say_token(&call->token, &s, 0, 0);
+	} else if (!account_may(c, g.account, 1, &text, &s))
+		say_token(&call->token, &s, 0, 0);
 	else if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
 		say_token(&call->token, &say_unknown, 0, 0);
 	else

@@ -4,6 +4,7 @@
 #include <bearssl.h>
 #include <string.h>
 
+#include "smtpd/check/rights.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/queue.h"
@@ -19,9 +20,6 @@
  *   submit_letter ── HOLDER_DKIM_SIGN ── on_signed ── QUEUE_LETTER ── on_queued
  */
 
-static const struct say from_not_yours = { 550,
-					   { 5, 7, 1 },
-					   "From: or Sender: is not allowed for this account" };
 static const struct say no_key = { 451,
 				   { 4, 3, 0 },
 				   "The signing key is not ready yet, please try again later" };
@@ -32,7 +30,7 @@ static const struct say not_signed = { 550,
 				       { 5, 3, 4 },
 				       "The letter cannot be signed: its header is too large" };
 
-enum { FROM_MAX = 8, FAULT_NAME = 80 };
+enum { FAULT_NAME = 80 };
 
 static const struct want want_signed = { HOLDER_DKIM_SIGN, sizeof(struct holder_reply),
 					 HOLDER_SIG_MAX };
@@ -127,37 +125,6 @@ static bool hash_body(struct job *j, uint64_t at)
 	dkim_body_end(&body);
 	br_sha256_out(&hash, j->body_hash);
 	return true;
-}
-
-/* Each address of a field belongs to the account; the first one's domain is returned. */
-static bool owns(const struct grant *g, struct slice body, struct slice *domain)
-{
-	struct header_addr a[FROM_MAX];
-	size_t n;
-
-	if (!header_addresses(body, a, FROM_MAX, &n))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		uint8_t bytes[PATH_LOCAL];
-		struct buf local = BUF(bytes);
-		struct path p = { a[i].local, a[i].domain };
-
-		path_local(&p, &local);
-		if (local.bad || !grant_allows(g, buf_slice(&local), a[i].domain))
-			return false;
-	}
-	*domain = a[0].domain;
-	return true;
-}
-
-static bool owns_header(const struct grant *g, struct slice header, struct slice *domain)
-{
-	struct header_field f;
-	struct slice ignored;
-
-	if (header_find(header, SLICE("Sender"), &f) && !owns(g, f.body, &ignored))
-		return false;
-	return header_find(header, SLICE("From"), &f) && owns(g, f.body, domain);
 }
 
 static void write_header(struct job *j, const struct letter *l)
@@ -295,40 +262,70 @@ static void say_fault(struct job *j, enum header_fault fault, struct slice name)
 	job_say(j, &s);
 }
 
+static bool open_grant(struct job *j, const struct letter *l, struct grant *g)
+{
+	struct slice octets;
+
+	return envelope_get(l->head, ENV_GRANT, &octets) &&
+	       grant_open(octets, j->check->proc.grant_key, loop_clock(), g);
+}
+
+/* Whose letter is it, and may it come now? True: j->slot is the signing domain's.
+ * False: the job was answered. */
+static bool judge(struct job *j, const struct letter *l, const struct grant *g)
+{
+	uint8_t bytes[ANSWER_TEXT + 1];
+	struct buf text = BUF(bytes);
+	struct slice domain, name;
+	enum header_fault fault = header_check(l->header, &name);
+	struct say s;
+	int slot = -1;
+
+	if (!rights_sender(g, &l->sender, &text) ||
+	    (!fault && !rights_header(g, l->header, &domain, &text))) {
+		s = say_made(550, 7, 1, &text, "An address of the letter is not allowed");
+		job_say(j, &s);
+		return false;
+	}
+	if (fault) {
+		say_fault(j, fault, name);
+		return false;
+	}
+	slot = alias_domain(j->check->domains.mail, domain);
+	if (slot < 0) {
+		job_say(j, &no_slot);
+		return false;
+	}
+	if (!account_may(j->check, g->account, (uint32_t)l->nrcpt, &text, &s)) {
+		job_say(j, &s);
+		return false;
+	}
+	j->slot = (unsigned)slot;
+	return true;
+}
+
+static void count(struct job *j, const struct letter *l, struct slice account)
+{
+	if (account.n > sizeof j->account)
+		return; /* no grant is so long */
+	memcpy(j->account, account.p, account.n);
+	j->account_n = (uint8_t)account.n;
+	j->rcpts = (uint32_t)l->nrcpt;
+	j->taken = loop_clock();
+	quota_take(&j->check->quota, account, j->rcpts, j->taken);
+}
+
 void submit_letter(struct job *j, const struct letter *l)
 {
-	struct check *c = j->check;
-	uint8_t bytes[PATH_LOCAL];
-	struct buf local = BUF(bytes);
-	struct slice octets, domain = { NULL, 0 }, name;
 	struct grant g;
-	enum header_fault fault = header_check(l->header, &name);
-	int slot;
 
-	path_local(&l->sender, &local);
-	if (!envelope_get(l->head, ENV_GRANT, &octets) ||
-	    !grant_open(octets, c->proc.grant_key, loop_clock(), &g)) {
+	if (!open_grant(j, l, &g)) {
 		job_say(j, &say_no_grant);
 		return;
 	}
-	if (path_null(&l->sender) || !grant_allows(&g, buf_slice(&local), l->sender.domain)) {
-		job_say(j, &say_not_yours);
+	if (!judge(j, l, &g))
 		return;
-	}
-	if (fault != HEADER_OK) {
-		say_fault(j, fault, name);
-		return;
-	}
-	if (!owns_header(&g, l->header, &domain)) {
-		job_say(j, &from_not_yours);
-		return;
-	}
-	slot = alias_domain(c->domains.mail, domain);
-	if (slot < 0) {
-		job_say(j, &no_slot);
-		return;
-	}
-	j->slot = (unsigned)slot;
+	count(j, l, g.account);
 	j->skip = (uint32_t)l->header.n;
 	write_header(j, l);
 	if (!put_envelope(j, l, &g) || !hash_body(j, l->body))

@@ -368,6 +368,53 @@ static void test_submit_words(void)
 	      NULL);
 }
 
+static bool got_text(const char *part)
+{
+	return memmem(got.b + sizeof(struct answer), got_n - sizeof(struct answer), part,
+		      strlen(part)) != NULL;
+}
+
+/* S5: the refusal names the address and the account, at RCPT and after DATA. */
+static void test_submit_names_address(void)
+{
+	start(P_CHECK_SUB);
+	CHECK_EQ(sub_rcpt("me@elsewhere.example", "any@elsewhere.example",
+			  grant("@%s", INT64_MAX)),
+		 550);
+	CHECK(got_text("Sender <me@elsewhere.example> is not allowed for account app1"));
+	CHECK_EQ(sub_letter("From: a@b.example\r\n\r\n", "@%s"), 550);
+	CHECK(got_text("From <a@b.example> is not allowed for account app1"));
+	CHECK_EQ(sub_letter("From: me@%s\r\nResent-From: a@b.example\r\n\r\n", "@%s"), 550);
+	CHECK(got_text("Resent-From <a@b.example>"));
+}
+
+/* Letters in an hour: said at RCPT and after DATA; a letter that was not taken does not count. */
+static void test_quota(void)
+{
+	struct slice g = grant("@%s", INT64_MAX);
+
+	start(P_CHECK_SUB);
+	c.quota.letters = 2;
+	c.quota.rcpts = 3;
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", g), 250);
+		CHECK_EQ(sub_letter("From: me@%s\r\n\r\n", "@%s"), 0);
+		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+	}
+	CHECK_EQ(sub_letter("From: me@%s\r\n\r\n", "@%s"), 452);
+	CHECK(got.answer.enhanced[1] == 7 && got_text("limit of 2 letters in an hour"));
+	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", g), 452);
+	wires_renew(&c.proc, CH_CHECK_SUB_HOLDER_DKIM, 2);
+	for (int i = 0; i < 2; i++)
+		CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
+	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", g), 250);
+	c.quota.rcpts = 1;
+	second_rcpt = "more@elsewhere.example";
+	CHECK_EQ(sub_letter("From: me@%s\r\n\r\n", "@%s"), 550);
+	CHECK(got_text("more recipients than account app1"));
+	second_rcpt = NULL;
+}
+
 static void test_submit(void)
 {
 	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN }, .result = HOLDER_DONE };
@@ -570,6 +617,8 @@ int main(void)
 	test_submit_refusals();
 	test_submit_words();
 	test_submit();
+	test_submit_names_address();
+	test_quota();
 	test_submit_dsn();
 	test_long_sender();
 	test_lying_front();
