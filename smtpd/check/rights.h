@@ -10,8 +10,8 @@
  * Resent-Sender:. On false a sentence for the sender goes to *why: which address, and of which account.
  */
 bool rights_sender(const struct grant *g, const struct path *sender, struct buf *why);
-/* *domain: that of the first address of From:. A header without From:, or with one of these fields that holds no list of
- * addresses, is nobody's. */
+/* *domain: that of the first address of From:. A header without From:, or with one of these fields that holds no list
+ * of addresses, is nobody's. */
 bool rights_header(const struct grant *g, struct slice header, struct slice *domain,
 		   struct buf *why);
 
