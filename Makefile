@@ -226,7 +226,7 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
-rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem users.cdb virtual.cdb smarthost)
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost)
 # Not compressed: unpacking xz would take a third of the boot.
 $(I)/rootfs.cpio: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
@@ -241,7 +241,7 @@ $(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
 payload := $(filter-out %SHA256SUMS %.json,$(IMAGES))
-$(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload) $(GEN)/virtual.is $(GEN)/users.is $(GEN)/anchors.is
+$(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload) $(GEN)/virtual.is $(GEN)/users.is $(GEN)/anchors.is $(GEN)/public.is
 	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(O)/pkg/$(ARCH)/linux \
 		$(foreach l,$(lists),$(l)=$($(l))) >$@
 $(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
@@ -251,12 +251,16 @@ $(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
 virtual := $(SITE_DIR)/$(call unquote,$(CONFIG_SMTPD_VIRTUAL_FILE))
 users := $(SITE_DIR)/$(call unquote,$(CONFIG_KEYS_USERS_FILE))
 anchors := $(if $(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),$(SITE_DIR)/$(call unquote,$(CONFIG_FORWARD_ANCHORS_FILE)),/dev/null)
-lists := virtual users anchors
+public := $(if $(call unquote,$(CONFIG_OUT_ANCHORS_FILE)),$(SITE_DIR)/$(call unquote,$(CONFIG_OUT_ANCHORS_FILE)),/dev/null)
+lists := virtual users anchors public
 $(lists:%=$(GEN)/%.is): $(GEN)/%.is: FORCE
 	@$(call stamp,$($*))
 $(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(GEN)/anchors.is
 	@mkdir -p $(@D)
-	$(Q)rootfs/anchors $(anchors) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
+	$(Q)rootfs/anchors FORWARD_ANCHORS $(anchors) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
+$(O)/maps/public.pem: rootfs/anchors rootfs/anchors.public $(GEN)/auto.conf $(GEN)/public.is
+	@mkdir -p $(@D)
+	$(Q)rootfs/anchors OUT_ANCHORS $(public) $(call unquote,$(CONFIG_OUT_ANCHORS)) >$@
 # Neither its hash nor its name goes into another file. It is written only when it changed.
 smarthost := $(call unquote,$(CONFIG_KEYS_SMARTHOST_FILE))
 $(O)/maps/smarthost: rootfs/smarthost $(GEN)/auto.conf FORCE

@@ -154,6 +154,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_file("/etc/tinpost/virtual.cdb");
 	case GRANT_ANCHORS_PEM:
 		return open_file("/etc/tinpost/anchors.pem");
+	case GRANT_PUBLIC_PEM:
+		return open_file("/etc/tinpost/public.pem");
 	case GRANT_DHCP_PACKET:
 		return dhcp_socket(g);
 	case GRANT_ROUTE_SOCKET:

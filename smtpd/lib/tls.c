@@ -5,10 +5,14 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "smtpd/lib/log.h"
 
-enum { CURVES_ECDHE = 1 << BR_EC_curve25519 | 1 << BR_EC_secp256r1, ANCHORS_MEM = 64 * 1024 };
+enum {
+	CURVES_ECDHE = 1 << BR_EC_curve25519 | 1 << BR_EC_secp256r1,
+	ANCHORS_MEM = TLS_ANCHORS_MAX * 1024
+};
 
 static const struct {
 	uint16_t id;
@@ -278,6 +282,9 @@ void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tl
 
 struct loading {
 	struct tls_anchors *a;
+	size_t *line;
+	bool inside; /* a certificate */
+	br_pem_decoder_context pem;
 	br_x509_decoder_context decoder;
 	struct buf dn;
 	uint8_t name[2048];
@@ -326,44 +333,80 @@ static bool add_anchor(struct loading *l)
 	return ok;
 }
 
-static bool on_pem(struct loading *l, br_pem_decoder_context *pem, int event, bool *inside)
+static bool on_pem(struct loading *l, int event)
 {
 	switch (event) {
 	case BR_PEM_BEGIN_OBJ:
-		*inside = strcmp(br_pem_decoder_name(pem), "CERTIFICATE") == 0;
-		if (!*inside)
+		l->inside = strcmp(br_pem_decoder_name(&l->pem), "CERTIFICATE") == 0;
+		if (!l->inside)
 			return false;
 		l->dn = BUF(l->name);
 		br_x509_decoder_init(&l->decoder, put_name, l);
-		br_pem_decoder_setdest(pem, put_der, l);
+		br_pem_decoder_setdest(&l->pem, put_der, l);
 		return true;
 	case BR_PEM_END_OBJ:
-		*inside = false;
+		l->inside = false;
 		return add_anchor(l);
 	default:
 		return event == 0;
 	}
 }
 
-bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line)
+static void load_begin(struct loading *l, struct tls_anchors *a, size_t *line)
 {
-	struct loading l = { .a = a };
-	br_pem_decoder_context d;
-	bool inside = false;
-
 	*a = (struct tls_anchors){ .mem = { arena_reserve(ANCHORS_MEM), ANCHORS_MEM, 0 } };
+	l->a = a;
+	l->line = line;
+	l->inside = false;
 	*line = 1;
-	br_pem_decoder_init(&d);
+	br_pem_decoder_init(&l->pem);
+}
+
+static bool load_feed(struct loading *l, struct slice pem)
+{
 	while (pem.n) {
-		size_t n = br_pem_decoder_push(&d, pem.p, pem.n);
+		size_t n = br_pem_decoder_push(&l->pem, pem.p, pem.n);
 
 		for (size_t i = 0; i < n; i++)
-			*line += pem.p[i] == '\n';
+			*l->line += pem.p[i] == '\n';
 		pem = slice_from(pem, n);
-		if (!on_pem(&l, &d, br_pem_decoder_event(&d), &inside))
+		if (!on_pem(l, br_pem_decoder_event(&l->pem)))
 			return false;
 	}
-	return !inside;
+	return true;
+}
+
+bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line)
+{
+	struct loading l;
+
+	load_begin(&l, a, line);
+	return load_feed(&l, pem) && !l.inside;
+}
+
+void tls_anchors_read(struct tls_anchors *a, int fd, const char *what)
+{
+	uint8_t piece[4096];
+	struct loading l;
+	struct logline log;
+	size_t line;
+	off_t at = 0;
+	ssize_t got;
+	bool ok = true;
+
+	load_begin(&l, a, &line);
+	while (ok && fd >= 0 && (got = pread(fd, piece, sizeof piece, at)) > 0) {
+		ok = load_feed(&l, (struct slice){ piece, (size_t)got });
+		at += got;
+	}
+	log_begin(&log, "anchors");
+	log_text(&log, "of", what);
+	if (!ok || l.inside) {
+		a->n = 0;
+		log_num(&log, "bad_line", (int64_t)line);
+	}
+	log_num(&log, "count", (int64_t)a->n);
+	log_send(&log);
 }
 
 /* ---- the pump ---- */

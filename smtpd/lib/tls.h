@@ -12,7 +12,7 @@
  * TLS 1.2 (RFC 5246, RFC 9325) over BearSSL as a pure pump without a socket: ECDHE with AES-GCM or
  * ChaCha20-Poly1305, X25519 and P-256, no renegotiation, no SHA-1.
  */
-enum { TLS_CHAIN_MAX = 4, TLS_ANCHORS_MAX = 32 };
+enum { TLS_CHAIN_MAX = 4, TLS_ANCHORS_MAX = 96 };
 
 /* The server's private key is in another process. Signs the ServerKeyExchange preimage `tbs` with ECDSA and the
  * given TLS hash number; returns false to end the handshake. */
@@ -77,6 +77,9 @@ void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tl
 		       const char *host);
 /* Parses PEM certificates into anchors, before the sandbox closes. False: *line tells where. */
 bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line);
+/* The same from a file, with a line in the log. Where it cannot be read, or holds anything else, there are none: then
+ * nobody is trusted. */
+void tls_anchors_read(struct tls_anchors *a, int fd, const char *what);
 
 /* The network side. tls_rx: the place for the next octets from the peer, empty while the engine waits for tls_step;
  * tls_rx_done: that many are there. tls_tx: octets for the peer; tls_tx_done: that many were sent. */

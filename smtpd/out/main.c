@@ -11,7 +11,9 @@ int main(void)
 	sub = proc.me == P_OUT_SUB;
 	outbound_init(&outbound, &proc.loop, proc_chan(&proc, PROG_DNS),
 		      sub ? OUTBOUND_POOL_SUB : OUTBOUND_POOL_MX, sub);
-	outbound_anchors(&outbound, proc.grant[GRANT_ANCHORS_PEM]);
+	tls_anchors_read(&outbound.anchors, proc.grant[GRANT_ANCHORS_PEM], "pinned");
+	if (sub)
+		tls_anchors_read(&outbound.public, proc.grant[GRANT_PUBLIC_PEM], "public");
 	outbound_serve(&outbound, &proc);
 	proc_seal(&proc);
 	loop_run(&proc.loop);

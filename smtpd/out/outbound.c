@@ -193,25 +193,6 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 	}
 }
 
-void outbound_anchors(struct outbound *o, int fd)
-{
-	enum { PEM_MAX = 128 * 1024 };
-	uint8_t *pem = arena_reserve(PEM_MAX);
-	struct logline l;
-	size_t line, n = 0;
-	ssize_t got;
-
-	while (fd >= 0 && n < PEM_MAX && (got = pread(fd, pem + n, PEM_MAX - n, (off_t)n)) > 0)
-		n += (size_t)got;
-	log_begin(&l, "anchors");
-	if (!tls_anchors_load(&o->anchors, (struct slice){ pem, n }, &line)) {
-		o->anchors.n = 0;
-		log_num(&l, "bad_line", (int64_t)line);
-	}
-	log_num(&l, "count", (int64_t)o->anchors.n);
-	log_send(&l);
-}
-
 void outbound_serve(struct outbound *o, struct proc *p)
 {
 	proc_serve(p, outbound_rules, OUT_TYPES, o);

@@ -42,8 +42,6 @@ extern const struct rule outbound_rules[OUT_TYPES];
 /* Reserves memory for `pool` deliveries. */
 void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t pool,
 		   bool keeps);
-/* Loads anchors from a PEM file; -1 is fine: then nothing on the pinned route is trusted. */
-void outbound_anchors(struct outbound *o, int fd);
 /* Serves the channels of p. */
 void outbound_serve(struct outbound *o, struct proc *p);
 /* The verdicts of all recipients; host: who was spoken to, may be empty. */
