@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/front/front.h"
 
-enum { WATCHES = CONFIG_SMTPD_MAX_SESSIONS + FRONT_LISTENERS + 2 };
+enum { WATCHES = CONFIG_SMTPD_MAX_SESSIONS + FRONT_LISTENERS + 3 };
 
 int main(void)
 {

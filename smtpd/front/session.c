@@ -220,6 +220,8 @@ static void on_secure(struct session *s)
 
 	session_log(s, &l, "tls");
 	log_text(&l, "suite", tls_suite(&s->tls));
+	if (s->tls.resumed)
+		log_text(&l, "session", "resumed");
 	log_send(&l);
 	/* RFC 3207 4.2: both sides forget what they knew. */
 	s->wait = WAIT_NOTHING;

@@ -6,7 +6,13 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 
-enum { SIGN_MS = 50, CERT_MS = 5000, AGAIN_MS = 100 };
+enum {
+	SIGN_MS = 50,
+	CERT_MS = 5000,
+	AGAIN_MS = 100,
+	FORGET_MS = CONFIG_SMTPD_TLS_SESSION_TIME * 1000,
+	SESSIONS_MEM = CONFIG_SMTPD_TLS_SESSIONS * TLS_SESSION,
+};
 
 static const struct want want_cert = {
 	.type = HOLDER_CERT,
@@ -43,6 +49,8 @@ static bool take(struct tlsid *t, unsigned slot, struct slice tail)
 	memcpy(t->der[slot], tail.p, tail.n);
 	c = CUR(((struct slice){ t->der[slot], tail.n }));
 	*id = (struct tls_identity){ .sign = sign, .ctx = t };
+	if (SESSIONS_MEM)
+		id->cache = &t->cache;
 	while (!cur_end(&c) && id->n < TLS_CHAIN_MAX) {
 		struct slice der = cur_take(&c, cur_be16(&c));
 
@@ -82,6 +90,16 @@ static void on_again(struct watch *w, short got)
 	tlsid_wired(OWNER(struct tlsid, again, w));
 }
 
+/* All at once: so that none outlives its time, without a clock for each. */
+static void on_forget(struct watch *w, short got)
+{
+	struct tlsid *t = OWNER(struct tlsid, forget, w);
+
+	(void)got;
+	tls_cache_init(&t->cache, t->sessions, SESSIONS_MEM);
+	w->due = t->holder->loop->now + FORGET_MS;
+}
+
 void tlsid_init(struct tlsid *t, struct chan *holder, void (*changed)(void *), void *owner)
 {
 	memset(t, 0, sizeof *t);
@@ -91,6 +109,12 @@ void tlsid_init(struct tlsid *t, struct chan *holder, void (*changed)(void *), v
 	t->ask.done = on_cert;
 	t->again = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_again };
 	loop_add(holder->loop, &t->again);
+	if (!SESSIONS_MEM)
+		return;
+	t->sessions = arena_reserve(SESSIONS_MEM);
+	t->forget = (struct watch){ .fd = -1, .ready = on_forget };
+	on_forget(&t->forget, 0);
+	loop_add(holder->loop, &t->forget);
 }
 
 const struct tls_identity *tlsid_get(const struct tlsid *t)

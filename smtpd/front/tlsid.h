@@ -7,7 +7,7 @@
 
 /*
  * What the front end presents in TLS: the chain comes from holder.tls, which also makes the
- * signatures. Asked anew each time the channel is wired, and again while there is none.
+ * signatures, and the sessions that may be resumed without. Asked anew each time the channel is wired, and again while there is none.
  */
 struct tlsid {
 	struct ask ask; /* first */
@@ -16,6 +16,9 @@ struct tlsid {
 	uint8_t der[2][HOLDER_CERT_TAIL];
 	unsigned now;
 	bool known;
+	struct tls_cache cache;
+	uint8_t *sessions;   /* owned: what the cache keeps */
+	struct watch forget; /* no session is resumed for longer than SMTPD_TLS_SESSION_TIME */
 	struct watch again;
 	void (*changed)(void *owner); /* a chain is known now */
 	void *owner;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
 
 enum {
 	CURVES_ECDHE = 1 << BR_EC_curve25519 | 1 << BR_EC_secp256r1,
@@ -108,6 +109,51 @@ static const br_ssl_server_policy_class policy_class = {
 	.do_sign = do_sign,
 };
 
+/* ---- sessions ---- */
+
+static struct tls *server_of(br_ssl_server_context *sc)
+{
+	return OWNER(struct tls, u.server.ctx, sc);
+}
+
+static struct tls_cache *cache_of(const br_ssl_session_cache_class **ctx)
+{
+	return (struct tls_cache *)(void *)ctx;
+}
+
+/* The end of a full handshake. */
+static void cache_save(const br_ssl_session_cache_class **ctx, br_ssl_server_context *sc,
+		       const br_ssl_session_parameters *params)
+{
+	struct tls_cache *c = cache_of(ctx);
+
+	server_of(sc)->resumed = false;
+	c->lru.vtable->save(&c->lru.vtable, sc, params);
+}
+
+static int cache_load(const br_ssl_session_cache_class **ctx, br_ssl_server_context *sc,
+		      br_ssl_session_parameters *params)
+{
+	struct tls_cache *c = cache_of(ctx);
+	int found = c->lru.vtable->load(&c->lru.vtable, sc, params);
+
+	server_of(sc)->resumed = found != 0;
+	return found;
+}
+
+static const br_ssl_session_cache_class cache_class = {
+	.context_size = sizeof(struct tls_cache),
+	.save = cache_save,
+	.load = cache_load,
+};
+
+void tls_cache_init(struct tls_cache *c, uint8_t *mem, size_t n)
+{
+	explicit_bzero(mem, n);
+	c->vtable = &cache_class;
+	br_ssl_session_cache_lru_init(&c->lru, mem, n);
+}
+
 /* ---- opportunistic: any chain ---- */
 
 static struct tls_leaf *leaf_of(const br_x509_class **ctx)
@@ -186,7 +232,7 @@ static void prepare(struct tls *t, br_ssl_engine_context *eng, size_t nsuites, u
 	uint16_t id[SUITES];
 
 	t->eng = eng;
-	t->up = false;
+	t->up = t->resumed = false;
 	for (size_t i = 0; i < nsuites; i++)
 		id[i] = suites[i].id;
 	br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
@@ -216,6 +262,8 @@ void tls_server(struct tls *t, const struct tls_identity *id)
 	prepare(t, &sc->eng, SUITES_ECDSA, CURVES_ECDHE);
 	t->u.server.policy = (struct tls_policy){ &policy_class, id };
 	br_ssl_server_set_policy(sc, &t->u.server.policy.vtable);
+	if (id->cache)
+		br_ssl_server_set_cache(sc, &id->cache->vtable);
 	br_ssl_server_reset(sc);
 }
 

@@ -18,11 +18,21 @@ enum { TLS_CHAIN_MAX = 4, TLS_ANCHORS_MAX = 96 };
  * given TLS hash number; returns false to end the handshake. */
 typedef bool (*tls_sign_fn)(void *ctx, unsigned hash, struct slice tbs, struct buf *sig);
 
+/* Sessions that clients may resume by their id (RFC 5246 7.3): the key exchange and its signature are saved. */
+struct tls_cache {
+	const br_ssl_session_cache_class *vtable;
+	br_ssl_session_cache_lru
+		lru; /* in memory that the owner reserved, TLS_SESSION octets each */
+};
+
+enum { TLS_SESSION = 100 };
+
 struct tls_identity { /* shared by all server connections; lives as long as they do */
 	br_x509_certificate chain[TLS_CHAIN_MAX]; /* borrowed DER, end entity first */
 	size_t n;
 	tls_sign_fn sign;
 	void *ctx;
+	struct tls_cache *cache; /* borrowed; NULL: no session is resumed */
 };
 
 struct tls_anchors {				  /* shared, read-only after start */
@@ -62,12 +72,15 @@ struct tls {
 	br_ssl_engine_context *eng; /* borrowed: points into u */
 	br_ec_impl curves;	    /* what is offered for the key exchange */
 	bool up;		    /* handshake complete */
+	bool resumed;		    /* server: by a session of before */
 	uint8_t in[TLS_IN], out[TLS_OUT];
 };
 
 enum tls_state { TLS_BUSY, TLS_UP, TLS_CLOSED, TLS_FAILED };
 
 void tls_server(struct tls *t, const struct tls_identity *id);
+/* An empty cache in this memory; also forgets all that was in it. */
+void tls_cache_init(struct tls_cache *c, uint8_t *mem, size_t n);
 /* Verified against anchors, certificate name = host (DNS name; 0-terminated). anchors NULL: encrypted but
  * unverified (opportunistic, RFC 7435). */
 void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *host);

@@ -28,11 +28,12 @@ class Client:
         if implicit:
             self.secure()
 
-    def secure(self):
-        ctx = ssl.create_default_context()
+    def secure(self, before=None):
+        """before: a client whose session is to be resumed."""
+        ctx = self.ctx = before.ctx if before else ssl.create_default_context()
         ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
         try:
-            self.s = ctx.wrap_socket(self.s)
+            self.s = ctx.wrap_socket(self.s, session=before.s.session if before else None)
         except (ssl.SSLError, ConnectionError) as e:
             raise Busy("TLS: %s" % e)
 
@@ -134,8 +135,11 @@ class Script:
     def do_use(self, name):
         self.c = self.clients[name]
 
-    def do_starttls(self):
-        self.c.secure()
+    def do_starttls(self, before=None):
+        self.c.secure(self.clients[before] if before else None)
+
+    def do_resumed(self, how):
+        self.need(self.c.s.session_reused == (how == "yes"), "session_reused is %s" % self.c.s.session_reused)
 
     def do_refused(self):
         """The client's handshake must fail."""

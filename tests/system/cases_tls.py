@@ -46,6 +46,17 @@ def old_and_weak_is_refused(w):
             need(not good, "%r was accepted: %s" % (words, text[-200:]))
 
 
+def session_is_resumed(w):
+    """OpenSSL keeps a session of each port and comes back with it; each lane knows its own only."""
+    w.appliance()
+    for at in (AT25, AT465):
+        kept = "/tmp/session" + at[1][-3:]
+        need("New, TLSv1.2" in handshake(*at, "-sess_out", kept), "no new session at " + at[1])
+        text = handshake(*at, "-sess_in", kept)
+        need("Reused, TLSv1.2" in text, "%s: %s" % (at[1], text[-300:]))
+    need("New, TLSv1.2" in handshake(*AT465, "-sess_in", "/tmp/session:25"), "a session of another lane")
+
+
 def renegotiation_is_refused(w):
     w.appliance()
     text = handshake(*AT465, "-tls1_2", typed=b"R\nNOOP\r\n")
@@ -78,4 +89,4 @@ def certificate_is_ours(w):
     need(world.until("a handshake", 15, again) in seen, "another certificate after a restart")
 
 
-CASES = [groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
+CASES = [session_is_resumed, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]

@@ -205,6 +205,22 @@ static void test_slow_text(void)
 	}
 }
 
+/* The keys of TLS sessions live no longer than they may. */
+static void test_forget(void)
+{
+	struct tlsid *t = &f.tlsid;
+	int64_t due;
+
+	tlsid_init(t, &auth, NULL, NULL);
+	due = f.proc.loop.now + CONFIG_SMTPD_TLS_SESSION_TIME * 1000;
+	CHECK_EQ(t->forget.due, due);
+	t->sessions[TLS_SESSION * CONFIG_SMTPD_TLS_SESSIONS - 1] = 1;
+	f.proc.loop.now = due;
+	t->forget.ready(&t->forget, 0);
+	CHECK_EQ(t->sessions[TLS_SESSION * CONFIG_SMTPD_TLS_SESSIONS - 1], 0);
+	CHECK_EQ(t->forget.due, due + CONFIG_SMTPD_TLS_SESSION_TIME * 1000);
+}
+
 int main(void)
 {
 	test_idle();
@@ -212,5 +228,6 @@ int main(void)
 	test_login();
 	test_stress();
 	test_slow_text();
+	test_forget();
 	TEST_END();
 }

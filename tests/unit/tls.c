@@ -212,6 +212,52 @@ static void renegotiation(struct side *asks)
 	CHECK_EQ(br_ssl_engine_last_error(asks->t->eng), BR_ERR_RECV_FATAL_ALERT + 100);
 }
 
+/* The client's second handshake with the session of its first: true when it was resumed. */
+static bool again(br_ssl_session_parameters *session)
+{
+	begin(&anchors, "mx.example.org");
+	br_ssl_engine_set_session_parameters(client.eng, session);
+	br_ssl_client_reset(&client.u.client.ctx, "mx.example.org", 1);
+	run(4096);
+	CHECK_EQ(s.state, TLS_UP);
+	CHECK_EQ(c.state, TLS_UP);
+	CHECK(server.resumed == !cert.tbs_len); /* a resumed session needs no signature */
+	buf_put(&s.out, SLICE("220 hello\r\n"));
+	run(4096);
+	CHECK_SLICE(buf_slice(&c.in), "220 hello\r\n");
+	return server.resumed;
+}
+
+static void test_resumption(void)
+{
+	static struct tls_cache cache;
+	static uint8_t mem[2 * TLS_SESSION];
+	br_ssl_session_parameters one, more[2];
+
+	good(&anchors, 4096);
+	br_ssl_engine_get_session_parameters(client.eng, &one);
+	CHECK(!again(&one)); /* no cache */
+	cert.id.cache = &cache;
+	tls_cache_init(&cache, mem, sizeof mem);
+	good(&anchors, 4096);
+	CHECK(!server.resumed);
+	br_ssl_engine_get_session_parameters(client.eng, &one);
+	CHECK(again(&one) && again(&one));
+	/* The one that was not used for longest makes room. */
+	for (int i = 0; i < 2; i++) {
+		good(&anchors, 4096);
+		br_ssl_engine_get_session_parameters(client.eng, &more[i]);
+	}
+	CHECK(!again(&one));
+	CHECK(again(&more[1]));
+	/* Forgotten, and the keys with it. */
+	tls_cache_init(&cache, mem, sizeof mem);
+	for (size_t i = 0; i < sizeof mem; i++)
+		CHECK(mem[i] == 0);
+	CHECK(!again(&more[1]));
+	cert.id.cache = NULL;
+}
+
 int main(void)
 {
 	cert_make(&cert, "mx.example.org");
@@ -235,6 +281,7 @@ int main(void)
 	memcpy(tls_rx(&server).p, "EHLO ", 5);
 	tls_rx_done(&server, 5);
 	CHECK_EQ(tls_step(&server, &s.in, &s.out), TLS_FAILED);
+	test_resumption();
 	chains();
 	old_versions();
 	renegotiation(&s);
