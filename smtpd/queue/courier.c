@@ -102,25 +102,26 @@ static void log_delivery(const char *event, uint64_t id, uint32_t no, struct sli
 }
 
 /* What a destination said of a recipient. False: no room to remember it now. */
-static bool verdict_of(struct courier *c, uint32_t rcpt, uint16_t code,
-		       const uint8_t enhanced[3], struct slice to, struct slice text)
+static bool verdict_of(struct courier *c, uint32_t rcpt, struct jr_note *note, struct slice to)
 {
 	struct journal *j = c->j;
 	struct rcpt *k = &j->g.rcpt[rcpt];
 	struct letter *e = &j->g.letter[k->letter];
-	bool final = code / 100 == 2 || code / 100 == 5;
+	unsigned class = note->code / 100;
+	bool final = class == 2 || class == 5;
 	/* Lifetime counts what was spent trying: a letter never ends without a fresh attempt. */
 	bool over = j->now - e->born >= JOURNAL_LIFETIME * 1000ll;
 
 	if (final || over) {
-		if (!journal_result(j, rcpt, code, enhanced, text, code / 100 != 2))
+		note->flags |= class != 2 ? NOTE_FAILED : 0;
+		if (!journal_result(j, rcpt, note))
 			return false;
-		log_delivery(code / 100 == 2 ? "sent" : "failed", e->r.letter, k->no, to, code,
-			     text);
+		log_delivery(class == 2 ? "sent" : "failed", e->r.letter, k->no, to, note->code,
+			     note->text);
 		return true;
 	}
 	k->attempts += k->attempts < UINT8_MAX;
-	log_delivery("deferred", e->r.letter, k->no, to, code, text);
+	log_delivery("deferred", e->r.letter, k->no, to, note->code, note->text);
 	ledger_wait(&j->g, rcpt, j->now + journal_pause(k->attempts));
 	journal_attempt(j, rcpt);
 	return true;
@@ -133,8 +134,8 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 	const struct out_result *m = reply;
 	struct rcpt *k = &c->j->g.rcpt[d->rcpt];
 	struct cur in = CUR(tail);
+	struct jr_note note = { 0 };
 	struct out_verdict v;
-	struct slice text;
 
 	woken(c);
 	d->used = false;
@@ -147,10 +148,14 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 		return;
 	}
 	if (m)
-		cur_take(&in, m->host_len);
-	if (m && out_verdict_take(&in, &v, &text) &&
-	    verdict_of(c, d->rcpt, v.code, v.enhanced, d->to, text))
-		return;
+		note.host = cur_take(&in, m->host_len);
+	if (m && out_verdict_take(&in, &v, &note.text)) {
+		note.code = v.code;
+		note.flags = v.flags & OUT_DSN ? NOTE_DSN : 0;
+		memcpy(note.enhanced, v.enhanced, sizeof note.enhanced);
+		if (verdict_of(c, d->rcpt, &note, d->to))
+			return;
+	}
 	k->state = RCPT_BUSY;
 	c->held_known = false;
 	c->held_due = c->j->now;
@@ -162,6 +167,7 @@ static void held_row(struct courier *c, const struct out_held *row)
 {
 	struct journal *j = c->j;
 	uint32_t n = ledger_find(&j->g, row->seq), k;
+	struct jr_note note = { .code = row->code, .text = SLICE("(learnt after a restart)") };
 
 	k = n == LEDGER_NONE ? n : ledger_rcpt(&j->g, n, row->rcpt);
 	if (k == LEDGER_NONE || j->g.rcpt[k].state == RCPT_DONE) {
@@ -173,9 +179,9 @@ static void held_row(struct courier *c, const struct out_held *row)
 		return; /* being delivered, or its result is on its way to the disk */
 	ledger_unwait(&j->g, k);
 	j->g.rcpt[k].state = RCPT_SENT; /* spoken for, in this list */
+	memcpy(note.enhanced, row->enhanced, sizeof note.enhanced);
 	if (row->state == OUT_RESULT && journal_result_room(j) > c->active &&
-	    verdict_of(c, k, row->code, row->enhanced, (struct slice){ NULL, 0 },
-		       SLICE("(learnt after a restart)")))
+	    verdict_of(c, k, &note, (struct slice){ NULL, 0 }))
 		return;
 	c->held_again = true;
 	j->g.rcpt[k].listed = true;

@@ -11,15 +11,16 @@
  * NOTES. A letter's RESULT and ATTEMPT records lie in the letter's own segment, so a segment can be
  * understood, and forgotten, without the others. Reserved for a letter: one block for each
  * recipient without a RESULT, because every RESULT may need a batch of its own, and one block for
- * ATTEMPTs. A batch that holds k RESULTs takes at most k blocks for its small records.
+ * ATTEMPTs, and one for the REPORT after which it ends. A batch that holds k RESULTs takes at most k
+ * blocks for its small records.
  *
  * One segment is always kept free. Taking it into use makes the cleaner copy the letters of the
  * segment with the fewest live octets there at once, which makes that one free.
  */
 
 /* A letter's content lies in one segment with all that is reserved for it. */
-_Static_assert(CONFIG_SMTPD_MAX_SIZE + 256 * 1024 +
-			       (CONFIG_SMTPD_MAX_RCPTS + 4ll) * 2 * JR_BLOCK <=
+_Static_assert(CONFIG_SMTPD_MAX_SIZE + 512 * 1024 +
+			       (CONFIG_SMTPD_MAX_RCPTS + 8ll) * 2 * JR_BLOCK <=
 		       CONFIG_SMTPD_QUEUE_SEGMENT * 1024ll,
 	       "SMTPD_QUEUE_SEGMENT is too small for SMTPD_MAX_SIZE and SMTPD_MAX_RCPTS");
 _Static_assert(CONFIG_SMTPD_QUEUE_SEGMENTS <= DISK_SEGMENTS, "too many segments");
@@ -28,6 +29,7 @@ enum {
 	PAUSE_MAX = CONFIG_SMTPD_QUEUE_RETRY_MAX,
 	MAKE_AGAIN_MS = 60 * 1000,
 	CLEAN_AGAIN_MS = 10 * 1000,
+	REPORT_ROOM = 256 * 1024,
 };
 
 int64_t journal_pause(unsigned attempts)
@@ -48,7 +50,12 @@ static uint64_t letter_octets(const struct letter *e)
 
 static uint64_t letter_reserve(const struct letter *e)
 {
-	return ((uint64_t)e->open + e->spare) * JR_BLOCK;
+	return journal_blocks(&e->l, e->open) + (e->spare + e->extra - 1ull) * JR_BLOCK;
+}
+
+uint64_t journal_blocks(const struct jr_letter *l, uint32_t open)
+{
+	return (open + 1ull + (l->flags & JR_SENDER)) * JR_BLOCK;
 }
 
 void journal_count(struct journal *j, const struct letter *e, bool add)
@@ -59,6 +66,20 @@ void journal_count(struct journal *j, const struct letter *e, bool add)
 	s->letters += add ? 1 : -1u;
 	s->reserved += add ? reserve : -reserve;
 	s->live += add ? octets : -octets;
+}
+
+uint64_t journal_spare(const struct segment *s, const struct jr_letter *l)
+{
+	if (l->about)
+		return 0;
+	return s->use.size / 16 < REPORT_ROOM ? s->use.size / 16 : REPORT_ROOM;
+}
+
+void journal_unextra(struct journal *j, struct letter *e)
+{
+	journal_count(j, e, false);
+	e->extra = false;
+	journal_count(j, e, true);
 }
 
 bool journal_init(struct journal *j, struct disk *d, int64_t now, uint64_t wall)
@@ -106,28 +127,40 @@ unsigned journal_result_room(const struct journal *j)
 	return JOURNAL_RESULTS - j->nresult;
 }
 
-bool journal_result(struct journal *j, uint32_t rcpt, uint16_t code, const uint8_t enhanced[3],
-		    struct slice text, bool failed)
+static bool owed(const struct journal *j, const struct letter *e, unsigned flags)
 {
+	if (!j->reports || !(e->l.flags & JR_SENDER))
+		return false;
+	return flags & NOTE_FAILED || (e->l.flags & JR_SUCCESS && !(flags & NOTE_DSN));
+}
+
+bool journal_result(struct journal *j, uint32_t rcpt, const struct jr_note *note)
+{
+	struct rcpt *k = &j->g.rcpt[rcpt];
 	struct result *r = j->result;
+	struct buf b;
 
 	if (j->nresult == JOURNAL_RESULTS)
 		return false;
 	while (r->used)
 		r++;
-	*r = (struct result){ .used = true,
-			      .rcpt = rcpt,
-			      .code = code,
-			      .failed = failed,
-			      .due = j->now + JOURNAL_RESULT_MS };
-	memcpy(r->enhanced, enhanced, sizeof r->enhanced);
-	text = slice_head(text, JOURNAL_TEXT);
-	if (text.n)
-		memcpy(r->text, text.p, text.n);
-	r->len = (uint16_t)text.n;
+	*r = (struct result){
+		.used = true, .rcpt = rcpt, .note = *note, .due = j->now + JOURNAL_RESULT_MS
+	};
+	b = BUF(r->octets);
+	r->note.no = k->no;
+	r->note.time = j->wall;
+	if (owed(j, &j->g.letter[k->letter], note->flags))
+		r->note.flags |= NOTE_OWED;
+	r->note.host.n = note->host.n <= UINT8_MAX ? note->host.n : 0;
+	r->note.text.n = note->text.n <= JR_NOTE_TEXT ? note->text.n : JR_NOTE_TEXT;
+	r->note.host.p = r->octets;
+	r->note.text.p = r->octets + r->note.host.n;
+	buf_put(&b, slice_head(note->host, r->note.host.n));
+	buf_put(&b, slice_head(note->text, r->note.text.n));
 	j->nresult++;
 	ledger_unwait(&j->g, rcpt);
-	j->g.rcpt[rcpt].state = RCPT_KNOWN;
+	k->state = RCPT_KNOWN;
 	return true;
 }
 
@@ -142,6 +175,7 @@ void journal_aside(struct journal *j, uint32_t letter)
 	j->seg[e->seg].damaged = true;
 	for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next)
 		ledger_unwait(&j->g, k);
+	journal_owe(j, letter);
 	log_begin(&l, "damage");
 	log_num(&l, "letter", (int64_t)e->r.letter);
 	log_num(&l, "seg", e->seg);
@@ -186,6 +220,8 @@ static bool leaving(const struct journal *j, const struct segment *s)
  * copy must not be forgotten before the older one is. */
 static void settle(struct journal *j)
 {
+	if (j->report.state == REPORT_TAKEN && ledger_find(&j->g, j->report.id) == LEDGER_NONE)
+		j->report.state = REPORT_NONE; /* it had been set aside, and is forgotten */
 	for (unsigned i = 0; i < j->segs; i++)
 		if (j->seg[i].damaged && !pinned(j, &j->seg[i]))
 			forget_damage(j, i);
@@ -280,27 +316,45 @@ static bool job_make(struct journal *j, struct job *job)
 	return true;
 }
 
+static bool job_segment(struct journal *j, struct job *job, unsigned seg)
+{
+	struct plan p;
+
+	plan_begin(&p, j, job, seg);
+	plan_results(&p);
+	plan_drops(&p);
+	if ((int)seg == j->current && j->cleaning < 0)
+		plan_letters(&p);
+	return plan_end(&p);
+}
+
+static bool job_report(struct journal *j, struct job *job)
+{
+	uint32_t n = j->report.state == REPORT_TAKEN ? ledger_find(&j->g, j->report.id)
+						     : LEDGER_NONE;
+
+	if (n == LEDGER_NONE)
+		return false;
+	return j->seg[j->g.letter[n].seg].state == SEG_LIVE &&
+	       job_segment(j, job, j->g.letter[n].seg);
+}
+
 static bool job_results(struct journal *j, struct job *job)
 {
 	for (unsigned i = 0; i < JOURNAL_RESULTS; i++) {
 		struct result *r = &j->result[i];
 		uint32_t seg = r->used ? j->g.letter[j->g.rcpt[r->rcpt].letter].seg : 0;
-		struct plan p;
 
-		if (!r->used || r->due > j->now || j->seg[seg].state != SEG_LIVE)
-			continue;
-		plan_begin(&p, j, job, seg);
-		plan_results(&p);
-		plan_drops(&p);
-		if ((int)seg == j->current && j->cleaning < 0)
-			plan_letters(&p);
-		return plan_end(&p);
+		if (r->used && r->due <= j->now && j->seg[seg].state == SEG_LIVE)
+			return job_segment(j, job, seg);
 	}
 	return false;
 }
 
-/* Takes a free segment into use. False with *full: there is none and none will come by itself. */
-static bool job_advance(struct journal *j, struct job *job, uint64_t need, bool *full)
+/* Takes a free segment into use, for a letter or for survivors. False with *full: there is none and
+ * none will come by itself. */
+static bool job_advance(struct journal *j, struct job *job, uint64_t need,
+			const struct jr_letter *l, bool *full)
 {
 	unsigned nfree;
 	int free = find_free(j, &nfree), victim = -1;
@@ -313,6 +367,8 @@ static bool job_advance(struct journal *j, struct job *job, uint64_t need, bool 
 		*full = !job_make(j, job);
 		return !*full;
 	}
+	if (l)
+		need += journal_spare(&j->seg[free], l);
 	if (nfree == 1 && find_unmade(j) < 0 && j->cleaning < 0) {
 		victim = find_victim(j);
 		if (victim >= 0 &&
@@ -346,7 +402,8 @@ static bool job_clean(struct journal *j, struct job *job)
 	for (uint32_t n = 0; n < j->g.top_letter; n++)
 		if (j->g.letter[n].r.letter && (int)j->g.letter[n].seg == j->cleaning)
 			need += !j->g.letter[n].aside;
-	if (need && (s->state == SEG_BAD || s->stale) && job_advance(j, job, s->live, &full))
+	if (need && (s->state == SEG_BAD || s->stale) &&
+	    job_advance(j, job, s->live, NULL, &full))
 		return true;
 	/* What is left cannot go anywhere now. */
 	j->cleaning = -1;
@@ -366,11 +423,11 @@ static bool job_letters(struct journal *j, struct job *job)
 {
 	while (j->nwaiting) {
 		const struct jr_letter *l = &j->waiting[0].l;
-		uint64_t need = jr_letter_len(l) + (l->nrcpt + 3ull) * JR_BLOCK;
+		uint64_t need = jr_letter_len(l) + 2 * JR_BLOCK + journal_blocks(l, l->nrcpt);
 		struct plan p;
 		bool full;
 
-		if (!ledger_room(&j->g, l->nrcpt)) {
+		if (!ledger_room(&j->g, 1, l->nrcpt, l->about)) {
 			refuse(j, TAKEN_FULL);
 			continue;
 		}
@@ -383,7 +440,7 @@ static bool job_letters(struct journal *j, struct job *job)
 				return plan_end(&p);
 			plan_undo(&p);
 		}
-		if (job_advance(j, job, need, &full))
+		if (job_advance(j, job, need, l, &full))
 			return true;
 		refuse(j, j->current < 0 ? TAKEN_BROKEN : TAKEN_FULL);
 	}
@@ -414,7 +471,8 @@ bool journal_job(struct journal *j, struct job *job)
 	settle(j);
 	if (j->cleaning < 0 && j->now >= j->clean_due)
 		j->cleaning = find_leaving(j);
-	j->busy = job_results(j, job) || (j->cleaning >= 0 && job_clean(j, job)) ||
+	j->busy = job_report(j, job) || job_results(j, job) ||
+		  (j->cleaning >= 0 && job_clean(j, job)) ||
 		  (j->cleaning < 0 && job_letters(j, job)) || job_attempts(j, job) ||
 		  job_make(j, job);
 	return j->busy;
@@ -467,6 +525,54 @@ static void done_letter(struct journal *j, struct job_item *i, unsigned seg, boo
 	j->taken(j->ctx, w->tag, TAKEN_OK, i->r.letter);
 }
 
+/* The letter is over when nothing is open and the sender knows everything. */
+static void settle_letter(struct journal *j, uint32_t n)
+{
+	struct letter *e = &j->g.letter[n];
+
+	if (e->open || e->notes || e->reporting ||
+	    (j->report.state == REPORT_TAKEN && j->report.id == e->r.letter)) {
+		journal_owe(j, n);
+		return;
+	}
+	journal_count(j, e, false);
+	ledger_drop(&j->g, n);
+}
+
+static void done_report(struct journal *j, bool ok)
+{
+	uint32_t n = ledger_find(&j->g, j->report.id);
+
+	j->report.in_job = false;
+	if (!ok || n == LEDGER_NONE)
+		return;
+	j->report.state = REPORT_NONE;
+	if (j->g.letter[n].extra)
+		journal_unextra(j, &j->g.letter[n]);
+	settle_letter(j, n);
+}
+
+/* Where the notes of a letter that was moved lie now. */
+static void moved_notes(struct journal *j, struct letter *e, const struct job_item *i)
+{
+	struct cur c = CUR(slice_from(i->content, JR_PREFIX));
+	uint64_t at = i->r.at + JR_HEAD + JR_PREFIX + (uint64_t)e->l.nrcpt * JR_RCPT;
+	struct jr_letter l = { 0 };
+
+	jr_letter_get(i->content, i->r.len, &l);
+	e->l.notes = l.notes;
+	for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next) {
+		uint16_t n;
+
+		cur_be16(&c);
+		n = cur_be16(&c);
+		cur_be32(&c);
+		if (n)
+			j->g.rcpt[k].note = (uint32_t)at;
+		at += n;
+	}
+}
+
 static void done_move(struct journal *j, struct job_item *i, unsigned seg, bool ok)
 {
 	struct letter *e = &j->g.letter[i->owner];
@@ -483,7 +589,12 @@ static void done_move(struct journal *j, struct job_item *i, unsigned seg, bool 
 	e->r = i->r;
 	e->seg = seg;
 	e->spare = true;
+	e->extra = false;
+	moved_notes(j, e, i);
 	journal_count(j, e, true);
+	/* What the REPORT would say, the copy says. */
+	if (j->report.state == REPORT_TAKEN && j->report.id == e->r.letter)
+		done_report(j, true);
 }
 
 static void done_result(struct journal *j, struct job_item *i, bool ok)
@@ -500,11 +611,14 @@ static void done_result(struct journal *j, struct job_item *i, bool ok)
 	r->used = false;
 	j->nresult--;
 	k->state = RCPT_DONE;
+	if (r->note.flags & NOTE_OWED) {
+		k->note = (uint32_t)i->r.at + JR_HEAD;
+		e->notes++;
+	}
 	journal_count(j, e, false);
-	if (--e->open)
-		journal_count(j, e, true);
-	else
-		ledger_drop(&j->g, k->letter);
+	e->open--;
+	journal_count(j, e, true);
+	settle_letter(j, k->letter);
 	j->kept(j->ctx, id, no);
 }
 
@@ -529,6 +643,8 @@ static void done_batch(struct journal *j, struct job *job)
 			done_letter(j, it, seg, job->ok);
 		else if (it->r.type == JR_RESULT)
 			done_result(j, it, job->ok);
+		else if (it->r.type == JR_REPORT)
+			done_report(j, job->ok);
 	}
 	j->nwaiting -= took;
 	memmove(j->waiting, j->waiting + took, j->nwaiting * sizeof *j->waiting);

@@ -15,7 +15,6 @@
  * The caller sets now and wall before each call.
  */
 enum {
-	JOURNAL_TEXT = 400,
 	JOURNAL_WAITING = CONFIG_SMTPD_MAX_SESSIONS,
 	JOURNAL_RESULTS = 2 * CONFIG_SMTPD_QUEUE_ACTIVE + 16,
 	JOURNAL_DIRTY = 256,
@@ -57,11 +56,19 @@ struct result {
 	bool used, in_job;
 	uint32_t rcpt;
 	int64_t due;
-	uint16_t code;
-	uint8_t enhanced[3];
-	bool failed;
-	uint16_t len;
-	uint8_t text[JOURNAL_TEXT];
+	struct jr_note note; /* host and text: in `octets` */
+	uint8_t octets[UINT8_MAX + JR_NOTE_TEXT];
+};
+
+struct report { /* the one that is being made; its letter is `reporting` until it is over */
+	enum {
+		REPORT_NONE,
+		REPORT_ASKED,
+		REPORT_TAKEN
+	} state; /* taken: a REPORT is to be written */
+	bool in_job, delay;
+	uint64_t id; /* of the letter that it is about */
+	uint64_t covers;
 };
 
 struct journal {
@@ -83,6 +90,12 @@ struct journal {
 	unsigned nwaiting, taking; /* the first `taking` are in the job that runs */
 	struct result result[JOURNAL_RESULTS];
 	unsigned nresult;
+	struct report report;
+	struct {
+		uint64_t letter; /* its own number; 0 = none */
+		struct jr_letter l;
+	} newest_report;	       /* recovery */
+	bool reports;		       /* somebody sends reports: results are kept for them */
 	uint32_t dirty[JOURNAL_DIRTY]; /* recipients with an ATTEMPT to write */
 	unsigned ndirty;
 	int64_t dirty_since;
@@ -103,10 +116,24 @@ bool journal_offer(struct journal *j, uint32_t tag, int head, int text,
 		   const struct jr_letter *l);
 /* An attempt failed for now; the count is in the entry. Forgetting it does no harm. */
 void journal_attempt(struct journal *j, uint32_t rcpt);
-/* The final result of a recipient. False: too many wait for the disk; try again later. */
-bool journal_result(struct journal *j, uint32_t rcpt, uint16_t code, const uint8_t enhanced[3],
-		    struct slice text, bool failed);
+/* The final result of a recipient; no, time and NOTE_OWED are filled in. False: too many wait for
+ * the disk; try again later. */
+bool journal_result(struct journal *j, uint32_t rcpt, const struct jr_note *note);
 unsigned journal_result_room(const struct journal *j);
+/*
+ * Reports, one at a time. A letter that owes one (struct letter.owes) does not end before it. begin:
+ * what is on disk of its recipients now is `told`; false: not now. Then the report is offered with
+ * `about`, `covers` and JR_DELAY as journal_report_letter() says, and end is called when it is on
+ * disk (or there is nothing to tell) with true, or with false to try again later.
+ */
+bool journal_report_begin(struct journal *j, uint32_t letter, bool delay);
+bool journal_report_letter(const struct journal *j, uint64_t about, struct jr_letter *l);
+void journal_report_end(struct journal *j, bool done);
+/* What is on disk of a recipient that has a note. False: the disk failed. */
+bool journal_note(struct journal *j, uint32_t rcpt, uint8_t scratch[JR_SMALL],
+		  struct jr_note *note);
+/* A warning is due, if there was none. */
+void journal_late(struct journal *j, uint32_t letter);
 /* A letter turned out to be damaged on disk: it is not tried again, and its segment stays. */
 void journal_aside(struct journal *j, uint32_t letter);
 
@@ -120,5 +147,13 @@ int64_t journal_pause(unsigned attempts); /* ms until the next one */
 void recover_segments(struct journal *j);
 /* journal.c, for recover.c: accounting of a letter that lies in a segment. */
 void journal_count(struct journal *j, const struct letter *e, bool add);
+/* Blocks that are reserved for a letter with so many open recipients. */
+uint64_t journal_blocks(const struct jr_letter *l, uint32_t open);
+/* Gives back the block of a REPORT that is not its letter's end. */
+void journal_unextra(struct journal *j, struct letter *e);
+/* Octets that are left behind a new letter: a segment that is full of letters has room for reports. */
+uint64_t journal_spare(const struct segment *s, const struct jr_letter *l);
+/* Puts the letter in the list that it belongs in now. */
+void journal_owe(struct journal *j, uint32_t letter);
 
 #endif

@@ -6,7 +6,7 @@
 enum {
 	MAGIC_SEGMENT = 0x74706a53, /* "tpjS" */
 	MAGIC_RECORD = 0x74706a52,
-	VERSION = 1,
+	VERSION = 2,
 	USE_LEN = 72,
 	PIECE = 16 * 1024,
 };
@@ -172,12 +172,20 @@ void jr_letter_put(struct buf *b, const struct jr_letter *l)
 	buf_be32(b, l->skip);
 	buf_be32(b, l->nrcpt);
 	buf_be32(b, l->age);
-	put_be64(b, 0);
+	buf_be32(b, l->flags);
+	buf_be32(b, l->notes);
+	put_be64(b, l->about);
+	put_be64(b, l->covers);
+}
+
+uint64_t jr_letter_head(const struct jr_letter *l)
+{
+	return JR_PREFIX + (uint64_t)l->nrcpt * JR_RCPT + l->notes;
 }
 
 uint64_t jr_letter_len(const struct jr_letter *l)
 {
-	return JR_PREFIX + (uint64_t)l->nrcpt * JR_RCPT + l->head_size + l->text_size;
+	return jr_letter_head(l) + l->head_size + l->text_size;
 }
 
 bool jr_letter_get(struct slice content, uint32_t len, struct jr_letter *l)
@@ -189,9 +197,62 @@ bool jr_letter_get(struct slice content, uint32_t len, struct jr_letter *l)
 	l->skip = cur_be32(&c);
 	l->nrcpt = cur_be32(&c);
 	l->age = cur_be32(&c);
-	cur_be64(&c);
+	l->flags = cur_be32(&c);
+	l->notes = cur_be32(&c);
+	l->about = cur_be64(&c);
+	l->covers = cur_be64(&c);
 	return !c.bad && l->text_size < UINT32_MAX && l->nrcpt && l->skip <= l->text_size &&
-	       jr_letter_len(l) == len;
+	       l->notes <= JR_NOTES && jr_letter_len(l) == len;
+}
+
+void jr_note_put(struct buf *b, const struct jr_note *n)
+{
+	struct slice host = slice_head(n->host, UINT8_MAX);
+	struct slice text = slice_head(n->text, JR_NOTE_TEXT);
+
+	buf_be32(b, n->no);
+	buf_be16(b, n->code);
+	buf_put(b, (struct slice){ n->enhanced, sizeof n->enhanced });
+	buf_u8(b, n->flags);
+	put_be64(b, n->time);
+	buf_u8(b, (uint8_t)host.n);
+	buf_be16(b, (uint16_t)text.n);
+	buf_put(b, host);
+	buf_put(b, text);
+}
+
+bool jr_note_get(struct slice in, struct jr_note *n)
+{
+	struct cur c = CUR(in);
+	size_t host;
+
+	*n = (struct jr_note){ .no = cur_be32(&c), .code = cur_be16(&c) };
+	for (unsigned i = 0; i < sizeof n->enhanced; i++)
+		n->enhanced[i] = cur_u8(&c);
+	n->flags = cur_u8(&c);
+	n->time = cur_be64(&c);
+	host = cur_u8(&c);
+	n->text.n = cur_be16(&c);
+	n->host = cur_take(&c, host);
+	n->text = cur_take(&c, n->text.n);
+	return !c.bad && n->text.n <= JR_NOTE_TEXT;
+}
+
+void jr_report_put(struct buf *b, const struct jr_report *r)
+{
+	buf_be32(b, r->flags);
+	buf_be32(b, 0);
+	put_be64(b, r->covers);
+}
+
+bool jr_report_get(struct slice in, struct jr_report *r)
+{
+	struct cur c = CUR(in);
+
+	r->flags = cur_be32(&c);
+	cur_be32(&c);
+	r->covers = cur_be64(&c);
+	return cur_done(&c);
 }
 
 bool jr_walk(struct disk *d, const struct jr_use *u, const struct jr *r,

@@ -18,12 +18,14 @@ enum {
 	JR_SALT = 32,
 	JR_HEAD = 64,
 	JR_SUM = 16,
-	JR_SMALL = 640, /* no record but a LETTER is longer; they do not cross a block */
-	JR_PREFIX = 32, /* a LETTER's content begins so, and then for each recipient */
+	JR_SMALL = 1024, /* no record but a LETTER is longer; they do not cross a block */
+	JR_PREFIX = 48,	 /* a LETTER's content begins so, and then for each recipient */
 	JR_RCPT = 8,
+	JR_NOTES = 32 * 1024, /* of one LETTER, at most */
+	JR_NOTE_TEXT = 400,
 };
 
-enum jr_type { JR_LETTER = 1, JR_ATTEMPT, JR_RESULT, JR_DROP, JR_TYPES };
+enum jr_type { JR_LETTER = 1, JR_ATTEMPT, JR_RESULT, JR_DROP, JR_REPORT, JR_TYPES };
 
 struct jr_use { /* one use of a segment */
 	uint8_t salt[JR_SALT];
@@ -48,7 +50,40 @@ struct jr {
 struct jr_letter { /* how the content of a LETTER begins */
 	uint64_t text_size;
 	uint32_t head_size, skip, nrcpt;
-	uint32_t age; /* s it had been tried for when it was written */
+	uint32_t age;	/* s it had been tried for when it was written */
+	uint32_t flags; /* enum jr_flag */
+	uint32_t notes; /* octets of RESULTs that the sender was not told of: a letter that was moved */
+	/* A report of ours: about the letter of this number, and its RESULTs before this sequence number. */
+	uint64_t about, covers;
+};
+
+enum jr_flag {
+	JR_SENDER = 1,	/* reports about it may be sent */
+	JR_SUCCESS = 2, /* somebody asked for NOTIFY=SUCCESS */
+	JR_WARNED = 4,	/* the sender knows that it is late */
+	JR_DELAY = 8,	/* with `about`: a warning, not the results */
+};
+
+/* What became of a recipient: the content of a RESULT, and of the notes in a LETTER. */
+struct jr_note {
+	uint32_t no;
+	uint16_t code;
+	uint8_t enhanced[3];
+	uint8_t flags; /* enum note_flag */
+	uint64_t time; /* s since 1970 */
+	struct slice host,
+		text; /* who said it, empty when nobody was spoken to; <= 255 and JR_NOTE_TEXT */
+};
+
+enum note_flag {
+	NOTE_FAILED = 1, /* given up */
+	NOTE_DSN = 2,	 /* the destination sends reports of its own */
+	NOTE_OWED = 4,	 /* the sender is to be told */
+};
+
+struct jr_report {	 /* the content of a REPORT */
+	uint32_t flags;	 /* JR_WARNED: this is what the sender was told */
+	uint64_t covers; /* RESULTs before this sequence number were told */
 };
 
 struct jr_sum {
@@ -74,7 +109,14 @@ void jr_sum_end(struct jr_sum *s, uint8_t out[JR_SUM]);
 
 void jr_letter_put(struct buf *b, const struct jr_letter *l); /* the recipients follow */
 bool jr_letter_get(struct slice content, uint32_t len, struct jr_letter *l);
-uint64_t jr_letter_len(const struct jr_letter *l); /* the whole content */
+uint64_t jr_letter_len(const struct jr_letter *l);  /* the whole content */
+uint64_t jr_letter_head(const struct jr_letter *l); /* where in it the head lies */
+
+void jr_note_put(struct buf *b, const struct jr_note *n);
+/* Borrows from in; octets may follow. False: not a note. */
+bool jr_note_get(struct slice in, struct jr_note *n);
+void jr_report_put(struct buf *b, const struct jr_report *r);
+bool jr_report_get(struct slice in, struct jr_report *r);
 
 /* Reads a record's content in pieces and checks its sum. False: the disk failed, the content is
  * damaged, or sink (NULL allowed) said stop. Octets given to sink are proven only by true. */

@@ -30,8 +30,8 @@ struct job_item {
 	bool damaged; /* out: `from` is not what was written there; nothing was copied */
 	struct jr from;
 	struct jr_use from_use;
-	uint32_t from_off;
-	uint32_t owner; /* journal.c's */
+	uint32_t from_off; /* where head and text begin in its content */
+	uint32_t owner;	   /* journal.c's */
 };
 
 struct job {

@@ -27,12 +27,16 @@ void ledger_init(struct ledger *g)
 	g->free_letter = g->free_rcpt = LEDGER_NONE;
 	for (unsigned i = 0; i < LEDGER_BUCKETS; i++)
 		g->bucket[i] = LEDGER_NONE;
+	for (unsigned i = 0; i <= OWES_SOON; i++)
+		g->owe_first[i] = g->owe_last[i] = LEDGER_NONE;
 }
 
-bool ledger_room(const struct ledger *g, uint32_t nrcpt)
+bool ledger_room(const struct ledger *g, uint32_t letters, uint32_t nrcpt, bool report)
 {
-	return g->letters < LEDGER_LETTERS && nrcpt <= LEDGER_RCPTS &&
-	       g->rcpts <= LEDGER_RCPTS - nrcpt;
+	uint32_t more = report ? LEDGER_REPORTS : 0;
+
+	return g->letters + letters <= LEDGER_LETTERS + more && nrcpt <= LEDGER_RCPTS &&
+	       g->rcpts <= LEDGER_RCPTS - nrcpt + more;
 }
 
 /* A free entry, or the next one that was never used: pages cost nothing until then. */
@@ -84,6 +88,7 @@ void ledger_drop(struct ledger *g, uint32_t letter)
 	struct letter *e = &g->letter[letter];
 	uint32_t *p = bucket_of(g, e->r.letter), next;
 
+	ledger_owe(g, letter, OWES_NOTHING, 0);
 	for (uint32_t k = e->first; k != LEDGER_NONE; k = next) {
 		next = g->rcpt[k].next;
 		ledger_unwait(g, k);
@@ -182,4 +187,25 @@ void ledger_unwait(struct ledger *g, uint32_t rcpt)
 uint32_t ledger_first(const struct ledger *g)
 {
 	return g->heaped ? g->heap[0] : LEDGER_NONE;
+}
+
+void ledger_owe(struct ledger *g, uint32_t letter, enum owes owes, int64_t now)
+{
+	struct letter *e = &g->letter[letter];
+
+	if (e->owes) {
+		*(e->owe_prev == LEDGER_NONE ? &g->owe_first[e->owes]
+					     : &g->letter[e->owe_prev].owe_next) = e->owe_next;
+		*(e->owe_next == LEDGER_NONE ? &g->owe_last[e->owes]
+					     : &g->letter[e->owe_next].owe_prev) = e->owe_prev;
+	}
+	e->owes = (uint8_t)owes;
+	if (!owes)
+		return;
+	e->owed_since = now;
+	e->owe_next = LEDGER_NONE;
+	e->owe_prev = g->owe_last[owes];
+	*(e->owe_prev == LEDGER_NONE ? &g->owe_first[owes] : &g->letter[e->owe_prev].owe_next) =
+		letter;
+	g->owe_last[owes] = letter;
 }

@@ -18,6 +18,7 @@ enum {
 	/* Recovery meets letters that were finished later and copies of letters: three times, because
 	 * at no moment of the past were there more than LEDGER_LETTERS. */
 	LEDGER_SLACK = 3,
+	LEDGER_REPORTS = 64, /* of ours, beyond LEDGER_LETTERS: a full queue can still say so */
 	LEDGER_NONE = UINT32_MAX,
 };
 
@@ -40,6 +41,14 @@ struct rcpt {
 	uint8_t attempts;
 	bool unwritten; /* an ATTEMPT record waits for a flush to ride on */
 	bool listed;	/* out named it, and the sweep after that list has not come yet */
+	bool told;	/* the report that is being sent covers the note */
+	uint32_t note; /* place of its RESULT's content that the sender was not told of; 0 = none */
+};
+
+enum owes {
+	OWES_NOTHING,
+	OWES_NOW, /* a report can be sent */
+	OWES_SOON /* when more recipients are decided, or it has waited long enough */
 };
 
 struct letter {
@@ -53,6 +62,13 @@ struct letter {
 	bool spare;	/* a block for ATTEMPT records is still reserved */
 	bool moving;	/* being copied by the job that runs */
 	bool aside;	/* damaged: not delivered */
+	uint32_t notes; /* recipients with a note */
+	bool late;	/* a warning is to be sent */
+	bool reporting; /* a report is on its way to the journal: the letter stays where it is */
+	bool extra;	/* a block for a REPORT is reserved beside the last one's */
+	uint8_t owes;	/* enum owes: in which list it is */
+	int64_t owed_since; /* monotonic ms */
+	uint32_t owe_next, owe_prev;
 };
 
 struct ledger {
@@ -63,11 +79,13 @@ struct ledger {
 	uint32_t free_letter, free_rcpt;
 	uint32_t top_letter, top_rcpt; /* indices above were never used */
 	uint32_t *bucket;	       /* owned: LEDGER_BUCKETS */
+	uint32_t owe_first[OWES_SOON + 1], owe_last[OWES_SOON + 1];
 };
 
 /* Empty. Zeroed before the first time; later times use the same memory again. */
 void ledger_init(struct ledger *g);
-bool ledger_room(const struct ledger *g, uint32_t nrcpt); /* for one more letter */
+/* For more letters, or for a report of ours. */
+bool ledger_room(const struct ledger *g, uint32_t letters, uint32_t nrcpt, bool report);
 /* A letter with its nrcpt recipients, in no heap, state RCPT_WAIT. LEDGER_NONE: no room. */
 uint32_t ledger_add(struct ledger *g, const struct jr *r, uint32_t seg,
 		    const struct jr_letter *l);
@@ -78,5 +96,7 @@ uint32_t ledger_rcpt(const struct ledger *g, uint32_t letter, uint32_t no);
 void ledger_wait(struct ledger *g, uint32_t rcpt, int64_t due);
 void ledger_unwait(struct ledger *g, uint32_t rcpt);
 uint32_t ledger_first(const struct ledger *g); /* LEDGER_NONE: nobody waits */
+/* Moves the letter to the end of the list of those that owe a report, or out of all. */
+void ledger_owe(struct ledger *g, uint32_t letter, enum owes owes, int64_t now);
 
 #endif

@@ -84,17 +84,12 @@ static bool unpack_piece(void *ctx, uint64_t off, struct slice s)
 	return !u->full;
 }
 
-static uint64_t head_at(const struct letter *e)
-{
-	return JR_PREFIX + (uint64_t)e->l.nrcpt * JR_RCPT;
-}
-
 /* The letter's text as a sealed memfd, its head as octets. -1: not now; *damaged: never. */
 static int unpack(struct parcels *s, const struct letter *e, bool *damaged)
 {
 	struct unpack u = { .head = s->head,
-			    .head_at = head_at(e),
-			    .text_at = head_at(e) + e->l.head_size,
+			    .head_at = jr_letter_head(&e->l),
+			    .text_at = jr_letter_head(&e->l) + e->l.head_size,
 			    .text = memfd_make("text") };
 
 	if (u.text < 0)
@@ -140,8 +135,8 @@ struct parcel *parcels_open(struct parcels *s, const struct letter *e, struct sl
 	if (p && p->head >= 0 && !memfd_read(p->head, 0, s->head, e->l.head_size))
 		return NULL;
 	if (p && p->head < 0 &&
-	    !s->j->disk->read(s->j->disk, e->seg, e->r.at + JR_HEAD + head_at(e), s->head,
-			      e->l.head_size)) {
+	    !s->j->disk->read(s->j->disk, e->seg, e->r.at + JR_HEAD + jr_letter_head(&e->l),
+			      s->head, e->l.head_size)) {
 		*damaged = true;
 		return NULL;
 	}

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/queue/plan.h"
 
+enum {
+	NOTE_FIXED = 21, /* octets of a note without host and text */
+};
+
 void plan_begin(struct plan *p, struct journal *j, struct job *job, unsigned seg)
 {
 	job->kind = JOB_BATCH;
@@ -52,6 +56,22 @@ static uint32_t age_of(const struct journal *j, const struct letter *e)
 	return j->now > e->born ? (uint32_t)((j->now - e->born) / 1000) : 0;
 }
 
+static void plan_report(struct plan *p)
+{
+	struct journal *j = p->j;
+	struct report *r = &j->report;
+	struct jr_report content = { r->delay ? JR_WARNED : 0, r->covers };
+	uint32_t n = r->state == REPORT_TAKEN ? ledger_find(&j->g, r->id) : LEDGER_NONE;
+	struct buf b = plan_buf(p);
+
+	if (n == LEDGER_NONE || &j->seg[j->g.letter[n].seg] != p->s ||
+	    !plan_fits(p, JR_SMALL, JR_SMALL))
+		return;
+	jr_report_put(&b, &content);
+	plan_add(p, JR_REPORT, r->id, &b, (uint32_t)b.len, n);
+	r->in_job = true;
+}
+
 void plan_results(struct plan *p)
 {
 	struct journal *j = p->j;
@@ -63,14 +83,11 @@ void plan_results(struct plan *p)
 
 		if (!r->used || &j->seg[e->seg] != p->s || !plan_fits(p, JR_SMALL, JR_SMALL))
 			continue;
-		buf_be32(&b, j->g.rcpt[r->rcpt].no);
-		buf_be16(&b, r->code);
-		buf_put(&b, (struct slice){ r->enhanced, 3 });
-		buf_u8(&b, r->failed);
-		buf_put(&b, (struct slice){ r->text, r->len });
+		jr_note_put(&b, &r->note);
 		plan_add(p, JR_RESULT, e->r.letter, &b, (uint32_t)b.len, i);
 		r->in_job = true;
 	}
+	plan_report(p);
 }
 
 void plan_drops(struct plan *p)
@@ -82,24 +99,32 @@ void plan_drops(struct plan *p)
 		struct letter *e = &p->j->g.letter[ledger_find(&p->j->g, id)];
 		struct buf b = plan_buf(p);
 		unsigned all = 0, later = 0;
+		bool owed = e->notes || e->reporting;
 
 		for (unsigned k = 0; k < n; k++) {
-			all += p->job->item[k].r.letter == id;
-			later += k > i && p->job->item[k].r.letter == id;
+			const struct job_item *it = &p->job->item[k];
+
+			if (it->r.letter != id)
+				continue;
+			all += it->r.type == JR_RESULT;
+			later += k > i;
+			owed |= it->r.type == JR_RESULT &&
+				p->j->result[it->owner].note.flags & NOTE_OWED;
 		}
-		if (all == e->open && !later && plan_fits(p, JR_SMALL, 0))
+		if (all == e->open && !later && !owed && plan_fits(p, JR_SMALL, 0))
 			plan_add(p, JR_DROP, id, &b, 0, 0);
 	}
 }
 
-static bool plan_letter_fits(const struct plan *p, const struct jr_letter *l, uint32_t open)
+/* more: octets that must be left behind it. */
+static bool plan_letter_fits(const struct plan *p, const struct jr_letter *l, uint32_t open,
+			     uint64_t more)
 {
 	struct jr r = { .len = (uint32_t)jr_letter_len(l) };
 	uint64_t at = jr_place(p->at, 0, true) + jr_round(jr_length(&r));
-	uint64_t held = p->reserved + ((uint64_t)open + 1) * JR_BLOCK;
+	uint64_t held = p->reserved + journal_blocks(l, open) + more;
 
-	return p->job->n < JOB_ITEMS &&
-	       JR_PREFIX + (size_t)l->nrcpt * JR_RCPT <= JOB_SMALL - p->job->small_used &&
+	return p->job->n < JOB_ITEMS && jr_letter_head(l) <= JOB_SMALL - p->job->small_used &&
 	       at <= p->s->use.size && held <= p->s->use.size - at;
 }
 
@@ -115,8 +140,8 @@ void plan_letters(struct plan *p)
 		struct job_item *i;
 
 		rcpts += w->l.nrcpt;
-		if (!plan_letter_fits(p, &w->l, w->l.nrcpt) ||
-		    j->g.letters + j->taking >= LEDGER_LETTERS || !ledger_room(&j->g, rcpts))
+		if (!plan_letter_fits(p, &w->l, w->l.nrcpt, journal_spare(p->s, &w->l)) ||
+		    !ledger_room(&j->g, j->taking + 1, rcpts, w->l.about))
 			break;
 		jr_letter_put(&b, &w->l);
 		for (uint32_t k = 0; k < w->l.nrcpt * 2; k++)
@@ -124,41 +149,73 @@ void plan_letters(struct plan *p)
 		i = plan_add(p, JR_LETTER, 0, &b, (uint32_t)jr_letter_len(&w->l), j->taking);
 		i->head = w->head;
 		i->text = w->text;
-		p->reserved += ((uint64_t)w->l.nrcpt + 1) * JR_BLOCK;
+		p->reserved += journal_blocks(&w->l, w->l.nrcpt);
 	}
+}
+
+/* The notes of a letter, in the order of recipients, their texts cut so that all of them fit; table gets the
+ * recipients' entries. False: the disk failed. */
+static bool plan_notes(struct journal *j, const struct letter *e, struct buf *table,
+		       struct buf *notes)
+{
+	size_t text = e->notes ? JR_NOTES / e->notes : 0;
+	uint8_t scratch[JR_SMALL];
+
+	text = text > NOTE_FIXED ? text - NOTE_FIXED : 0;
+	for (uint32_t i = e->first; i != LEDGER_NONE; i = j->g.rcpt[i].next) {
+		const struct rcpt *k = &j->g.rcpt[i];
+		size_t before = notes->len;
+		struct jr_note n;
+
+		if (k->note && !journal_note(j, i, scratch, &n))
+			return false;
+		if (k->note) {
+			n.host = n.host.n <= text / 2 ? n.host : slice_head(n.host, 0);
+			n.text = slice_head(n.text, text - n.host.n);
+			jr_note_put(notes, &n);
+		}
+		buf_u8(table, k->state == RCPT_DONE);
+		buf_u8(table, k->attempts);
+		buf_be16(table, (uint16_t)(notes->len - before));
+		buf_be32(table, 0);
+	}
+	return !notes->bad;
 }
 
 void plan_moves(struct plan *p)
 {
+	static uint8_t bytes[2][JR_NOTES]; /* scratch */
 	struct journal *j = p->j;
 	uint64_t octets = 0;
 
 	for (uint32_t n = 0; n < j->g.top_letter && octets < JOB_BUF; n++) {
+		struct buf table = BUF(bytes[0]), notes = BUF(bytes[1]);
 		struct letter *e = &j->g.letter[n];
 		struct jr_letter l = e->l;
 		struct buf b = plan_buf(p);
 		struct job_item *i;
 
-		if (!e->r.letter || (int)e->seg != j->cleaning || e->aside)
+		if (!e->r.letter || (int)e->seg != j->cleaning || e->aside || e->reporting)
 			continue;
-		if (!plan_letter_fits(p, &e->l, e->open))
+		if (!plan_notes(j, e, &table, &notes)) {
+			journal_aside(j, n);
+			continue;
+		}
+		l.notes = (uint32_t)notes.len;
+		if (!plan_letter_fits(p, &l, e->open, 0))
 			break;
 		l.age = age_of(j, e);
 		jr_letter_put(&b, &l);
-		for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next) {
-			buf_u8(&b, j->g.rcpt[k].state == RCPT_DONE);
-			buf_u8(&b, j->g.rcpt[k].attempts);
-			buf_be16(&b, 0);
-			buf_be32(&b, 0);
-		}
-		i = plan_add(p, JR_LETTER, e->r.letter, &b, e->r.len, n);
+		buf_put(&b, buf_slice(&table));
+		buf_put(&b, buf_slice(&notes));
+		i = plan_add(p, JR_LETTER, e->r.letter, &b, (uint32_t)jr_letter_len(&l), n);
 		i->copy = true;
 		i->from = e->r;
 		i->from_use = j->seg[e->seg].use;
-		i->from_off = (uint32_t)b.len;
+		i->from_off = (uint32_t)jr_letter_head(&e->l);
 		e->moving = true;
-		p->reserved += ((uint64_t)e->open + 1) * JR_BLOCK;
-		octets += e->r.len;
+		p->reserved += journal_blocks(&e->l, e->open);
+		octets += i->r.len;
 	}
 }
 
@@ -207,5 +264,6 @@ void plan_undo(struct plan *p)
 {
 	for (unsigned i = 0; i < JOURNAL_RESULTS; i++)
 		p->j->result[i].in_job = false;
+	p->j->report.in_job = false;
 	p->j->taking = 0;
 }

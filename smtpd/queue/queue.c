@@ -47,6 +47,38 @@ static void answer_kept(const struct token *t, uint64_t id)
 	chan_answer(t, &m, sizeof m, buf_slice(&b));
 }
 
+static bool has_word(struct slice list, struct slice word)
+{
+	while (list.n) {
+		size_t n = slice_find(list, ',');
+
+		if (slice_ieq(slice_head(list, n), word))
+			return true;
+		list = slice_from(list, n + 1);
+	}
+	return false;
+}
+
+/* Whether reports may be sent about a letter, and of what: enum jr_flag. Never about a report, and
+ * never to <>. */
+static uint32_t flags_of(struct slice head)
+{
+	struct cur c = CUR(head);
+	uint32_t flags = 0;
+	enum env_tag tag;
+	struct slice v;
+
+	while (envelope_next(&c, &tag, &v)) {
+		if ((tag == ENV_SENDER && !v.n) || tag == ENV_REPORT)
+			return 0;
+		if (tag == ENV_SENDER)
+			flags |= JR_SENDER;
+		if (tag == ENV_NOTIFY && has_word(v, SLICE("SUCCESS")))
+			flags |= JR_SUCCESS;
+	}
+	return flags;
+}
+
 enum queue_shape queue_check(const struct queue_letter *m, int text, int head, uint8_t *scratch,
 			     struct jr_letter *l)
 {
@@ -68,7 +100,8 @@ enum queue_shape queue_check(const struct queue_letter *m, int text, int head, u
 	*l = (struct jr_letter){ .text_size = text_size,
 				 .head_size = (uint32_t)head_size,
 				 .skip = m->skip,
-				 .nrcpt = (uint32_t)nrcpt };
+				 .nrcpt = (uint32_t)nrcpt,
+				 .flags = flags_of(s) };
 	return QUEUE_GOOD;
 }
 

@@ -25,6 +25,8 @@ struct scan {
 	struct segment *s;
 	uint64_t last;	 /* sequence number before this place */
 	uint64_t letter; /* of the record at this place, where its header is good */
+	uint64_t mark;	 /* known to be flushed up to here */
+	uint64_t hole; /* where the torn octets before this place begin; 0 = a good record lies there */
 	size_t n;
 	uint8_t content[FIRST];
 };
@@ -106,9 +108,40 @@ static void finish(struct journal *j, uint32_t n)
 {
 	struct letter *e = &j->g.letter[n];
 
-	e->open = 0;
+	e->open = e->notes = 0;
+	for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next)
+		j->g.rcpt[k].note = 0;
 	if (e->r.letter == e->r.seq)
 		ledger_drop(&j->g, n);
+}
+
+/* Everything is decided, and the sender knows what he is to know. */
+static void finish_if_over(struct journal *j, uint32_t n)
+{
+	if (!j->g.letter[n].open && !j->g.letter[n].notes)
+		finish(j, n);
+}
+
+/* The sender was told of the RESULTs before `covers`. Recipients with a note have its sequence number in `due`. */
+static void told(struct journal *j, uint32_t n, uint64_t covers)
+{
+	struct letter *e = &j->g.letter[n];
+
+	for (uint32_t i = e->first; i != LEDGER_NONE; i = j->g.rcpt[i].next) {
+		struct rcpt *k = &j->g.rcpt[i];
+
+		if (k->note && (uint64_t)k->due < covers) {
+			k->note = 0;
+			e->notes--;
+		}
+	}
+}
+
+static void noted(struct letter *e, struct rcpt *k, uint64_t at, uint64_t seq)
+{
+	k->note = (uint32_t)at;
+	k->due = (int64_t)seq;
+	e->notes++;
 }
 
 static bool apply_letter(struct scan *c, const struct jr *r)
@@ -116,11 +149,16 @@ static bool apply_letter(struct scan *c, const struct jr *r)
 	struct journal *j = c->j;
 	struct slice in = { c->content, c->n };
 	uint32_t old = ledger_find(&j->g, r->letter), n;
+	uint64_t note;
 	struct jr_letter l;
 	struct letter *e;
 
 	if (!jr_letter_get(in, r->len, &l) || JR_PREFIX + (uint64_t)l.nrcpt * JR_RCPT > c->n)
 		return false;
+	if (l.about && r->letter > j->newest_report.letter) {
+		j->newest_report.letter = r->letter;
+		j->newest_report.l = l;
+	}
 	if (old != LEDGER_NONE && j->g.letter[old].r.seq > r->seq) {
 		c->s->stale = true;
 		return true;
@@ -134,6 +172,7 @@ static bool apply_letter(struct scan *c, const struct jr *r)
 		return false;
 	e = &j->g.letter[n];
 	set_age(j, e, l.age, r->time);
+	note = r->at + JR_HEAD + jr_letter_head(&l) - l.notes;
 	for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next) {
 		const uint8_t *p = c->content + JR_PREFIX + j->g.rcpt[k].no * JR_RCPT;
 
@@ -141,10 +180,44 @@ static bool apply_letter(struct scan *c, const struct jr *r)
 		if (p[0]) {
 			j->g.rcpt[k].state = RCPT_DONE;
 			e->open--;
+			if (p[2] || p[3])
+				noted(e, &j->g.rcpt[k], note, r->seq);
 		}
+		note += (uint64_t)p[2] << 8 | p[3];
 	}
-	if (!e->open)
-		finish(j, n);
+	finish_if_over(j, n);
+	return true;
+}
+
+static bool apply_report(struct journal *j, uint32_t n, struct slice content)
+{
+	struct jr_report r;
+
+	if (!jr_report_get(content, &r))
+		return false;
+	if (r.flags & JR_WARNED)
+		j->g.letter[n].l.flags |= JR_WARNED;
+	else
+		told(j, n, r.covers);
+	finish_if_over(j, n);
+	return true;
+}
+
+static bool apply_result(struct journal *j, uint32_t n, const struct jr *r,
+			 struct slice content)
+{
+	struct jr_note note;
+	uint32_t k;
+
+	if (!jr_note_get(content, &note) || (k = ledger_rcpt(&j->g, n, note.no)) == LEDGER_NONE)
+		return false;
+	if (j->g.rcpt[k].state == RCPT_DONE)
+		return true;
+	j->g.rcpt[k].state = RCPT_DONE;
+	j->g.letter[n].open--;
+	if (note.flags & NOTE_OWED)
+		noted(&j->g.letter[n], &j->g.rcpt[k], r->at + JR_HEAD, r->seq);
+	finish_if_over(j, n);
 	return true;
 }
 
@@ -160,22 +233,20 @@ static bool apply_small(struct scan *c, const struct jr *r)
 		finish(j, n);
 		return true;
 	}
+	if (r->type == JR_REPORT)
+		return apply_report(j, n, in.s);
+	if (r->type == JR_RESULT)
+		return apply_result(j, n, r, in.s);
 	no = cur_be32(&in);
 	k = ledger_rcpt(&j->g, n, no);
 	if (in.bad || k == LEDGER_NONE)
 		return false;
 	if (j->g.rcpt[k].state == RCPT_DONE)
 		return true;
-	if (r->type == JR_ATTEMPT) {
-		attempts = cur_be32(&in);
-		set_age(j, &j->g.letter[n], cur_be32(&in), r->time);
-		set_due(j, &j->g.rcpt[k], attempts, r->time);
-		return !in.bad;
-	}
-	j->g.rcpt[k].state = RCPT_DONE;
-	if (!--j->g.letter[n].open)
-		finish(j, n);
-	return true;
+	attempts = cur_be32(&in);
+	set_age(j, &j->g.letter[n], cur_be32(&in), r->time);
+	set_due(j, &j->g.rcpt[k], attempts, r->time);
+	return !in.bad;
 }
 
 /* The rest of this block is a torn tail that an earlier recovery found. */
@@ -184,7 +255,10 @@ static bool known_gap(struct scan *c, uint64_t at)
 	struct jr r;
 	bool zero;
 
-	return read_head(c, jr_round(at), &r, &zero) && r.gap >= jr_round(at) - at;
+	if (!read_head(c, jr_round(at), &r, &zero) || r.gap < jr_round(at) - at)
+		return false;
+	c->hole = at;
+	return true;
 }
 
 static bool scan_one(struct scan *c, uint64_t at, uint64_t *len)
@@ -214,6 +288,9 @@ static bool scan_one(struct scan *c, uint64_t at, uint64_t *len)
 		return true;
 	}
 	c->last = r.seq;
+	c->hole = 0;
+	if (r.mark > c->mark)
+		c->mark = r.mark;
 	if (r.time > c->s->newest)
 		c->s->newest = r.time;
 	if (!(r.type == JR_LETTER ? apply_letter(c, &r) : apply_small(c, &r))) {
@@ -246,7 +323,24 @@ static void scan_records(struct scan *c)
 	}
 	at = at < c->s->use.size ? at : c->s->use.size;
 	c->s->end = jr_round(at);
-	c->s->gap = (uint32_t)(c->s->end - at);
+	/* What named the last hole may be torn itself: the next record names it again. */
+	c->s->gap = (uint32_t)(c->s->end - (c->hole ? c->hole : at));
+}
+
+/* The last batch is written once more: if its flush failed, the kernel calls its pages clean, and another flush does
+ * nothing. */
+static bool write_again(const struct scan *c)
+{
+	static uint8_t piece[64 * 1024]; /* scratch */
+	struct disk *d = c->j->disk;
+	size_t n;
+
+	for (uint64_t at = c->mark < JR_DATA ? JR_DATA : c->mark; at < c->s->end; at += n) {
+		n = c->s->end - at < sizeof piece ? (size_t)(c->s->end - at) : sizeof piece;
+		if (!d->read(d, c->seg, at, piece, n) || !d->write(d, c->seg, at, piece, n))
+			return false;
+	}
+	return d->flush(d, c->seg);
 }
 
 /* Everything of the segment that recovery relies on is on disk from here: what a process that
@@ -256,13 +350,13 @@ static void scan_segment(struct journal *j, unsigned seg)
 	static struct scan c;
 
 	c = (struct scan){ .j = j, .seg = seg, .s = &j->seg[seg] };
-	c.s->state = j->disk->flush(j->disk, seg) ? SEG_LIVE : SEG_BAD;
 	c.last = c.s->use.floor ? c.s->use.floor - 1 : 0;
 	if (j->seq < c.s->use.floor)
 		j->seq = c.s->use.floor;
 	if (j->use <= c.s->use.use)
 		j->use = c.s->use.use + 1;
 	scan_records(&c);
+	c.s->state = write_again(&c) ? SEG_LIVE : SEG_BAD;
 }
 
 /* False: there is no such segment. */
@@ -308,18 +402,44 @@ static int newest_unread(const struct journal *j, const bool *done)
 	return found;
 }
 
+/* The last report that was on disk when its letter's REPORT was not. */
+static void settle_report(struct journal *j)
+{
+	const struct jr_letter *l = &j->newest_report.l;
+	uint32_t n = j->newest_report.letter ? ledger_find(&j->g, l->about) : LEDGER_NONE;
+	struct letter *e = &j->g.letter[n == LEDGER_NONE ? 0 : n];
+	uint32_t flags = e->l.flags, notes = e->notes;
+
+	if (n == LEDGER_NONE)
+		return;
+	if (l->flags & JR_DELAY)
+		e->l.flags |= JR_WARNED;
+	else
+		told(j, n, l->covers);
+	if (e->l.flags == flags && e->notes == notes)
+		return;
+	e->extra = e->open;
+	j->report = (struct report){ .state = REPORT_TAKEN,
+				     .delay = l->flags & JR_DELAY,
+				     .id = l->about,
+				     .covers = l->covers };
+}
+
 static void settle_letters(struct journal *j)
 {
+	settle_report(j);
 	for (uint32_t n = 0; n < j->g.top_letter; n++) {
 		struct letter *e = &j->g.letter[n];
 
 		if (!e->r.letter)
 			continue;
-		if (!e->open) {
+		if (!e->open && !e->notes &&
+		    !(j->report.state && j->report.id == e->r.letter)) {
 			ledger_drop(&j->g, n);
 			continue;
 		}
 		journal_count(j, e, true);
+		journal_owe(j, n);
 		for (uint32_t k = e->first; k != LEDGER_NONE; k = j->g.rcpt[k].next)
 			if (j->g.rcpt[k].state == RCPT_WAIT)
 				ledger_wait(&j->g, k, j->g.rcpt[k].due);

@@ -33,7 +33,7 @@ static void on_kept(void *ctx, uint64_t id, uint32_t no)
 static void put_record(struct cur *c, const struct jr_use *u, uint8_t *seg)
 {
 	uint8_t head[JR_HEAD], sum[JR_SUM];
-	struct jr r = { .type = (enum jr_type)(cur_u8(c) % 6),
+	struct jr r = { .type = (enum jr_type)(cur_u8(c) % (JR_TYPES + 1)),
 			.at = JR_DATA + cur_u8(c) * 64u,
 			.seq = cur_u8(c),
 			.letter = cur_u8(c),

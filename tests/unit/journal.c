@@ -14,11 +14,14 @@
 enum { MODEL = 512, SEG = 256 * 1024 };
 
 struct model {
-	bool offered, accepted, over;
+	bool offered, accepted, over, refused; /* refused: answered 451, and came back */
 	uint64_t id;
 	unsigned nrcpt, known, kept; /* bits of recipients: result given, result on disk */
 	int head, text;
 	uint32_t size;
+	unsigned failed, told; /* of those known: that failed, that the sender was told of */
+	unsigned about,
+		covers; /* a report: model of the letter, + 1, and which recipients it tells of */
 };
 
 static struct world {
@@ -27,6 +30,7 @@ static struct world {
 	struct job job;
 	struct model m[MODEL];
 	unsigned n, bad, taken[3];
+	bool reports;
 	const char *why;
 } w;
 
@@ -46,6 +50,10 @@ static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)
 	m->over = how != TAKEN_OK;
 	m->offered = false;
 	m->id = id;
+	if (m->about)
+		journal_report_end(&w.j, how == TAKEN_OK);
+	if (m->about && how == TAKEN_OK)
+		w.m[m->about - 1].told |= m->covers;
 	memfd_close(&m->head);
 	memfd_close(&m->text);
 }
@@ -81,6 +89,7 @@ static void start(void)
 	w.j.seg_size = SEG;
 	w.j.taken = on_taken;
 	w.j.kept = on_kept;
+	w.j.reports = w.reports;
 	w.job.buf = buf ? buf : malloc(JOB_BUF);
 	w.fake.recovering = true;
 	journal_init(&w.j, &w.fake.disk, now + 1000, 1000000 + (uint64_t)now / 1000);
@@ -134,11 +143,14 @@ static int fd_of(uint8_t first, size_t n)
 	return fd;
 }
 
-static unsigned offer(unsigned nrcpt, uint32_t size)
+static unsigned offer_as(unsigned nrcpt, uint32_t size, const struct jr_letter *as)
 {
 	struct model *m = &w.m[w.n];
-	struct jr_letter l = { .text_size = size, .head_size = 100, .nrcpt = nrcpt };
+	struct jr_letter l = *as;
 
+	l.text_size = size;
+	l.head_size = 100;
+	l.nrcpt = nrcpt;
 	*m = (struct model){ .offered = true, .nrcpt = nrcpt, .size = size };
 	m->head = fd_of((uint8_t)(w.n >> 8), 100);
 	m->text = fd_of((uint8_t)w.n, size);
@@ -151,6 +163,11 @@ static unsigned offer(unsigned nrcpt, uint32_t size)
 	return w.n++;
 }
 
+static unsigned offer(unsigned nrcpt, uint32_t size)
+{
+	return offer_as(nrcpt, size, &(struct jr_letter){ .flags = w.reports ? JR_SENDER : 0 });
+}
+
 static uint32_t entry(const struct model *m, unsigned no)
 {
 	uint32_t n = ledger_find(&w.j.g, m->id);
@@ -158,15 +175,46 @@ static uint32_t entry(const struct model *m, unsigned no)
 	return n == LEDGER_NONE ? LEDGER_NONE : ledger_rcpt(&w.j.g, n, no);
 }
 
-static void result(unsigned i, unsigned no)
+static void result_as(unsigned i, unsigned no, bool failed)
 {
-	static const uint8_t enhanced[3] = { 2, 0, 0 };
+	const struct jr_note note = { .code = failed ? 550 : 250,
+				      .flags = failed ? NOTE_FAILED : 0,
+				      .host = SLICE("mx.example"),
+				      .enhanced = { 2, 0, 0 },
+				      .text = SLICE("fine") };
 	uint32_t k = entry(&w.m[i], no);
 
 	if (k == LEDGER_NONE || w.j.g.rcpt[k].state != RCPT_WAIT)
 		return;
-	if (journal_result(&w.j, k, 250, enhanced, SLICE("fine"), false))
-		w.m[i].known |= 1u << no;
+	if (!journal_result(&w.j, k, &note))
+		return;
+	w.m[i].known |= 1u << no;
+	w.m[i].failed |= (unsigned)failed << no;
+}
+
+static void result(unsigned i, unsigned no)
+{
+	result_as(i, no, false);
+}
+
+/* A report about letter i as far as it is known on disk, offered to the journal. */
+static bool report(unsigned i, bool delay)
+{
+	uint32_t n = ledger_find(&w.j.g, w.m[i].id);
+	struct jr_letter l = { 0 };
+	unsigned r;
+
+	if (n == LEDGER_NONE || w.n == MODEL || !journal_report_begin(&w.j, n, delay))
+		return false;
+	if (!journal_report_letter(&w.j, w.m[i].id, &l))
+		wrong("a report that nobody asked for");
+	r = offer_as(1, 700, &l);
+	w.m[r].about = i + 1;
+	for (uint32_t k = w.j.g.letter[n].first; k != LEDGER_NONE; k = w.j.g.rcpt[k].next)
+		w.m[r].covers |= (unsigned)w.j.g.rcpt[k].told << w.j.g.rcpt[k].no;
+	if (w.m[r].over)
+		journal_report_end(&w.j, false);
+	return true;
 }
 
 struct content {
@@ -196,8 +244,7 @@ static bool compare(void *ctx, uint64_t off, struct slice piece)
 
 static bool intact(const struct letter *e, unsigned tag)
 {
-	struct content c = { &w.m[tag], JR_PREFIX + e->l.nrcpt * JR_RCPT + e->l.head_size, tag,
-			     true };
+	struct content c = { &w.m[tag], jr_letter_head(&e->l) + e->l.head_size, tag, true };
 
 	return e->l.nrcpt == w.m[tag].nrcpt && e->l.text_size == w.m[tag].size &&
 	       jr_walk(&w.fake.disk, &w.j.seg[e->seg].use, &e->r, compare, &c) && c.same;
@@ -224,6 +271,9 @@ static void adopt(void)
 			continue;
 		}
 		w.m[i].accepted = true;
+		w.m[i].refused = w.m[i].over;
+		if (w.m[i].about)
+			w.m[w.m[i].about - 1].told |= w.m[i].covers;
 		w.m[i].over = w.m[i].offered = false;
 		w.m[i].id = e->r.letter;
 	}
@@ -232,6 +282,24 @@ static void adopt(void)
 			w.m[i].offered = false;
 			w.m[i].over = true;
 		}
+}
+
+/* Of a failure that is on disk the sender was told, or he will be; not both. */
+static void verify_note(const struct model *m, unsigned no, uint32_t k)
+{
+	uint8_t scratch[JR_SMALL];
+	struct jr_note note;
+
+	if (m->refused || !(m->kept & m->failed & 1u << no))
+		return;
+	if (m->told & 1u << no) {
+		if (k != LEDGER_NONE && w.j.g.rcpt[k].note)
+			wrong("a sender is told twice");
+	} else if (k == LEDGER_NONE || !journal_note(&w.j, k, scratch, &note) ||
+		   note.code != 550 || !slice_eq(note.text, SLICE("fine")) ||
+		   !slice_eq(note.host, SLICE("mx.example"))) {
+		wrong("a sender is never told");
+	}
 }
 
 static void verify(void)
@@ -248,12 +316,13 @@ static void verify(void)
 			uint32_t k = n == LEDGER_NONE ? n : ledger_rcpt(&w.j.g, n, no);
 			bool done = k == LEDGER_NONE || w.j.g.rcpt[k].state == RCPT_DONE;
 
-			if (done && !((m->known | m->kept) & 1u << no))
+			if (done && !m->refused && !((m->known | m->kept) & 1u << no))
 				wrong("an accepted letter is lost");
 			if (!done && m->kept & 1u << no)
 				wrong("a finished delivery comes back");
 			if (done) /* recovered as finished, or told so */
 				m->kept |= 1u << no;
+			verify_note(m, no, k);
 		}
 	}
 	for (unsigned i = 0; i < 3; i++) {
@@ -278,7 +347,7 @@ static void restart(bool power)
 	adopt();
 	verify();
 	for (unsigned i = 0; i < w.n; i++)
-		w.m[i].known &= w.m[i].kept;
+		w.m[i].failed &= w.m[i].known &= w.m[i].kept;
 }
 
 /* ---- histories ---- */
@@ -295,7 +364,8 @@ static void random_op(unsigned dice)
 		/* Old ones end too, but some stay for long. */
 		for (unsigned k = 0; k < 6; k++, i = (i + 1) % w.n)
 			if (w.m[i].accepted && i % 16)
-				result(i, fake_random(f) % w.m[i].nrcpt);
+				result_as(i, fake_random(f) % w.m[i].nrcpt,
+					  w.reports && !w.m[i].about && fake_random(f) % 2);
 	} else if (dice < 23 && w.n && w.m[i].accepted) {
 		uint32_t k = entry(&w.m[i], 0);
 
@@ -303,6 +373,13 @@ static void random_op(unsigned dice)
 			w.j.g.rcpt[k].attempts++;
 			journal_attempt(&w.j, k);
 		}
+	} else if (dice < 29 && w.reports) {
+		uint32_t n = w.j.g.owe_first[fake_random(f) % 2 ? OWES_NOW : OWES_SOON];
+		const struct model *m = n == LEDGER_NONE ? NULL
+							 : model_of(w.j.g.letter[n].r.letter);
+
+		if (m)
+			report((unsigned)(m - w.m), false);
 	} else {
 		w.j.now += dice;
 	}
@@ -311,6 +388,7 @@ static void random_op(unsigned dice)
 /* Crashes of the process, of the power, of flushes. */
 static void history(uint32_t random, unsigned ops, int without, bool fails)
 {
+	w.reports = random % 2;
 	begin(random);
 	w.fake.without = without;
 	for (unsigned n = 0; n < ops && !w.bad; n++) {
@@ -328,6 +406,7 @@ static void history(uint32_t random, unsigned ops, int without, bool fails)
 	}
 	w.fake.fail_flush = -1;
 	restart(true);
+	w.reports = false;
 }
 
 static bool histories(unsigned count, int without, bool fails)

@@ -290,6 +290,146 @@ static void row_attempts(void)
 	CHECK(journal_pause(200) <= 3600000 || journal_pause(200) == journal_pause(1));
 }
 
+/* A letter that owes a report: what is found of the two at a start, and what is done. */
+static unsigned failed_letter(uint32_t random)
+{
+	begin(random);
+	w.reports = true;
+	w.j.reports = true;
+	offer(2, 300);
+	settle_all();
+	result_as(0, 0, true);
+	settle_all();
+	CHECK_EQ(letters(), 1);
+	CHECK(w.j.g.owe_first[OWES_SOON] != LEDGER_NONE);
+	result_as(0, 1, false);
+	settle_all();
+	CHECK_EQ(letters(), 1); /* decided, not over */
+	CHECK(w.j.g.owe_first[OWES_SOON] == LEDGER_NONE);
+	return w.j.g.owe_first[OWES_NOW];
+}
+
+static void row_report(void)
+{
+	/* nothing of the report */
+	CHECK(failed_letter(13) != LEDGER_NONE);
+	restart(true);
+	CHECK_EQ(letters(), 1);
+	CHECK(w.j.g.owe_first[OWES_NOW] != LEDGER_NONE);
+	/* begun and forgotten: it is begun again */
+	CHECK(journal_report_begin(&w.j, w.j.g.owe_first[OWES_NOW], false));
+	CHECK(w.j.g.owe_first[OWES_NOW] == LEDGER_NONE);
+	journal_report_end(&w.j, false);
+	CHECK(w.j.g.owe_first[OWES_NOW] != LEDGER_NONE);
+	/* the report on disk, its letter's REPORT not */
+	CHECK(report(0, false));
+	CHECK(step());
+	CHECK_EQ(letters(), 2);
+	restart(true);
+	CHECK(w.j.g.owe_first[OWES_NOW] == LEDGER_NONE);
+	settle_all();
+	CHECK_EQ(letters(), 1);
+	CHECK(ledger_find(&w.j.g, w.m[0].id) == LEDGER_NONE);
+	/* both on disk */
+	failed_letter(14);
+	CHECK(report(0, false));
+	settle_all();
+	CHECK_EQ(letters(), 1);
+	result(1, 0);
+	settle_all();
+	restart(true);
+	CHECK_EQ(letters(), 0);
+	/* the report itself fails: it ends */
+	failed_letter(15);
+	CHECK(report(0, false));
+	settle_all();
+	result_as(1, 0, true);
+	w.m[1].failed = 0;
+	settle_all();
+	CHECK_EQ(letters(), 0);
+	/* one recipient is told of, the other one later */
+	begin(16);
+	w.j.reports = true;
+	offer(2, 300);
+	settle_all();
+	result_as(0, 1, true);
+	settle_all();
+	CHECK(report(0, false));
+	settle_all();
+	result(1, 0);
+	result_as(0, 0, true);
+	settle_all();
+	restart(true);
+	CHECK_EQ(letters(), 1);
+	CHECK_EQ(w.j.g.letter[ledger_find(&w.j.g, w.m[0].id)].notes, 1);
+	/* nothing to tell after all */
+	CHECK(journal_report_begin(&w.j, w.j.g.owe_first[OWES_NOW], false));
+	journal_report_end(&w.j, true);
+	w.m[0].told = 3;
+	settle_all();
+	CHECK_EQ(letters(), 0);
+	CHECK(!w.bad);
+	w.reports = false;
+}
+
+static void row_warned(void)
+{
+	uint32_t n;
+
+	begin(17);
+	w.reports = w.j.reports = true;
+	offer(1, 300);
+	settle_all();
+	journal_late(&w.j, ledger_find(&w.j.g, w.m[0].id));
+	CHECK(w.j.g.owe_first[OWES_NOW] != LEDGER_NONE);
+	CHECK(report(0, true));
+	CHECK(step());
+	/* the warning on disk and not the REPORT; then both; then moved */
+	for (unsigned i = 0; i < 3; i++) {
+		restart(true);
+		n = ledger_find(&w.j.g, w.m[0].id);
+		CHECK(w.j.g.letter[n].l.flags & JR_WARNED);
+		journal_late(&w.j, n);
+		CHECK(w.j.g.owe_first[OWES_NOW] == LEDGER_NONE);
+		w.j.seg[w.j.g.letter[n].seg].stale = i == 1;
+		w.j.current = i == 1 ? -1 : w.j.current;
+		if (!i)
+			result(1, 0);
+		settle_all();
+	}
+	CHECK_EQ(letters(), 1);
+	CHECK(!w.bad);
+	w.reports = false;
+}
+
+/* Notes move with their letter. */
+static void row_notes(void)
+{
+	unsigned seg;
+
+	begin(18);
+	w.reports = w.j.reports = true;
+	offer(3, 2000);
+	settle_all();
+	for (unsigned i = 0; i < 3; i++) {
+		seg = (unsigned)w.j.current;
+		result_as(0, i, i != 1);
+		settle_all();
+		w.j.seg[seg].stale = true;
+		w.j.current = -1;
+		settle_all();
+		CHECK(w.j.g.letter[ledger_find(&w.j.g, w.m[0].id)].seg != seg);
+		verify();
+		restart(true);
+	}
+	CHECK_EQ(w.j.g.letter[ledger_find(&w.j.g, w.m[0].id)].notes, 2);
+	CHECK(report(0, false));
+	settle_all();
+	CHECK_EQ(letters(), 1);
+	CHECK(!w.bad);
+	w.reports = false;
+}
+
 static void rows(void)
 {
 	row_new();
@@ -305,4 +445,7 @@ static void rows(void)
 	row_stuck();
 	row_clock();
 	row_attempts();
+	row_report();
+	row_warned();
+	row_notes();
 }
