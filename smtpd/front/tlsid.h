@@ -7,7 +7,8 @@
 
 /*
  * What the front end presents in TLS: the chain comes from holder.tls, which also makes the
- * signatures, and the sessions that may be resumed without. Asked anew each time the channel is wired, and again while there is none.
+ * signatures, and the sessions that may be resumed without. The chain is asked for anew each time the
+ * channel is wired, and again while there is none.
  */
 struct tlsid {
 	struct ask ask; /* first */
