@@ -124,15 +124,16 @@ static void on_login(void *ctx, struct call *c)
 		    mood & 4 ? (struct slice){ NULL, 0 } : SLICE("grant"));
 }
 
-static const struct rule check_rules[] = {
+static const struct rule check_rules[CHECK_TYPES] = {
 	[CHECK_RCPT] = { 1u << P_FRONT_MX, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
 			 on_rcpt },
 	[CHECK_LETTER] = { 1u << P_FRONT_MX, sizeof(struct check_letter), 0, 2, on_letter },
 };
 
-static const struct rule auth_rules[] = {
+static const struct rule auth_rules[AUTH_TYPES] = {
 	[AUTH_LOGIN] = { 1u << P_FRONT_MX, sizeof(struct auth_login),
 			 AUTH_USER_MAX + AUTH_PASSWORD_MAX, 0, on_login },
+	[AUTH_NETWORK] = { 1u << P_FRONT_MX, sizeof(struct auth_network), 0, 0, on_login },
 };
 
 static void wire(struct chan *near, struct chan *far, const struct rule *rules, size_t nrules)
