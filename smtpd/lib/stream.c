@@ -3,6 +3,7 @@
 #include "smtpd/lib/stream.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,14 +37,15 @@ static void on_ready(struct watch *w, short got)
 void stream_open(struct stream *s, struct loop *l, int fd, struct buf in, struct buf out,
 		 void (*event)(struct stream *, enum stream_event))
 {
-	*s = (struct stream){
-		.watch = { .fd = fd, .want = POLLIN, .due = LOOP_NEVER, .ready = on_ready },
-		.loop = l,
-		.in = in,
-		.out = out,
-		.event = event,
-		.why = "",
+	memset(s, 0, offsetof(struct stream, ahead));
+	s->watch = (struct watch){
+		.fd = fd, .want = POLLIN, .due = LOOP_NEVER, .ready = on_ready
 	};
+	s->loop = l;
+	s->in = in;
+	s->out = out;
+	s->event = event;
+	s->why = "";
 	loop_add(l, &s->watch);
 }
 
@@ -70,22 +72,30 @@ static const char *reason(int error)
 	}
 }
 
-/* Octets into b, at most its room. Sets eof, or `why` on failure. True: something arrived. */
-static bool read_some(struct stream *s, struct buf *b, unsigned *reads)
+/* Octets into b, at most its room, and then into `ahead` (of TLS, and empty). Sets eof, or `why` on failure. A short read
+ * has emptied the socket: no more of them in this turn. True: something arrived. */
+static bool read_some(struct stream *s, struct buf *b, size_t ahead, unsigned *reads)
 {
-	ssize_t n;
+	struct iovec v[2] = { { b->p + b->len, buf_room(b) }, { s->ahead, ahead } };
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = ahead ? 2 : 1 };
+	size_t room = buf_room(b), n;
+	ssize_t got;
 
-	if (!*reads || s->eof || *s->why || !buf_room(b))
+	if (!*reads || s->eof || *s->why || !room)
 		return false;
-	--*reads;
-	n = recv(s->watch.fd, b->p + b->len, buf_room(b), MSG_DONTWAIT);
-	if (n > 0)
-		b->len += (size_t)n;
-	else if (n == 0)
+	got = recvmsg(s->watch.fd, &m, MSG_DONTWAIT);
+	*reads = got == (ssize_t)(room + ahead) ? *reads - 1 : 0;
+	if (got == 0)
 		s->eof = true;
-	else if (!later(errno))
+	else if (got < 0 && !later(errno))
 		s->why = reason(errno);
-	return n > 0;
+	if (got <= 0)
+		return false;
+	n = (size_t)got < room ? (size_t)got : room;
+	b->len += n;
+	s->ahead_at = 0;
+	s->ahead_end = (uint16_t)((size_t)got - n);
+	return true;
 }
 
 /* How many octets of p went out. */
@@ -107,7 +117,7 @@ static bool move_clear(struct stream *s, unsigned *reads)
 
 	buf_eat(&s->out, sent);
 	if (!s->starting)
-		return read_some(s, &s->in, reads) || sent;
+		return read_some(s, &s->in, 0, reads) || sent;
 	if (s->out.len)
 		return sent;
 	s->starting = false;
@@ -115,11 +125,29 @@ static bool move_clear(struct stream *s, unsigned *reads)
 	return true;
 }
 
+/* What TLS asks for, from what was read ahead or from the socket. */
+static bool feed_tls(struct stream *s, unsigned *reads)
+{
+	struct buf rx = tls_rx(s->tls);
+	struct slice ahead = { s->ahead + s->ahead_at, s->ahead_end - s->ahead_at };
+
+	if (!rx.cap)
+		return false;
+	if (ahead.n) {
+		ahead = slice_head(ahead, rx.cap);
+		buf_put(&rx, ahead);
+		s->ahead_at += (uint16_t)ahead.n;
+	} else if (!read_some(s, &rx, STREAM_AHEAD, reads)) {
+		return false;
+	}
+	tls_rx_done(s->tls, rx.len);
+	return true;
+}
+
 static bool move_tls(struct stream *s, unsigned *reads)
 {
 	size_t had_in = s->in.len, had_out = s->out.len, sent;
 	enum tls_state st = tls_step(s->tls, &s->in, &s->out);
-	struct buf rx;
 	bool moved;
 
 	sent = send_some(s, tls_tx(s->tls));
@@ -133,11 +161,7 @@ static bool move_tls(struct stream *s, unsigned *reads)
 		if (!*s->why)
 			s->why = tls_why(s->tls);
 	} else {
-		rx = tls_rx(s->tls);
-		if (read_some(s, &rx, reads)) {
-			tls_rx_done(s->tls, rx.len);
-			moved = true;
-		}
+		moved |= feed_tls(s, reads);
 	}
 	return moved;
 }

@@ -19,6 +19,9 @@ enum stream_event {
 	STREAM_LATE,   /* the deadline passed */
 };
 
+/* What is read from the socket before TLS asks for it: a record is taken with one call, not header and rest apart. */
+enum { STREAM_AHEAD = 1024 };
+
 struct stream {
 	struct watch watch; /* watch.fd -1 = closed */
 	struct loop *loop;
@@ -38,6 +41,8 @@ struct stream {
 	/* Told after a round of pumping; may call any stream function, also stream_close. */
 	void (*event)(struct stream *s, enum stream_event e);
 	const char *why; /* static text of the last failure */
+	uint16_t ahead_at, ahead_end;
+	uint8_t ahead[STREAM_AHEAD];
 };
 
 /* Takes over fd (non-blocking; may still be connecting). */

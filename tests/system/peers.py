@@ -124,16 +124,16 @@ class Names:
                     b"is running" in self.control("status"))
 
     @staticmethod
-    def record(line):
+    def record(line, ttl=0):
         name, kind, data = line.split(" ", 2)
-        return "%s. 0 IN %s %s" % (name, kind, data)
+        return "%s. %d IN %s %s" % (name, ttl, kind, data)
 
     @staticmethod
     def control(*words):
         return world.inside("unbound-control", "-c", "/srv/names/conf", *words).stdout
 
-    def add(self, line):
-        got = self.control("local_data", self.record(line))
+    def add(self, line, ttl=0):
+        got = self.control("local_data", self.record(line, ttl))
         if got.strip() != b"ok":
             raise RuntimeError("name server: %r" % got)
 
