@@ -34,8 +34,8 @@ struct out_result {
 };
 
 enum out_flag {
-	OUT_DSN =
-		1, /* the destination offers DSN and took over what NOTIFY asks for (RFC 3461 5.2.1) */
+	OUT_DSN = 1,  /* the destination took over what NOTIFY asks for (RFC 3461 5.2.1) */
+	OUT_DEAD = 2, /* not about this letter: no host of the destination could be spoken to */
 };
 
 /* The destination's code, enhanced code and sanitised text; 451 for everything that is not its verdict. */

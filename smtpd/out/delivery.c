@@ -18,7 +18,7 @@
 /*
  * NOTES
  * At any time exactly one of these is waited for: the answer of `ask`; the socket or the time of `next`; the
- * conversation (step is not STEP_NONE). `next` with fd -1 means: go on with try_next(), outside of any callback of
+ * conversation of `peer`. `next` with fd -1 means: go on with try_next(), outside of any callback of
  * the stream. Before the verdict d->outcome holds the last failure, which becomes the verdict when no address is left.
  */
 static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
@@ -33,7 +33,7 @@ const char *delivery_host(const struct delivery *d)
 
 bool delivery_past_dot(const struct delivery *d)
 {
-	return d->step == STEP_FINAL;
+	return d->peer && d->peer->step == STEP_FINAL;
 }
 
 static void close_next(struct delivery *d)
@@ -49,7 +49,8 @@ void delivery_drop(struct delivery *d)
 	ask_drop(&d->ask);
 	policy_drop(&d->policy);
 	close_next(d);
-	converse_close(d);
+	if (d->peer)
+		peer_close(d->peer);
 	outletter_close(&d->letter);
 	targets_drop(&d->to);
 	d->busy = false;
@@ -81,18 +82,18 @@ static void log_delivery(const struct delivery *d, const struct target *t)
 {
 	uint8_t ip[IPADDR_TEXT], enhanced[16];
 	struct buf b = BUF(ip), e = BUF(enhanced);
-	struct ipaddr a = { .b = { [10] = 0xff, [11] = 0xff } };
 	struct logline l;
 
 	log_begin(&l, "deliver");
 	log_bytes(&l, "to", d->letter.domain);
-	if (d->connects) {
-		memcpy(a.b + 12, d->last_addr, 4);
-		ipaddr_put(&b, &a);
-		log_text(&l, "mx", d->mx.host[d->last_host].name);
+	if (*d->last_host) {
+		ipaddr_put(&b, &d->last_addr);
+		log_text(&l, "mx", d->last_host);
 		log_bytes(&l, "ip", buf_slice(&b));
-		log_text(&l, "tls", d->stream.secure ? tls_suite(&d->tls) : "none");
+		log_text(&l, "tls", d->last_tls ? d->last_tls : "none");
 	}
+	if (d->peer && d->peer->letters)
+		log_num(&l, "kept", d->peer->letters);
 	log_text(&l, "policy", policy_name(&d->policy));
 	if (d->to.n > 1)
 		log_num(&l, "rcpts", same_verdict(d, t));
@@ -104,18 +105,34 @@ static void log_delivery(const struct delivery *d, const struct target *t)
 	log_send(&l);
 }
 
+/* Before the connection goes. */
+static void note_tls(struct delivery *d)
+{
+	if (d->peer && d->peer->stream.secure)
+		d->last_tls = tls_suite(&d->peer->tls);
+}
+
+static void mark_dead(struct delivery *d)
+{
+	for (unsigned i = 0; i < d->to.n; i++)
+		if (d->dead && d->to.t[i].state != TARGET_DONE && d->outcome.code / 100 == 4)
+			d->to.t[i].flags |= OUT_DEAD;
+}
+
 void delivery_answer(struct delivery *d)
 {
-	const char *host = d->connects ? d->mx.host[d->last_host].name : "";
-
+	note_tls(d);
+	mark_dead(d);
 	targets_end(&d->to, TARGETS_LATER, NULL);
 	targets_end(&d->to, TARGETS_MISSING, &d->outcome);
 	for (unsigned i = 0; i < d->to.n; i++)
 		if (same_verdict(d, &d->to.t[i]))
 			log_delivery(d, &d->to.t[i]);
-	outletter_close(&d->letter);
-	d->answered = true;
-	outbound_answer(d->owner, &d->token, slice_of(host), &d->to);
+	outbound_answer(d->owner, &d->token, slice_of(d->last_host), &d->to);
+	if (d->peer)
+		d->peer->d = NULL;
+	d->peer = NULL;
+	delivery_drop(d);
 }
 
 /* A no for ever needs more than one host that says so while another could not be asked; and where the peer is to be
@@ -124,8 +141,7 @@ static void soften(struct delivery *d)
 {
 	struct outcome *o = &d->outcome;
 
-	if (o->code / 100 != 5 ||
-	    !(d->soft || (policy_must_tls(&d->policy) && !d->stream.secure)))
+	if (o->code / 100 != 5 || !(d->soft || (policy_must_tls(&d->policy) && !d->last_tls)))
 		return;
 	o->code = 451;
 	o->enhanced[0] = 4;
@@ -136,7 +152,6 @@ static void finish(struct delivery *d)
 {
 	soften(d);
 	delivery_answer(d);
-	delivery_drop(d);
 }
 
 static void finish_own(struct delivery *d, uint16_t code, uint8_t subject, uint8_t detail,
@@ -171,8 +186,20 @@ static bool dns_died(struct delivery *d, const void *reply)
 
 void delivery_next(struct delivery *d)
 {
-	converse_close(d);
+	note_tls(d);
+	if (d->peer)
+		peer_close(d->peer);
 	d->soft |= d->outcome.code / 100 == 4;
+	soon(d);
+}
+
+void delivery_stale(struct delivery *d)
+{
+	peer_close(d->peer);
+	targets_move(&d->to, TARGET_ASKED, TARGET_OPEN);
+	outcome_own(&d->outcome, 451, 4, 1, "no answer from the destination", d->letter.domain);
+	d->fresh = d->dead = true;
+	*d->last_host = 0;
 	soon(d);
 }
 
@@ -261,7 +288,7 @@ static void on_addr(struct ask *a, const void *reply, struct slice records)
 	d->host_judged = false;
 	while (result_of(reply) == DNS_OK && d->naddr < DELIVERY_ADDRS && dnsmsg_record(&c, &r))
 		if (r.n == 4)
-			memcpy(d->addr[d->naddr++], r.p, 4);
+			d->addr[d->naddr++] = ipaddr_of4(r.p);
 	if (!d->naddr) {
 		if (result_of(reply) == DNS_FAILED)
 			outcome_own(&d->outcome, 451, 4, 3, "name service failed",
@@ -322,23 +349,37 @@ static void connect_failed(struct delivery *d, const char *why)
 	delivery_next(d);
 }
 
-static void connect_to(struct delivery *d, const uint8_t addr[4])
+static int connected_socket(const struct ipaddr *a, uint16_t port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(d->owner->port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	bool four = ipaddr_v4(a);
+	const struct sockaddr *to = four ? (struct sockaddr *)&to4 : (struct sockaddr *)&to6;
+	int fd = socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			0),
+	    one = 1;
 
+	memcpy(&to4.sin_addr, a->b + 12, 4);
+	memcpy(&to6.sin6_addr, a->b, 16);
 	/* The handshake is several small writes in a row: they must not wait for delayed ACKs. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	memcpy(&to.sin_addr, addr, 4);
-	memcpy(d->last_addr, addr, 4);
-	d->last_host = d->host;
-	d->stream.secure = false;
+	if (fd < 0 || connect(fd, to, four ? sizeof to4 : sizeof to6) == 0 ||
+	    errno == EINPROGRESS)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void connect_to(struct delivery *d, const struct ipaddr *addr)
+{
+	int fd = connected_socket(addr, d->owner->port);
+
+	d->last_addr = *addr;
+	memcpy(d->last_host, d->mx.host[d->host].name, sizeof d->last_host);
+	d->last_tls = NULL;
 	d->connects++;
 	d->tried = true;
-	if (fd < 0 ||
-	    (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)) {
-		if (fd >= 0)
-			close(fd);
+	if (fd < 0) {
 		connect_failed(d, "cannot connect");
 		return;
 	}
@@ -358,7 +399,7 @@ static void on_connected(struct delivery *d, short got)
 	loop_drop(d->owner->loop, &d->next);
 	if (got && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && !error) {
 		d->next.fd = -1;
-		converse_start(d, fd);
+		peer_start(peer_new(d->owner), d, fd);
 		return;
 	}
 	close_next(d);
@@ -388,7 +429,7 @@ static void try_next(struct delivery *d)
 	}
 	if (d->at < d->naddr) {
 		if (d->host_judged)
-			connect_to(d, d->addr[d->at]);
+			connect_to(d, &d->addr[d->at]);
 		else
 			on_fate_known(d, policy_host(&d->policy, delivery_host(d),
 						     d->addr_secure));
@@ -408,9 +449,7 @@ static void on_next(struct watch *w, short got)
 		return;
 	}
 	loop_drop(d->owner->loop, w);
-	if (d->answered)
-		delivery_drop(d);
-	else if (d->judged)
+	if (d->judged)
 		try_next(d);
 	else if (d->owner->loop->now >= d->deadline)
 		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
@@ -420,23 +459,37 @@ static void on_next(struct watch *w, short got)
 		wait_for_dns(d);
 }
 
+static void use_kept(struct delivery *d, struct peer *p)
+{
+	memcpy(d->last_host, p->host, sizeof d->last_host);
+	d->last_addr = p->addr;
+	d->policy.level = p->level;
+	peer_again(p, d);
+}
+
 void delivery_begin(struct delivery *d, const struct token *t)
 {
 	struct outbound *o = d->owner;
+	struct peer *kept;
 
 	d->busy = true;
-	d->answered = d->no_tls = d->again = d->tried = d->soft = false;
+	d->no_tls = d->again = d->tried = d->soft = d->fresh = false;
 	d->judged = d->host_judged = false;
+	d->dead = true;
+	d->peer = NULL;
+	d->last_tls = NULL;
+	*d->last_host = 0;
 	d->token = *t;
 	d->began = o->loop->now;
 	d->deadline = d->began + (o->keeps ? DELIVERY_SUB_MS : DELIVERY_MX_MS);
 	d->pinned = slice_ieq(d->letter.domain, o->pinned_domain);
 	policy_begin(&d->policy, &o->policy, d->pinned, on_policy);
 	d->mx.n = d->host = d->naddr = d->at = d->connects = 0;
-	d->step = STEP_NONE;
-	d->stream.watch.fd = -1;
-	d->stream.secure = false;
 	d->next = (struct watch){ .fd = -1, .ready = on_next };
 	outcome_own(&d->outcome, 451, 4, 1, "no answer from the destination", d->letter.domain);
-	soon(d);
+	kept = peer_kept(o, d->letter.domain, d->pinned);
+	if (kept)
+		use_kept(d, kept);
+	else
+		soon(d);
 }

@@ -1,7 +1,7 @@
 # smtpd/out/out.mk: outbound SMTP: public keys only, no maps
 
 PROGS += out
-out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o converse.o outletter.o mxlist.o outcome.o \
+out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o peer.o converse.o outletter.o mxlist.o outcome.o \
 	  targets.o held.o policy.o)
 out-y += $(addprefix smtpd/proto/,envelope.o path.o reply.o dot.o mxname.o ipaddr.o dnsmsg.o tlsa.o)
 out-y += $(lib-core) $(lib-tls)

@@ -24,20 +24,12 @@ void outbound_answer(struct outbound *o, const struct token *t, struct slice hos
 	chan_answer(t, &m, sizeof m, buf_slice(&b));
 }
 
-/* A free place. One that only waits for the end of a QUIT is taken where there is no other. */
 static struct delivery *free_place(struct outbound *o)
 {
-	struct delivery *d = NULL;
-
-	for (size_t i = 0; i < o->npool; i++) {
+	for (size_t i = 0; i < o->npool; i++)
 		if (!o->pool[i].busy)
 			return &o->pool[i];
-		if (o->pool[i].answered)
-			d = &o->pool[i];
-	}
-	if (d)
-		delivery_drop(d);
-	return d;
+	return NULL;
 }
 
 /* What is known of this recipient already: the queue asks again for what it does not know to be finished. */
@@ -180,6 +172,8 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 		.pinned_hosts = slice_of(CONFIG_FORWARD_MX),
 		.npool = pool,
 		.pool = arena_reserve(pool * sizeof *o->pool),
+		.peers = arena_reserve(pool * sizeof *o->peers),
+		.keep_ms = CONFIG_OUT_KEEP * 1000,
 		.head = arena_reserve(ENV_HEAD_MAX),
 	};
 	o->policy =
@@ -188,8 +182,9 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 	for (size_t i = 0; i < pool; i++) {
 		struct delivery *d = &o->pool[i];
 
-		d->owner = o;
-		d->next.fd = d->stream.watch.fd = d->letter.text = d->letter.head = -1;
+		d->owner = o->peers[i].owner = o;
+		d->next.fd = o->peers[i].stream.watch.fd = -1;
+		d->letter.text = d->letter.head = -1;
 	}
 }
 

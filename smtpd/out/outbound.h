@@ -13,6 +13,7 @@
  * destination's verdicts. One pool of deliveries, reserved at start; a letter beyond it gets 451.
  */
 struct delivery;
+struct peer;
 struct targets;
 
 enum {
@@ -31,7 +32,9 @@ struct outbound {
 	struct slice self, pinned_domain, pinned_hosts;
 	struct tls_anchors anchors, public; /* of the pinned route; of everybody else */
 	struct policy_env policy;
+	int64_t keep_ms; /* a connection waits this long for the next letter; 0: it does not */
 	struct delivery *pool; /* owned */
+	struct peer *peers;    /* owned; as many */
 	size_t npool;
 	struct held held;
 	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */

@@ -6,6 +6,15 @@
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
+struct ipaddr ipaddr_of4(const uint8_t b[4])
+{
+	struct ipaddr a;
+
+	memcpy(a.b, mapped, sizeof mapped);
+	memcpy(a.b + sizeof mapped, b, 4);
+	return a;
+}
+
 bool ipaddr_v4(const struct ipaddr *a)
 {
 	return memcmp(a->b, mapped, sizeof mapped) == 0;

@@ -12,6 +12,8 @@ struct ipaddr {
 
 enum { IPADDR_TEXT = 45 }; /* the longest text form */
 
+/* From the four octets of an A record. */
+struct ipaddr ipaddr_of4(const uint8_t b[4]);
 bool ipaddr_v4(const struct ipaddr *a);
 
 /* Text forms, nothing around them: four decimal octets without leading zeros; RFC 4291 2.2

@@ -7,13 +7,17 @@ static const struct {
 } caps[] = {
 	{ "STARTTLS", REPLY_STARTTLS }, { "PIPELINING", REPLY_PIPELINING },
 	{ "SIZE", REPLY_SIZE },		{ "8BITMIME", REPLY_8BITMIME },
-	{ "SMTPUTF8", REPLY_SMTPUTF8 },
+	{ "SMTPUTF8", REPLY_SMTPUTF8 }, { "DSN", REPLY_DSN },
 };
 
 static void scan_keyword(struct reply *r, struct slice text)
 {
 	struct slice keyword = slice_word(&text), value = slice_word(&text);
 
+	if (slice_ieq(keyword, SLICE("AUTH")))
+		for (; value.n; value = slice_word(&text))
+			if (slice_ieq(value, SLICE("PLAIN")))
+				r->caps |= REPLY_AUTH_PLAIN;
 	for (size_t i = 0; i < sizeof caps / sizeof *caps; i++) {
 		if (!slice_ieq(keyword, slice_of(caps[i].keyword)))
 			continue;

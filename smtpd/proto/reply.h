@@ -20,6 +20,8 @@ enum reply_cap { /* RFC 5321 4.1.1.1: keywords in the lines after the first */
 		 REPLY_SIZE = 4,
 		 REPLY_8BITMIME = 8,
 		 REPLY_SMTPUTF8 = 16,
+		 REPLY_DSN = 32,
+		 REPLY_AUTH_PLAIN = 64, /* AUTH with PLAIN among its mechanisms */
 };
 
 enum reply_step { REPLY_MORE, REPLY_DONE, REPLY_BAD };

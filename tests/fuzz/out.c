@@ -68,9 +68,12 @@ static void conversation(bool pinned, struct slice s)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair))
 		abort();
-	d->letter = (struct outletter){ .text = memfd_of(SLICE("x\r\n.y\r\n")), .text_n = 7 };
+	memset(&d->letter, 0, sizeof d->letter);
+	d->letter.text = memfd_of(SLICE("x\r\n.y\r\n"));
+	d->letter.text_n = 7;
 	d->letter.head = memfd_of(SLICE(""));
 	d->letter.nrcpt = d->to.n = 2;
+	d->letter.rcpt[1].notify = SLICE("NEVER");
 	d->to.t[0] = d->to.t[1] = (struct target){ .index = 0 };
 	delivery_begin(d, &t);
 	loop_drop(&loop, &d->next);
@@ -82,8 +85,8 @@ static void conversation(bool pinned, struct slice s)
 	if (write(pair[1], s.p, s.n) < 0 && s.n)
 		abort();
 	shutdown(pair[1], SHUT_WR);
-	converse_start(d, pair[0]);
-	while (d->busy)
+	peer_start(&out.peers[0], d, pair[0]);
+	while (d->busy || out.peers[0].step != STEP_NONE)
 		loop_round(&loop);
 	close(pair[1]);
 	for (int i = 0; i < 2; i++)

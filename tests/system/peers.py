@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import world
@@ -141,10 +142,26 @@ class Names:
         self.control("local_data_remove", name + ".")
 
     def route(self, address):
-        """The pinned route's exchangers are at this address from now on."""
+        """The pinned route's exchangers are at this address from now on: what the appliance keeps to others (OUT_KEEP) is
+        waited for."""
         for name in (GMAIL, "alt1." + GMAIL):
             self.drop(name)
             self.add("%s A %s" % (name, address))
+        try:
+            world.until("end of kept connections", 10, lambda: not self.kept(address))
+        except world.Late:
+            pass    # one that hangs is the case's own business
+
+    @staticmethod
+    def kept(address):
+        """Connections from the appliance to port 25 of other hosts than this one."""
+        def pair(x):
+            host, port = x.split(":")
+            return socket.inet_ntoa(bytes.fromhex(host)[::-1]), int(port, 16)
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            rows = [x.split() for x in f.readlines()[1:]]
+        return [x for x in rows if x[3] == "01" and pair(x[2])[0] == world.APPLIANCE and pair(x[1])[1] == 25 and
+                pair(x[1])[0] != address]
 
     def silent(self):
         os.kill(self.process.pid, signal.SIGSTOP)

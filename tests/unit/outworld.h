@@ -260,6 +260,7 @@ static inline int memfd_of(struct slice s)
 
 static struct ask ask = { .done = on_answer };
 static uint64_t seq;
+static bool dsn; /* the letter has all that RFC 3461 and RFC 6531 know */
 static struct slice text = { (const uint8_t *)"old\r\n\r\nline\r\n.dot\r\n", 19 };
 static uint32_t skip;
 
@@ -276,10 +277,19 @@ static inline void put_letter(const char *rcpts, const char *body)
 	envelope_put(&b, ENV_SENDER, SLICE("from@example.org"));
 	while ((rcpt = slice_word(&rest)).n) {
 		envelope_put(&b, ENV_RCPT, rcpt);
+		if (dsn) {
+			envelope_put(&b, ENV_NOTIFY, SLICE("SUCCESS,DELAY"));
+			envelope_put(&b, ENV_ORCPT, SLICE("rfc822;a+40x"));
+		}
 		index[n] = n * 3;
 		n++;
 	}
 	envelope_put(&b, ENV_BODY, slice_of(body));
+	if (dsn) {
+		envelope_put(&b, ENV_RET, SLICE("HDRS"));
+		envelope_put(&b, ENV_ENVID, SLICE("x+2B1"));
+		envelope_put(&b, ENV_UTF8, SLICE("1"));
+	}
 	envelope_put_header(&b, SLICE("Received: x\r\n"));
 	fd[0] = memfd_of(text);
 	fd[1] = memfd_of(buf_slice(&b));
@@ -308,7 +318,9 @@ static inline void settle(void) /* the QUIT, or the end of everything */
 	int64_t until = loop_clock() + 20000;
 
 	for (size_t i = 0; i < out.npool; i++)
-		while (out.pool[i].busy && loop_clock() < until)
+		while ((out.pool[i].busy ||
+			(out.peers[i].step != STEP_NONE && out.peers[i].step != STEP_KEPT)) &&
+		       loop_clock() < until)
 			loop_round(&loop);
 }
 
@@ -452,6 +464,7 @@ static inline void start(void)
 	chan_init(&dns_asking, &loop, P_DNS, 4, rx[2]);
 	chan_init(&dns_serving, &loop, P_OUT_SUB, 4, rx[3]);
 	outbound_init(&out, &loop, &dns_asking, 1, true);
+	out.keep_ms = 0;
 	out.self = SLICE("mail.example.org");
 	out.pinned_domain = SLICE("pinned.example");
 	out.pinned_hosts = SLICE("mx.example.org");
