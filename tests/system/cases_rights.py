@@ -108,6 +108,7 @@ def every_process(w):
     pids.pop("init")
     pids.pop("keygen", None)
     need(set(pids) == set(table) - {"keygen"}, "these run: %r" % sorted(pids))
+    world.until("end of kept connections", 10, lambda: not w.names.kept(""))
     for name, pid in pids.items():
         one(name, table[name], pid, box)
     uids = [row["uid"] for name, row in table.items() if name != "keygen"]
