@@ -117,7 +117,7 @@ static struct session *admit(struct listener *l, int fd, const struct ipaddr *pe
 		turn_away(l, fd, peer, "full",
 			  "421 4.3.2 Too many connections, try again later\r\n");
 	else if (CONFIG_SMTPD_CLIENT_SESSIONS &&
-		 count(l->front, peer) >= CONFIG_SMTPD_CLIENT_SESSIONS)
+		 count(l->front, peer) + 1 > CONFIG_SMTPD_CLIENT_SESSIONS)
 		turn_away(
 			l, fd, peer, "greedy",
 			"421 4.7.0 Too many connections from your address, close some first\r\n");
