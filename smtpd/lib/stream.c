@@ -72,8 +72,8 @@ static const char *reason(int error)
 	}
 }
 
-/* Octets into b, at most its room, and then into `ahead` (of TLS, and empty). Sets eof, or `why` on failure. A short read
- * has emptied the socket: no more of them in this turn. True: something arrived. */
+/* Octets into b, at most its room, and then into `ahead` (of TLS, and empty). Sets eof, or `why` on failure. A short
+ * read has emptied the socket: no more of them in this turn. True: something arrived. */
 static bool read_some(struct stream *s, struct buf *b, size_t ahead, unsigned *reads)
 {
 	struct iovec v[2] = { { b->p + b->len, buf_room(b) }, { s->ahead, ahead } };
