@@ -7,7 +7,9 @@
 #include "keys/holder/keyfile.h"
 #include "keys/holder/keyrand.h"
 #include "keys/holder/product.h"
+#include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/proto/dkim_key.h"
@@ -147,21 +149,42 @@ static struct slice domain_of(struct slice words, unsigned slot)
 	return slice_word(&words);
 }
 
-static void on_sign(void *ctx, struct call *c)
+/* preimage.p NULL: it did not come as it should. */
+static void judge(struct dkimkey *d, const struct token *t, unsigned slot,
+		  struct slice preimage)
 {
-	struct dkimkey *d = ctx;
-	const struct holder_dkim_sign *m = c->msg;
-	struct slice domain = domain_of(d->domains, m->slot);
+	struct slice domain = domain_of(d->domains, slot);
 	enum holder_result result = HOLDER_REFUSED;
 	uint8_t sig[DKIMKEY_N];
 
 	look(d);
 	if (!d->known)
 		result = HOLDER_NOT_YET;
-	else if (domain.n && dkim_preimage_check(c->tail, domain, d->selector) &&
-		 dkimkey_sign(d, c->tail, sig))
+	else if (preimage.p && domain.n && dkim_preimage_check(preimage, domain, d->selector) &&
+		 dkimkey_sign(d, preimage, sig))
 		result = HOLDER_DONE;
-	product_answer(&c->token, result, (struct slice){ sig, sizeof sig });
+	product_answer(t, result, (struct slice){ sig, sizeof sig });
+}
+
+static void on_sign(void *ctx, struct call *c)
+{
+	const struct holder_dkim_sign *m = c->msg;
+
+	judge(ctx, &c->token, m->slot, c->tail);
+}
+
+/* Sealed, so what is judged is what is signed; read once into memory of ours all the same. */
+static void on_long(void *ctx, struct call *c)
+{
+	struct dkimkey *d = ctx;
+	const struct holder_dkim_long *m = c->msg;
+	struct slice preimage = { NULL, 0 };
+	uint64_t size;
+
+	if (memfd_check(c->fd[0], HOLDER_LONG_MAX, &size) && size == m->size &&
+	    memfd_read(c->fd[0], 0, d->preimage, size))
+		preimage = (struct slice){ d->preimage, size };
+	judge(d, &c->token, m->slot, preimage);
 }
 
 const struct rule dkimkey_rules[HOLDER_TYPES] = {
@@ -169,6 +192,10 @@ const struct rule dkimkey_rules[HOLDER_TYPES] = {
 			       .size = sizeof(struct holder_dkim_sign),
 			       .tail_max = HOLDER_PREIMAGE_MAX,
 			       .run = on_sign },
+	[HOLDER_DKIM_LONG] = { .from = 1u << P_CHECK_SUB,
+			       .size = sizeof(struct holder_dkim_long),
+			       .nfd = 1,
+			       .run = on_long },
 };
 
 static void on_timer(struct watch *w, short got)
@@ -184,6 +211,7 @@ void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
 	d->domains = domains;
 	d->selector = selector;
 	d->loop = l;
+	d->preimage = arena_reserve(HOLDER_LONG_MAX);
 	d->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
 	loop_add(l, &d->timer);
 	look(d);

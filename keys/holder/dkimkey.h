@@ -28,6 +28,7 @@ struct dkimkey {
 	struct slice domains, selector; /* borrowed; slot i is the i-th word */
 	struct watch timer;
 	struct loop *loop;
+	uint8_t *preimage; /* owned: HOLDER_LONG_MAX octets, for one that came as a memfd */
 };
 
 /* Looks for the key now and, while it may come, every DKIMKEY_LOOK_MS and at each request. */

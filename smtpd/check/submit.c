@@ -26,14 +26,19 @@ static const struct say no_key = { 451,
 static const struct say no_slot = { 550,
 				    { 5, 7, 1 },
 				    "From: is not in a domain that this machine signs for" };
-static const struct say not_signed = { 550,
-				       { 5, 3, 4 },
-				       "The letter cannot be signed: its header is too large" };
+static const struct say not_signed = {
+	550,
+	{ 5, 3, 4 },
+	"The letter cannot be signed: it has too many List- fields, or "
+	"one that is malformed"
+};
 
 enum { FAULT_NAME = 80 };
 
 static const struct want want_signed = { HOLDER_DKIM_SIGN, sizeof(struct holder_reply),
 					 HOLDER_SIG_MAX };
+static const struct want want_long = { HOLDER_DKIM_LONG, sizeof(struct holder_reply),
+				       HOLDER_SIG_MAX };
 static const struct want want_queued = { QUEUE_LETTER, sizeof(struct answer), ANSWER_TEXT };
 
 static struct job *job_of(struct ask *a)
@@ -89,19 +94,39 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 		job_say(j, &say_busy);
 }
 
+static bool ask_holder(struct job *j, struct slice preimage)
+{
+	struct holder_dkim_sign m = { .slot = (uint8_t)j->slot };
+
+	return chan_ask(j->check->holder, &j->ask, &m, sizeof m, preimage, NULL, 0,
+			&want_signed, HOLDER_MS);
+}
+
+/* A header with hundreds of addresses in To: does not fit a message. */
+static bool ask_holder_long(struct job *j, struct slice preimage)
+{
+	struct holder_dkim_long m = { .slot = (uint8_t)j->slot, .size = (uint32_t)preimage.n };
+	int fd = memfd_make("preimage");
+	bool ok = fd >= 0 && memfd_append(fd, 0, preimage) && memfd_seal(fd) &&
+		  chan_ask(j->check->holder, &j->ask, &m, sizeof m, SLICE(""), &fd, 1,
+			   &want_long, HOLDER_MS);
+
+	memfd_close(&fd);
+	return ok;
+}
+
 static void ask_signature(struct job *j)
 {
-	static uint8_t bytes[HOLDER_PREIMAGE_MAX]; /* scratch; nothing of it survives this call */
+	static uint8_t bytes[HOLDER_LONG_MAX]; /* scratch; nothing of it survives this call */
 	struct buf preimage = BUF(bytes);
-	struct holder_dkim_sign m = { .slot = (uint8_t)j->slot };
 	struct dkim_sign s = signer(j);
 
 	dkim_sign_preimage(&s, buf_slice(&j->header), &preimage);
 	j->ask.done = on_signed;
-	if (preimage.bad)
+	if (j->header.bad || preimage.bad)
 		job_say(j, &not_signed);
-	else if (!chan_ask(j->check->holder, &j->ask, &m, sizeof m, buf_slice(&preimage), NULL,
-			   0, &want_signed, HOLDER_MS))
+	else if (!(preimage.len <= HOLDER_PREIMAGE_MAX ? ask_holder : ask_holder_long)(
+			 j, buf_slice(&preimage)))
 		job_say(j, &no_key);
 }
 

@@ -11,6 +11,7 @@ enum holder_type {
 	HOLDER_DKIM_SIGN,   /* holder.dkim: these canonical header fields for domain slot n */
 	HOLDER_SRS_FORWARD, /* holder.srs: rewrite this envelope sender */
 	HOLDER_SRS_REVERSE, /* holder.srs: whose address is behind this SRS local part? */
+	HOLDER_DKIM_LONG,   /* holder.dkim: the same for a preimage that no message holds */
 	HOLDER_TYPES
 };
 
@@ -47,6 +48,15 @@ struct holder_dkim_sign {
 	uint8_t zero[7];
 };
 
+/* The same question. The preimage is a sealed memfd (smtpd/lib/memfd.h) of `size` octets, at most HOLDER_LONG_MAX; all of
+ * it is read and judged before a signature is made. */
+struct holder_dkim_long {
+	struct msg h;
+	uint8_t slot;
+	uint8_t zero[3];
+	uint32_t size;
+};
+
 /* tail: local part (local_len octets, decoded form), then domain. Product: the new local part (at the SRS domain),
  * or for REVERSE, where domain is empty, the original address in the form of path_print(). */
 struct holder_srs {
@@ -60,10 +70,13 @@ enum {
 	HOLDER_TBS_MAX = 32 + 32 + 4 + 133,
 	HOLDER_SIG_MAX = 512,
 	HOLDER_PREIMAGE_MAX = 12 * 1024,
+	HOLDER_LONG_MAX =
+		520 * 1024, /* the longest header that is taken (RULES S6), and our field */
 	HOLDER_SRS_TAIL = 64 + 255,
 };
 
 _Static_assert(sizeof(struct holder_reply) == 16, "no padding on the wire");
 _Static_assert(sizeof(struct holder_tls_sign) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct holder_dkim_long) == 16, "no padding on the wire");
 
 #endif

@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		struct holder_cert cert;
 		struct holder_tls_sign sign;
 		struct holder_dkim_sign dkim;
+		struct holder_dkim_long dkim_long;
 		struct holder_srs srs;
 	} m;
 	struct call c = { .token = { .chan = &chan }, .msg = &m, .fd = { -1, -1 } };

@@ -54,6 +54,20 @@ def missing_fields_are_added(w):
     need(verdict.startswith("pass"), "dkimpy says: " + verdict)
 
 
+def long_lists_of_addresses(w):
+    """S6: To: may be longer than other fields; its signature is made over all of it. (The far side takes 100 KiB.)"""
+    w.appliance()
+    for n in (100, 300, 1500):
+        to = b",\r\n ".join(b'"Somebody with a name, number %d" <r%d@recipient.example>' % (i, i) for i in range(n))
+        mark, _ = letter(APP)
+        text = b"From: %s\r\nTo: %s\r\nSubject: many %s\r\n\r\nbody\r\n" % (APP.encode(), to, mark.encode())
+        expect(submit(text, w.account, rcpt=peers.TO), 250)
+        got = w.standin.wait(mark)
+        need(b"number %d" % (n - 1) in got, "an address was lost")
+        for judge, verdict in peers.judge(got).items():
+            need(verdict.startswith("pass"), "%d addresses: %s says: %s" % (n, judge, verdict))
+
+
 def auth_login(w):
     w.appliance()
     user, password = w.account
@@ -189,6 +203,6 @@ def refused_for_good(w):
         need(not f.letters, "delivered")
 
 
-CASES = [signed_and_verified, networks, swaks_through_each_port, missing_fields_are_added, auth_login, auth_needs_tls, wrong_passwords,
-         foreign_senders_are_refused, own_domain_through_the_alias_map, many_recipients_and_places,
-         elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]
+CASES = [signed_and_verified, long_lists_of_addresses, networks, swaks_through_each_port, missing_fields_are_added, auth_login,
+         auth_needs_tls, wrong_passwords, foreign_senders_are_refused, own_domain_through_the_alias_map,
+         many_recipients_and_places, elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]

@@ -415,6 +415,35 @@ static void test_quota(void)
 	second_rcpt = NULL;
 }
 
+/* S6: To: and Cc: may be long. The preimage goes to the holder as a memfd when no message holds it. */
+static void test_long_to(void)
+{
+	static uint8_t bytes[300 * 1024], preimage[300 * 1024];
+	char from[300];
+
+	start(P_CHECK_SUB);
+	for (int i = 0; i < 3; i++) {
+		struct buf b = BUF(bytes);
+		static const size_t size[] = { 10 * 1024, 13 * 1024, 200 * 1024 };
+		struct slice p;
+
+		buf_put(&b, with_domain("From: me@%s\r\nTo: x@y.example", from, sizeof from));
+		while (b.len < size[i])
+			buf_put(&b, SLICE(",\r\n \"A name\" <somebody@elsewhere.example>"));
+		buf_put(&b, SLICE("\r\n\r\nbody\r\n"));
+		give_letter(CH_FRONT_SUB_CHECK_SUB, buf_slice(&b), "me@%s",
+			    "any@elsewhere.example", grant("@%s", INT64_MAX));
+		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+		CHECK_EQ(got.h.type, i ? HOLDER_DKIM_LONG : HOLDER_DKIM_SIGN);
+		if (!i)
+			continue;
+		p = read_all(got_fd[0], preimage, sizeof preimage);
+		CHECK(p.n > size[i] / 10 * 9);
+		CHECK_EQ(((struct holder_dkim_long *)(void *)&got)->size, p.n);
+		close(got_fd[0]);
+	}
+}
+
 static void test_submit(void)
 {
 	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN }, .result = HOLDER_DONE };
@@ -619,6 +648,7 @@ int main(void)
 	test_submit();
 	test_submit_names_address();
 	test_quota();
+	test_long_to();
 	test_submit_dsn();
 	test_long_sender();
 	test_lying_front();

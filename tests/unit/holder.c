@@ -10,6 +10,7 @@
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
 #include "smtpd/proto/base64.h"
+#include "smtpd/lib/memfd.h"
 #include "smtpd/proto/dkim_sign.h"
 #include "tests/unit/test.h"
 
@@ -56,6 +57,8 @@ static void wire(enum proc_id from, const struct rule *rules, void *ctx)
 	chan_wire(&t.holder, pair[1], 1);
 }
 
+static int ask_fd = -1; /* goes with the next request */
+
 static unsigned ask(enum holder_type type, void *msg, size_t size, struct slice tail)
 {
 	const struct want want = { (uint16_t)type, sizeof(struct holder_reply),
@@ -63,7 +66,7 @@ static unsigned ask(enum holder_type type, void *msg, size_t size, struct slice 
 	struct ask a = { .done = on_reply };
 
 	seen.calls = seen.lost = 0;
-	CHECK(chan_ask(&t.asker, &a, msg, size, tail, NULL, 0, &want, 5000));
+	CHECK(chan_ask(&t.asker, &a, msg, size, tail, &ask_fd, ask_fd >= 0, &want, 5000));
 	while (!seen.calls)
 		loop_round(&t.loop);
 	CHECK(seen.result == HOLDER_DONE || !seen.product.len);
@@ -234,6 +237,47 @@ static unsigned ask_dkim(uint8_t slot, const char *domain, const char *selector)
 	return ask(HOLDER_DKIM_SIGN, &m, sizeof m, buf_slice(&b));
 }
 
+/* The same preimage with n addresses in To:, as a memfd; `more` is added to its size. */
+static unsigned ask_dkim_long(size_t n, bool seal, uint32_t more)
+{
+	static const uint8_t hash[32] = { 1 };
+	static uint8_t text[600 * 1024], mem[600 * 1024];
+	struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, hash };
+	struct buf h = BUF(text), b = BUF(mem);
+	struct holder_dkim_long m = { .slot = 1 };
+	unsigned result;
+
+	buf_put(&h, SLICE("From: app@example.org\r\nTo: x@y.example"));
+	while (n--)
+		buf_put(&h, SLICE(",\r\n \"Somebody with a long name\" <x@y.example>"));
+	buf_put(&h, SLICE("\r\n"));
+	dkim_sign_preimage(&s, buf_slice(&h), &b);
+	CHECK(!h.bad && !b.bad);
+	m.size = (uint32_t)b.len + more;
+	ask_fd = memfd_make("t");
+	CHECK(memfd_append(ask_fd, 0, buf_slice(&b)) && (!seal || memfd_seal(ask_fd)));
+	result = ask(HOLDER_DKIM_LONG, &m, sizeof m, SLICE(""));
+	memfd_close(&ask_fd);
+	return result;
+}
+
+static void dkim_long(void)
+{
+	CHECK_EQ(ask_dkim_long(0, true, 0), HOLDER_DONE);
+	CHECK_EQ(ask_dkim_long(400, true, 0), HOLDER_DONE);
+	CHECK_EQ(ask_dkim_long(10000, true, 0), HOLDER_DONE);
+	CHECK_EQ(seen.product.len, DKIMKEY_N);
+	CHECK_EQ(ask_dkim_long(13000, true, 0), HOLDER_REFUSED); /* over HOLDER_LONG_MAX */
+	CHECK_EQ(ask_dkim_long(400, false, 0), HOLDER_REFUSED);
+	CHECK_EQ(ask_dkim_long(400, true, 1), HOLDER_REFUSED);
+	CHECK_EQ(ask_dkim_long(400, true, (uint32_t)-1), HOLDER_REFUSED);
+	ask_fd = dup(STDERR_FILENO);
+	CHECK_EQ(ask(HOLDER_DKIM_LONG, &(struct holder_dkim_long){ .slot = 1 },
+		     sizeof(struct holder_dkim_long), SLICE("")),
+		 HOLDER_REFUSED);
+	memfd_close(&ask_fd);
+}
+
 /* The record holds the key that verifies what was signed. */
 static void record(void)
 {
@@ -258,6 +302,7 @@ static void dkim_holder(void)
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
 	CHECK_EQ(seen.product.len, DKIMKEY_N);
 	record();
+	dkim_long();
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_REFUSED);
 	CHECK_EQ(ask_dkim(0, "other.example", "sel"), HOLDER_REFUSED); /* From: is elsewhere */
 	CHECK_EQ(ask_dkim(2, "example.org", "sel"), HOLDER_REFUSED);
