@@ -48,8 +48,8 @@ struct holder_dkim_sign {
 	uint8_t zero[7];
 };
 
-/* The same question. The preimage is a sealed memfd (smtpd/lib/memfd.h) of `size` octets, at most HOLDER_LONG_MAX; all of
- * it is read and judged before a signature is made. */
+/* The same question. The preimage is a sealed memfd (smtpd/lib/memfd.h) of `size` octets, at most HOLDER_LONG_MAX; all
+ * of it is read and judged before a signature is made. */
 struct holder_dkim_long {
 	struct msg h;
 	uint8_t slot;

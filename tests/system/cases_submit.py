@@ -55,7 +55,8 @@ def missing_fields_are_added(w):
 
 
 def long_lists_of_addresses(w):
-    """S6: To: may be longer than other fields; its signature is made over all of it. (The far side takes 100 KiB.)"""
+    """S6: To: may be longer than other fields; its signature is made over all of it. (The far side takes 100 KiB,
+    OpenDKIM 64.)"""
     w.appliance()
     for n in (100, 300, 1500):
         to = b",\r\n ".join(b'"Somebody with a name, number %d" <r%d@recipient.example>' % (i, i) for i in range(n))
@@ -65,6 +66,8 @@ def long_lists_of_addresses(w):
         got = w.standin.wait(mark)
         need(b"number %d" % (n - 1) in got, "an address was lost")
         for judge, verdict in peers.judge(got).items():
+            if judge == "OpenDKIM" and len(to) > 65000:
+                continue
             need(verdict.startswith("pass"), "%d addresses: %s says: %s" % (n, judge, verdict))
 
 
