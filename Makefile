@@ -305,6 +305,11 @@ $(fuzzers:%=$(O)/replay/%): $(O)/replay/%: $(O)/asan/tests/fuzz/%.o $(O)/asan/te
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread
 
+$(O)/power/%: $(O)/asan/tests/power/%.o $(O)/asan/modules.a
+	$(call say,LINK,power/$*)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread
+
 unit: $(units:%=$(O)/unit/%)
 	@tests/check/runner tests/check/unit
 fuzz-replay: $(fuzzers:%=$(O)/replay/%)
@@ -339,14 +344,17 @@ check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
 
-suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system)
+suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system power)
 check: check-inputs
 	@env $(check-env) $(check-env-link) tests/check/runner $(suites)
-check-inputs: host-all $(IMAGES) host-link $(TESTPROGS:%=$(O)/host/%) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(GEN)/build.h
+check-inputs: host-all $(IMAGES) host-link $(TESTPROGS:%=$(O)/host/%) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(O)/power/cuts $(GEN)/build.h
 host-all: FORCE
 	@rootfs/host-deps all
 test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
 	@tests/check/runner tests/$*/run
+# Longer than `check`: 10,000 images of the disk.
+check-power: check-inputs
+	@tests/check/runner tests/power/long
 check-fresh: ; @tests/fresh/run
 
 # What a user calls.
@@ -422,6 +430,7 @@ FORCE:
 #=   unit, fuzz-replay, test-dialog, test-system
 #=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose
 #=   fuzz             T=path: one fuzz target for a minute
+#=   check-power      10,000 cuts of the power; check has a few hundred
 #=   check-deps -config -format -headers -warnings -link -size -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages

@@ -104,10 +104,11 @@ class Session:
             if fake.starttls[0] == "2":
                 self.upgrade()
         elif verb == "MAIL":
-            self.sender, self.rcpts = line[line.index("<") + 1:line.index(">")], []
-            self.say(fake.reply("MAIL", "250 2.1.0 ok"))
+            said = fake.reply("MAIL", "250 2.1.0 ok")
+            self.sender, self.rcpts = line[line.index("<") + 1:line.index(">")] if said[0] == "2" else None, []
+            self.say(said)
         elif verb == "RCPT":
-            said = fake.reply("RCPT", "250 2.1.5 ok")
+            said = "503 5.5.1 no sender" if self.sender is None else fake.reply("RCPT", "250 2.1.5 ok")
             if said[0] == "2":
                 self.rcpts.append(line[line.index("<") + 1:line.index(">")])
             self.say(said)

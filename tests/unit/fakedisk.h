@@ -37,6 +37,8 @@ struct fake {
 	bool recovering; /* the next flushes are recovery's */
 	int fail_flush;	 /* fails this many flushes from now; -1 */
 	int cut_in;	 /* operations until the power goes; -1 = never */
+	int fail_in; /* so many operations from now one fails, with a part of a write done; -1 */
+	bool broken; /* and all that follow fail, too */
 	uint32_t random;
 	unsigned flushes[FLUSHES];
 };
@@ -54,6 +56,15 @@ static inline bool fake_dead(struct fake *f)
 	if (f->cut_in > 0)
 		f->cut_in--;
 	return !f->cut_in;
+}
+
+/* An operation that the disk refuses: no space, or an error. */
+static inline bool fake_refuses(struct fake *f)
+{
+	if (f->fail_in < 0 || (!f->fail_in && !f->broken))
+		return false;
+	f->fail_in -= f->fail_in > 0;
+	return !f->fail_in;
 }
 
 static inline struct fake_seg *fake_of(struct disk *d, unsigned seg)
@@ -84,10 +95,14 @@ static inline bool fake_write(struct disk *d, unsigned seg, uint64_t at, const u
 {
 	struct fake *f = (struct fake *)d;
 	struct fake_seg *s = fake_of(d, seg);
+	bool ok = true;
 
 	if (at > FAKE_MAX || n > FAKE_MAX - at)
 		return false;
-	if (f->cut_in > 0 && fake_dead(f))
+	if (fake_refuses(f)) {
+		n = n ? fake_random(f) % n : 0;
+		ok = false;
+	} else if (f->cut_in > 0 && fake_dead(f))
 		n = n ? fake_random(f) % n : 0; /* the power went in the middle of it */
 	else if (!f->cut_in)
 		return false;
@@ -97,7 +112,7 @@ static inline bool fake_write(struct disk *d, unsigned seg, uint64_t at, const u
 	if (at + n > s->size)
 		s->size = at + n;
 	s->last = at;
-	return f->cut_in != 0;
+	return ok && f->cut_in != 0;
 }
 
 static inline void fake_settle(struct fake_seg *s)
@@ -118,7 +133,7 @@ static inline bool fake_flush(struct disk *d, unsigned seg)
 	if (fake_dead(f))
 		return false;
 	f->flushes[what]++;
-	if (f->fail_flush > 0 && !--f->fail_flush) {
+	if ((f->fail_flush > 0 && !--f->fail_flush) || fake_refuses(f)) {
 		/* The kernel calls the pages clean now, and forgets that they are not on disk. */
 		for (unsigned i = 0; i < FAKE_MAX / FAKE_SECTOR; i++)
 			if (s->dirty[i] && fake_random(f) % 2)
@@ -136,7 +151,7 @@ static inline bool fake_make(struct disk *d, unsigned seg)
 {
 	struct fake_seg *s = fake_of(d, seg);
 
-	if (!((struct fake *)d)->cut_in)
+	if (!((struct fake *)d)->cut_in || fake_refuses((struct fake *)d))
 		return false;
 	memset(s, 0, sizeof *s);
 	memset(s->disk, 0xee, sizeof s->disk); /* what the blocks held before */
@@ -148,7 +163,7 @@ static inline bool fake_sync(struct disk *d, unsigned seg)
 {
 	struct fake *f = (struct fake *)d;
 
-	if (fake_dead(f))
+	if (fake_dead(f) || fake_refuses(f))
 		return false;
 	f->flushes[FLUSH_MADE]++;
 	if (f->without != FLUSH_MADE) {
@@ -160,7 +175,7 @@ static inline bool fake_sync(struct disk *d, unsigned seg)
 
 static inline bool fake_name(struct disk *d, unsigned seg)
 {
-	if (!((struct fake *)d)->cut_in)
+	if (!((struct fake *)d)->cut_in || fake_refuses((struct fake *)d))
 		return false;
 	return fake_of(d, seg)->named = true;
 }
@@ -169,7 +184,7 @@ static inline bool fake_sync_names(struct disk *d)
 {
 	struct fake *f = (struct fake *)d;
 
-	if (fake_dead(f))
+	if (fake_dead(f) || fake_refuses(f))
 		return false;
 	f->flushes[FLUSH_NAMES]++;
 	for (unsigned i = 0; f->without != FLUSH_NAMES && i < FAKE_SEGS; i++)
@@ -177,14 +192,20 @@ static inline bool fake_sync_names(struct disk *d)
 	return true;
 }
 
-static inline bool fake_remove(struct disk *d, unsigned seg)
+/* The name is gone for now; the disk knows of it after fake_sync_names(). */
+static inline bool fake_unlink(struct disk *d, unsigned seg)
 {
 	struct fake_seg *s = fake_of(d, seg);
 
-	if (!((struct fake *)d)->cut_in)
+	if (!((struct fake *)d)->cut_in || fake_refuses((struct fake *)d))
 		return false;
-	s->there = s->named = s->named_on_disk = false;
+	s->there = s->named = false;
 	return true;
+}
+
+static inline bool fake_remove(struct disk *d, unsigned seg)
+{
+	return fake_unlink(d, seg) && fake_sync_names(d);
 }
 
 static inline void fake_init(struct fake *f, uint32_t random)
@@ -192,7 +213,7 @@ static inline void fake_init(struct fake *f, uint32_t random)
 	memset(f, 0, sizeof *f);
 	f->disk = (struct disk){ fake_size, fake_read, fake_write,	fake_flush, fake_make,
 				 fake_sync, fake_name, fake_sync_names, fake_remove };
-	f->without = f->fail_flush = f->cut_in = -1;
+	f->without = f->fail_flush = f->cut_in = f->fail_in = -1;
 	f->random = random * 2654435761u | 1;
 }
 
@@ -226,8 +247,7 @@ static inline void fake_power_cut(struct fake *f)
 		if (s->size != s->size_on_disk && how != 0)
 			s->size = s->size_on_disk;
 		s->size_on_disk = s->size;
-		if (!s->named)
-			s->there = false;
+		s->there = s->named;
 	}
 	f->cut_in = -1;
 }

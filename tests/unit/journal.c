@@ -422,6 +422,62 @@ static bool histories(unsigned count, int without, bool fails)
 	return true;
 }
 
+/* One operation after the other fails, alone or with all that follow, in one history; then the power goes. */
+static bool each_failure(bool broken)
+{
+	unsigned n = 1;
+
+	for (bool reached = true; reached && !w.bad; n++) {
+		begin(4242);
+		settle_all();
+		w.fake.fail_in = (int)n;
+		w.fake.broken = broken;
+		for (unsigned i = 0; i < 250; i++) {
+			random_op(fake_random(&w.fake) % 32);
+			while (step() && fake_random(&w.fake) % 4)
+				;
+		}
+		settle_all();
+		reached = !w.fake.fail_in;
+		w.fake.fail_in = -1;
+		restart(true);
+		settle_all();
+		restart(true);
+	}
+	if (w.bad)
+		fprintf(stderr, "failure of operation %u: %s\n", n - 1, w.why);
+	return !w.bad && n > 100;
+}
+
+/* A segment whose flush failed, and that cannot be renewed either, is removed: it stays away. */
+static bool removed(void)
+{
+	begin(31);
+	settle_all();
+	for (unsigned i = 0; i < 12 && !w.bad; i++) {
+		unsigned a = offer(1, 500);
+
+		settle_all();
+		w.fake.fail_in =
+			1; /* the batch; then each copy of the header that is to end the segment */
+		w.fake.broken = true;
+		offer(1, 600);
+		step();
+		w.fake.fail_in = -1;
+		result(a, 0);
+		while (journal_job(&w.j, &w.job)) {
+			w.fake.fail_in = w.job.kind == JOB_HEADER && w.job.final ? 1 : -1;
+			w.fake.broken = false;
+			job_run(&w.fake.disk, &w.job);
+			w.fake.fail_in = -1;
+			journal_done(&w.j, &w.job);
+			w.j.now += JOURNAL_RESULT_MS;
+		}
+		restart(true);
+	}
+	return !w.bad;
+}
+
 /* A segment is renewed again and again while the power goes: it is never lost. */
 static bool headers(int without)
 {
@@ -532,6 +588,9 @@ static int suite(void)
 	SAY(headers(-1), "renewal of a segment", "");
 	SAY(histories(150, -1, false), "power cuts and crashes", "");
 	SAY(histories(150, -1, true), "failing flushes", "");
+	SAY(each_failure(false), "each write and flush fails in turn", "");
+	SAY(each_failure(true), "the disk breaks at each operation in turn", "");
+	SAY(removed(), "a removed segment stays away", "");
 	for (int i = 0; i < FLUSHES; i++)
 		SAY(!headers(i) || !histories(300, i, false),
 		    "does not survive without flush: ", names[i]);
