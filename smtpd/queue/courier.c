@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
@@ -26,10 +27,32 @@ static const struct want want_held = { OUT_HELD, sizeof(struct out_held_list),
 				       MSG_MAX - sizeof(struct out_held_list) };
 static const struct want want_acked = { OUT_ACK, sizeof(struct out_acked), 0 };
 
+/* What the ledger does not keep over a restart, from the heads on disk. */
+static void recall(struct courier *c)
+{
+	struct journal *j = c->j;
+	struct keys keys;
+
+	for (uint32_t n = 0; n < j->g.top_letter; n++) {
+		const struct letter *e = &j->g.letter[n];
+
+		if (!e->r.letter)
+			continue;
+		if (e->l.head_size > ENV_HEAD_MAX ||
+		    !parcel_head(&c->parcels, e, c->parcels.head))
+			continue; /* found to be damaged when it is tried */
+		sched_keys(&c->sched, (struct slice){ c->parcels.head, e->l.head_size }, &keys);
+		sched_own(&c->sched, n, &keys);
+	}
+}
+
 void courier_init(struct courier *c, struct journal *j, struct chan *out, struct watch *timer)
 {
 	*c = (struct courier){ .j = j, .out = out, .timer = timer };
+	c->envelope = arena_reserve(WAYBILL_ENVELOPE);
 	parcels_init(&c->parcels, j);
+	sched_init(&c->sched, &j->g);
+	recall(c);
 	for (unsigned i = 0; i < COURIER_ACK_ASKS; i++)
 		c->ack[i].c = c;
 }
@@ -121,44 +144,95 @@ static bool verdict_of(struct courier *c, uint32_t rcpt, struct jr_note *note, s
 		return true;
 	}
 	k->attempts += k->attempts < UINT8_MAX;
+	k->reason = reason_note(&c->reasons, note->code, note->enhanced, note->text);
 	log_delivery("deferred", e->r.letter, k->no, to, note->code, note->text);
 	ledger_wait(&j->g, rcpt, j->now + journal_pause(k->attempts));
 	journal_attempt(j, rcpt);
 	return true;
 }
 
+/* What the destination itself is to be thought of. */
+static enum dest_end end_of(const struct out_verdict *v)
+{
+	if (v->code / 100 != 4)
+		return DEST_WELL;
+	if (v->enhanced[1] == 7 && v->enhanced[2] == 28)
+		return DEST_STOP;
+	return v->flags & OUT_DEAD ? DEST_DEAD : DEST_SLOW;
+}
+
+/* Of a destination that says this and that: told to stop counts, then whether it took anything. */
+static enum dest_end worse(enum dest_end a, enum dest_end b)
+{
+	return a == DEST_STOP || b == DEST_STOP ? DEST_STOP : a < b ? a : b;
+}
+
+static void pause_of(struct courier *c, struct delivery *d, enum dest_end how,
+		     const struct out_result *m, uint32_t reason)
+{
+	struct dest *at = d->slot.dest;
+	struct logline l;
+	int64_t before = at->until;
+	struct slice to = d->bill.to[0];
+
+	at->reason = reason;
+	if (how == DEST_STOP && d->slot.group)
+		d->slot.group->reason = reason;
+	sched_end(&c->sched, &d->slot, how, m ? m->operator: 0, c->j->now);
+	if (how != DEST_STOP && (how != DEST_DEAD || at->until == before))
+		return;
+	log_begin(&l, "paused");
+	log_bytes(&l, "domain", slice_from(to, slice_rfind(to, '@') + 1));
+	log_text(&l, "why", how == DEST_STOP ? "told to slow down" : "not reached");
+	log_send(&l);
+}
+
+static void unclear(struct courier *c, struct rcpt *k)
+{
+	k->state = RCPT_BUSY;
+	c->held_known = false;
+	c->held_due = c->j->now;
+}
+
 static void on_answer(struct ask *a, const void *reply, struct slice tail)
 {
 	struct delivery *d = (struct delivery *)a;
 	struct courier *c = d->c;
+	struct journal *j = c->j;
 	const struct out_result *m = reply;
-	struct rcpt *k = &c->j->g.rcpt[d->rcpt];
+	enum dest_end how = m ? DEST_DEAD : DEST_UNCLEAR;
 	struct cur in = CUR(tail);
 	struct jr_note note = { 0 };
-	struct out_verdict v;
+	uint32_t reason = 0;
 
 	woken(c);
 	d->used = false;
 	c->active--;
+	c->flying -= d->bill.n;
 	parcels_close(&c->parcels, d->parcel);
-	if (k->state != RCPT_SENT || c->j->g.letter[k->letter].r.letter != d->id)
-		return; /* given up meanwhile */
-	if (c->j->g.letter[k->letter].aside) {
-		k->state = RCPT_BUSY; /* nothing more is tried */
-		return;
-	}
 	if (m)
 		note.host = cur_take(&in, m->host_len);
-	if (m && out_verdict_take(&in, &v, &note.text)) {
-		note.code = v.code;
-		note.flags = v.flags & OUT_DSN ? NOTE_DSN : 0;
-		memcpy(note.enhanced, v.enhanced, sizeof note.enhanced);
-		if (verdict_of(c, d->rcpt, &note, d->to))
-			return;
+	for (uint32_t i = 0; i < d->bill.n; i++) {
+		struct rcpt *k = &j->g.rcpt[d->rcpt[i]];
+		struct out_verdict v;
+		bool said = m && out_verdict_take(&in, &v, &note.text);
+
+		if (said) {
+			note.code = v.code;
+			note.flags = v.flags & OUT_DSN ? NOTE_DSN : 0;
+			memcpy(note.enhanced, v.enhanced, sizeof note.enhanced);
+			how = worse(how, end_of(&v));
+		}
+		if (k->state != RCPT_SENT || j->g.letter[k->letter].r.letter != d->id)
+			continue; /* given up meanwhile */
+		if (j->g.letter[k->letter].aside)
+			k->state = RCPT_BUSY; /* nothing more is tried */
+		else if (!said || !verdict_of(c, d->rcpt[i], &note, d->bill.to[i]))
+			unclear(c, k);
+		else if (note.code / 100 == 4)
+			reason = k->reason;
 	}
-	k->state = RCPT_BUSY;
-	c->held_known = false;
-	c->held_due = c->j->now;
+	pause_of(c, d, in.bad ? DEST_UNCLEAR : how, m, reason);
 }
 
 /* ---- what out holds ---- */
@@ -175,12 +249,12 @@ static void held_row(struct courier *c, const struct out_held *row)
 			courier_kept(c, row->seq, row->rcpt);
 		return;
 	}
-	if (j->g.rcpt[k].state != RCPT_WAIT && j->g.rcpt[k].state != RCPT_BUSY)
+	if (j->g.rcpt[k].state == RCPT_SENT || j->g.rcpt[k].state == RCPT_KNOWN)
 		return; /* being delivered, or its result is on its way to the disk */
 	ledger_unwait(&j->g, k);
 	j->g.rcpt[k].state = RCPT_SENT; /* spoken for, in this list */
 	memcpy(note.enhanced, row->enhanced, sizeof note.enhanced);
-	if (row->state == OUT_RESULT && journal_result_room(j) > c->active &&
+	if (row->state == OUT_RESULT && journal_result_room(j) > c->flying &&
 	    verdict_of(c, k, &note, (struct slice){ NULL, 0 }))
 		return;
 	c->held_again = true;
@@ -241,33 +315,48 @@ static void ask_held(struct courier *c)
 
 /* ---- starting a delivery ---- */
 
-/* The head of one delivery: sender, this recipient, body type, header. -1: none. */
-static int make_head(struct slice head, uint32_t no, struct delivery *d)
+/* Recipients of the letter for the same destination that are due too: at most n of them. */
+static uint32_t gather(struct courier *c, uint32_t rcpt, uint32_t n, uint32_t *index,
+		       uint32_t *no)
 {
-	uint8_t small[3 * (ENV_RECORD_MAX + 3) + 16];
-	struct cur in = CUR(head);
-	struct buf b = BUF(small);
-	struct slice v, header = { NULL, 0 };
-	enum env_tag tag;
-	uint32_t seen = 0;
-	int fd = -1;
+	const struct ledger *g = &c->j->g;
+	const struct rcpt *first = &g->rcpt[rcpt];
+	uint32_t got = 0;
+	bool has = false;
 
-	while (envelope_next(&in, &tag, &v)) {
-		if (tag == ENV_SENDER || tag == ENV_BODY)
-			envelope_put(&b, tag, v);
-		else if (tag == ENV_HEADER)
-			header = v;
-		else if (tag == ENV_RCPT && seen++ == no) {
-			envelope_put(&b, tag, v);
-			memcpy(d->name, v.p, v.n);
-			d->to = (struct slice){ d->name, v.n };
-		}
+	for (uint32_t i = g->letter[first->letter].first; i != LEDGER_NONE && got < n;
+	     i = g->rcpt[i].next) {
+		const struct rcpt *k = &g->rcpt[i];
+		bool due = k->state == RCPT_READY ||
+			   (k->state == RCPT_WAIT && k->due <= c->j->now);
+
+		if (k->dest != first->dest || !due || (i != rcpt && !has && got == n - 1))
+			continue;
+		has |= i == rcpt;
+		index[got] = i;
+		no[got++] = k->no;
 	}
-	envelope_put_header(&b, (struct slice){ NULL, 0 });
-	if (b.bad || seen <= no)
+	return got;
+}
+
+/* The head's descriptor: the one it came with, where it is for nobody else. -1: none. */
+static int make_head(struct courier *c, struct delivery *d, struct slice head, uint32_t rcpt)
+{
+	uint32_t index[OUT_RCPTS], no[OUT_RCPTS], n = journal_result_room(c->j) - c->flying - 1;
+	struct buf b = { .p = c->envelope, .cap = WAYBILL_ENVELOPE };
+	struct slice header;
+	int fd;
+
+	n = gather(c, rcpt, n < OUT_RCPTS ? n : OUT_RCPTS, index, no);
+	if (!waybill_make(&d->bill, head, no, n, c->j->g.rcpt[rcpt].no, &b, &header))
 		return -1;
-	if (seen == 1 && d->parcel->head >= 0)
-		return d->parcel->head; /* as it came */
+	for (uint32_t i = 0, k = 0; i < d->bill.n; i++, k++) {
+		while (no[k] != d->bill.no[i])
+			k++;
+		d->rcpt[i] = index[k];
+	}
+	if (d->bill.all && d->parcel->head >= 0)
+		return d->parcel->head;
 	fd = memfd_make("head");
 	if (fd >= 0 && (!memfd_append(fd, 0, buf_slice(&b)) ||
 			!memfd_append(fd, b.len, header) || !memfd_seal(fd)))
@@ -276,68 +365,102 @@ static int make_head(struct slice head, uint32_t no, struct delivery *d)
 }
 
 static bool send_delivery(struct courier *c, struct delivery *d, const struct letter *e,
-			  uint32_t no, struct slice head)
+			  int head)
 {
 	struct out_deliver m = { .h.type = OUT_DELIVER,
 				 .seq = e->r.letter,
 				 .text_size = e->l.text_size,
 				 .skip = e->l.skip };
-	struct slice tail = { (const uint8_t *)&no, sizeof no };
-	int fd[2] = { d->parcel->text, make_head(head, no, d) };
-	bool ok = fd[1] >= 0 && chan_ask(c->out, &d->ask, &m, sizeof m, tail, fd, 2,
-					 &want_answer, DELIVER_MS);
+	struct slice tail = { (const uint8_t *)d->bill.no, d->bill.n * sizeof *d->bill.no };
+	int fd[2] = { d->parcel->text, head };
 
-	if (fd[1] != d->parcel->head)
-		memfd_close(&fd[1]);
-	return ok;
+	return chan_ask(c->out, &d->ask, &m, sizeof m, tail, fd, 2, &want_answer, DELIVER_MS);
 }
 
 /* False: nothing more can be started now. */
 static bool deliver(struct courier *c, uint32_t rcpt)
 {
 	struct journal *j = c->j;
-	struct rcpt *k = &j->g.rcpt[rcpt];
-	const struct letter *e = &j->g.letter[k->letter];
+	uint32_t n = j->g.rcpt[rcpt].letter;
 	struct delivery *d = c->delivery;
 	struct slice head;
-	bool damaged;
+	bool damaged, ok;
+	int fd;
 
 	while (d->used)
 		d++;
-	*d = (struct delivery){ .c = c, .rcpt = rcpt, .id = e->r.letter, .begun = j->now };
-	d->ask.done = on_answer;
-	d->parcel = parcels_open(&c->parcels, e, &head, &damaged);
+	d->c = c;
+	d->id = j->g.letter[n].r.letter;
+	d->ask = (struct ask){ .done = on_answer };
+	d->parcel = parcels_open(&c->parcels, &j->g.letter[n], &head, &damaged);
 	if (damaged) {
-		journal_aside(j, k->letter);
+		journal_aside(j, n);
 		return true;
 	}
-	if (!d->parcel && c->active)
+	if (!d->parcel) {
+		if (!c->active)
+			ledger_wait(&j->g, rcpt, j->now + SOON_MS);
 		return false;
-	ledger_unwait(&j->g, rcpt);
-	if (!d->parcel || !send_delivery(c, d, e, k->no, head)) {
-		if (d->parcel)
-			parcels_close(&c->parcels, d->parcel);
+	}
+	fd = make_head(c, d, head, rcpt);
+	ok = fd >= 0 && send_delivery(c, d, &j->g.letter[n], fd);
+	if (fd != d->parcel->head)
+		memfd_close(&fd);
+	if (!ok) {
+		parcels_close(&c->parcels, d->parcel);
 		ledger_wait(&j->g, rcpt, j->now + SOON_MS);
 		return false;
 	}
-	k->state = RCPT_SENT;
+	sched_begin(&c->sched, rcpt, j->now, &d->slot);
+	for (uint32_t i = 0; i < d->bill.n; i++) {
+		ledger_unwait(&j->g, d->rcpt[i]);
+		j->g.rcpt[d->rcpt[i]].state = RCPT_SENT;
+	}
 	d->used = true;
 	c->active++;
+	c->flying += d->bill.n;
 	return true;
 }
 
-void courier_accepted(struct courier *c, uint64_t id, int *text, int *head)
+/* Its destination is left alone: it waits as long, or ends with what was said there last. */
+static bool suspend(struct courier *c, uint32_t rcpt, int64_t until)
+{
+	struct journal *j = c->j;
+	struct rcpt *k = &j->g.rcpt[rcpt];
+	const struct dest *d = sched_dest(&c->sched, rcpt);
+	const struct reason *r;
+	struct jr_note note = { .code = 451,
+				.enhanced = { 4, 4, 1 },
+				.text = SLICE("destination was not reached") };
+
+	k->reason = d->until > j->now || !d->group ? d->reason : d->group->reason;
+	r = reason_get(&c->reasons, k->reason);
+	if (j->now - j->g.letter[k->letter].born < JOURNAL_LIFETIME * 1000ll) {
+		ledger_wait(&j->g, rcpt, until);
+		return true;
+	}
+	if (r) {
+		note = (struct jr_note){ .code = r->code, .text = { r->text, r->n } };
+		memcpy(note.enhanced, r->enhanced, sizeof note.enhanced);
+	}
+	return verdict_of(c, rcpt, &note, (struct slice){ NULL, 0 });
+}
+
+void courier_accepted(struct courier *c, uint64_t id, const struct keys *k, int *text,
+		      int *head)
 {
 	uint32_t n = ledger_find(&c->j->g, id);
 
-	if (n != LEDGER_NONE)
-		parcels_keep(&c->parcels, &c->j->g.letter[n], text, head);
+	if (n == LEDGER_NONE)
+		return;
+	sched_own(&c->sched, n, k);
+	parcels_keep(&c->parcels, &c->j->g.letter[n], text, head);
 }
 
 void courier_run(struct courier *c)
 {
 	struct journal *j = c->j;
-	uint32_t k;
+	int64_t until;
 
 	parcels_age(&c->parcels);
 	if (c->out->watch.fd < 0 || !j->disk)
@@ -346,10 +469,12 @@ void courier_run(struct courier *c)
 		ask_held(c);
 	send_acks(c);
 	while (c->held_known && c->active < COURIER_ACTIVE && chan_ready(c->out) &&
-	       journal_result_room(j) > c->active + 1 && c->nack < COURIER_ACKS / 2 &&
-	       (k = ledger_first(&j->g)) != LEDGER_NONE && j->g.rcpt[k].due <= j->now)
-		if (!deliver(c, k))
+	       journal_result_room(j) > c->flying + 1 && c->nack < COURIER_ACKS / 2) {
+		uint32_t k = sched_next(&c->sched, j->now, &until);
+
+		if (k == LEDGER_NONE || !(until ? suspend(c, k, until) : deliver(c, k)))
 			break;
+	}
 }
 
 int64_t courier_due(const struct courier *c)

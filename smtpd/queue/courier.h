@@ -4,9 +4,12 @@
 
 #include "smtpd/msg/out.h"
 #include "smtpd/queue/parcel.h"
+#include "smtpd/queue/reason.h"
+#include "smtpd/queue/sched.h"
+#include "smtpd/queue/waybill.h"
 
 /*
- * Deliveries: each recipient of a letter is one, in the order of its next try.
+ * Deliveries: recipients of one letter in one domain, in the order that the scheduler gives.
  */
 enum {
 	COURIER_ACTIVE = CONFIG_SMTPD_QUEUE_ACTIVE,
@@ -20,12 +23,11 @@ struct delivery {
 	struct ask ask; /* first */
 	struct courier *c;
 	bool used;
-	uint32_t rcpt;
 	uint64_t id;
 	struct parcel *parcel;
-	int64_t begun;
-	struct slice to; /* in name */
-	uint8_t name[ENV_RECORD_MAX];
+	struct slot slot;
+	uint32_t rcpt[OUT_RCPTS]; /* in the ledger, as in `bill` */
+	struct waybill bill;
 };
 
 struct ack {
@@ -39,7 +41,9 @@ struct courier {
 	struct watch *timer; /* borrowed */
 	struct delivery delivery[COURIER_ACTIVE];
 	struct parcels parcels;
-	unsigned active;
+	struct sched sched;
+	struct reasons reasons;
+	unsigned active, flying; /* deliveries; recipients in them */
 	struct ask held;
 	bool held_known; /* out was asked since its last wire, and since a delivery ended unclear */
 	bool held_again; /* some are past the final dot: ask again at held_due */
@@ -50,14 +54,17 @@ struct courier {
 		uint32_t no;
 	} acks[COURIER_ACKS]; /* results on disk that out may still hold: a ring */
 	unsigned ack_first, nack;
+	uint8_t *envelope; /* owned: WAYBILL_ENVELOPE octets of scratch */
 };
 
 /* timer: made due when courier_run() should be called. */
 void courier_init(struct courier *c, struct journal *j, struct chan *out, struct watch *timer);
 void courier_wired(struct courier *c);				/* out is there again */
 void courier_kept(struct courier *c, uint64_t id, uint32_t no); /* journal.kept */
-/* A letter of the journal came with these: may take them over for its first try. */
-void courier_accepted(struct courier *c, uint64_t id, int *text, int *head);
+/* A letter is in the journal now: whose it is and where it goes. Takes text and head over for its
+ * first try, or leaves them. */
+void courier_accepted(struct courier *c, uint64_t id, const struct keys *k, int *text,
+		      int *head);
 void courier_run(struct courier *c); /* starts what is due; cheap when nothing is */
 int64_t courier_due(const struct courier *c);
 

@@ -97,6 +97,8 @@ void ledger_drop(struct ledger *g, uint32_t letter)
 		g->free_rcpt = k;
 		g->rcpts--;
 	}
+	if (g->left)
+		g->left(g->ctx, letter);
 	while (*p != letter)
 		p = &g->letter[*p].chain;
 	*p = e->chain;
@@ -132,7 +134,11 @@ static void heap_set(struct ledger *g, uint32_t at, uint32_t rcpt)
 
 static bool heap_less(const struct ledger *g, uint32_t a, uint32_t b)
 {
-	return g->rcpt[g->heap[a]].due < g->rcpt[g->heap[b]].due;
+	const struct rcpt *x = &g->rcpt[g->heap[a]], *y = &g->rcpt[g->heap[b]];
+
+	/* Of those that came in one moment, the oldest letter first. */
+	return x->due != y->due ? x->due < y->due
+				: g->letter[x->letter].r.letter < g->letter[y->letter].r.letter;
 }
 
 static void heap_swap(struct ledger *g, uint32_t a, uint32_t b)
@@ -163,6 +169,8 @@ void ledger_wait(struct ledger *g, uint32_t rcpt, int64_t due)
 {
 	struct rcpt *k = &g->rcpt[rcpt];
 
+	if (k->lane)
+		g->unready(g->ctx, rcpt);
 	k->state = RCPT_WAIT;
 	k->due = due;
 	if (!k->heap)
@@ -174,6 +182,8 @@ void ledger_unwait(struct ledger *g, uint32_t rcpt)
 {
 	uint32_t at = g->rcpt[rcpt].heap;
 
+	if (g->rcpt[rcpt].lane)
+		g->unready(g->ctx, rcpt);
 	if (!at)
 		return;
 	at--;

@@ -25,6 +25,8 @@ enum {
 enum rcpt_state {
 	RCPT_FREE,
 	RCPT_WAIT,  /* in the heap: tried when due */
+	RCPT_READY, /* due, in a lane of the scheduler */
+	RCPT_HELD,  /* in no order: its letter is held */
 	RCPT_SENT,  /* out has it */
 	RCPT_BUSY,  /* out had it, and may be past the final dot */
 	RCPT_KNOWN, /* result known, not on disk */
@@ -32,12 +34,16 @@ enum rcpt_state {
 };
 
 struct rcpt {
-	int64_t due;	 /* monotonic ms */
-	uint32_t letter; /* index */
-	uint32_t next;	 /* of the same letter, or free */
-	uint32_t heap;	 /* 1 + place in the heap, 0 = not there */
-	uint16_t no;	 /* position in the envelope */
-	uint8_t state;	 /* enum rcpt_state */
+	int64_t due;	      /* monotonic ms */
+	uint32_t letter;      /* index */
+	uint32_t next;	      /* of the same letter, or free */
+	uint32_t heap;	      /* 1 + place in the heap, 0 = not there */
+	uint32_t reason;      /* what was said last */
+	uint32_t dest;	      /* its domain, as the scheduler's hash */
+	uint32_t left, right; /* in the lane */
+	struct lane *lane;    /* RCPT_READY: the scheduler's */
+	uint16_t no;	      /* position in the envelope */
+	uint8_t state;	      /* enum rcpt_state */
 	uint8_t attempts;
 	bool unwritten; /* an ATTEMPT record waits for a flush to ride on */
 	bool listed;	/* out named it, and the sweep after that list has not come yet */
@@ -69,6 +75,7 @@ struct letter {
 	uint8_t owes;	/* enum owes: in which list it is */
 	int64_t owed_since; /* monotonic ms */
 	uint32_t owe_next, owe_prev;
+	struct account *account; /* the scheduler's; NULL: nobody's */
 };
 
 struct ledger {
@@ -80,6 +87,10 @@ struct ledger {
 	uint32_t top_letter, top_rcpt; /* indices above were never used */
 	uint32_t *bucket;	       /* owned: LEDGER_BUCKETS */
 	uint32_t owe_first[OWES_SOON + 1], owe_last[OWES_SOON + 1];
+	/* The scheduler's: a recipient that is RCPT_READY leaves its lane; a letter ends. */
+	void (*unready)(void *ctx, uint32_t rcpt);
+	void (*left)(void *ctx, uint32_t letter);
+	void *ctx;
 };
 
 /* Empty. Zeroed before the first time; later times use the same memory again. */
@@ -94,6 +105,7 @@ uint32_t ledger_find(const struct ledger *g, uint64_t id); /* LEDGER_NONE: unkno
 uint32_t ledger_rcpt(const struct ledger *g, uint32_t letter, uint32_t no);
 /* The heap of recipients that wait, by due time. */
 void ledger_wait(struct ledger *g, uint32_t rcpt, int64_t due);
+/* It leaves the heap, or its lane; its state is the caller's to set. */
 void ledger_unwait(struct ledger *g, uint32_t rcpt);
 uint32_t ledger_first(const struct ledger *g); /* LEDGER_NONE: nobody waits */
 /* Moves the letter to the end of the list of those that owe a report, or out of all. */

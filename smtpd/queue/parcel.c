@@ -84,6 +84,14 @@ static bool unpack_piece(void *ctx, uint64_t off, struct slice s)
 	return !u->full;
 }
 
+bool parcel_head(struct parcels *s, const struct letter *e, uint8_t *out)
+{
+	struct disk *d = s->j->disk;
+
+	return d->read(d, e->seg, e->r.at + JR_HEAD + jr_letter_head(&e->l), out,
+		       e->l.head_size);
+}
+
 /* The letter's text as a sealed memfd, its head as octets. -1: not now; *damaged: never. */
 static int unpack(struct parcels *s, const struct letter *e, bool *damaged)
 {
@@ -134,9 +142,7 @@ struct parcel *parcels_open(struct parcels *s, const struct letter *e, struct sl
 		return NULL;
 	if (p && p->head >= 0 && !memfd_read(p->head, 0, s->head, e->l.head_size))
 		return NULL;
-	if (p && p->head < 0 &&
-	    !s->j->disk->read(s->j->disk, e->seg, e->r.at + JR_HEAD + jr_letter_head(&e->l),
-			      s->head, e->l.head_size)) {
+	if (p && p->head < 0 && !parcel_head(s, e, s->head)) {
 		*damaged = true;
 		return NULL;
 	}

@@ -39,6 +39,8 @@ void parcels_keep(struct parcels *s, const struct letter *e, int *text, int *hea
  * not now, or, *damaged, never. */
 struct parcel *parcels_open(struct parcels *s, const struct letter *e, struct slice *head,
 			    bool *damaged);
+/* Reads a letter's head from the journal, head_size octets. False: the disk failed. */
+bool parcel_head(struct parcels *s, const struct letter *e, uint8_t *out);
 void parcels_close(struct parcels *s, struct parcel *p);
 void parcels_age(struct parcels *s); /* lets go of what waited too long */
 

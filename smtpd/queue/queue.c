@@ -12,7 +12,7 @@
 
 static void queue_pump(struct queue *q);
 
-enum reply { REPLY_FULL, REPLY_BROKEN, REPLY_NODATA, REPLY_BAD, REPLY_BIG };
+enum reply { REPLY_FULL, REPLY_ACCOUNT, REPLY_BROKEN, REPLY_NODATA, REPLY_BAD, REPLY_BIG };
 
 static const struct {
 	uint16_t code;
@@ -20,6 +20,9 @@ static const struct {
 	const char *text;
 } replies[] = {
 	[REPLY_FULL] = { 452, { 4, 3, 1 }, "Queue is full, try again later" },
+	[REPLY_ACCOUNT] = { 452,
+			    { 4, 3, 1 },
+			    "Too many letters of this account wait in the queue, try again later" },
 	[REPLY_BROKEN] = { 451, { 4, 3, 0 }, "Letter could not be written to the disk" },
 	[REPLY_NODATA] = { 451, { 4, 3, 0 }, "There is no disk for the queue" },
 	[REPLY_BAD] = { 451, { 4, 3, 0 }, "Letter did not arrive in the queue as it should" },
@@ -105,11 +108,22 @@ enum queue_shape queue_check(const struct queue_letter *m, int text, int head, u
 	return QUEUE_GOOD;
 }
 
+/* Letters that wait for the disk do not count: there are few. */
+static bool account_full(struct queue *q, uint64_t key)
+{
+	const struct account *a = account_find(&q->courier.sched.accounts, key);
+	const struct journal *j = &q->journal;
+	uint64_t octets = (j->wanted - 1) * j->seg_size / 100 * CONFIG_SMTPD_QUEUE_ACCOUNT;
+
+	return a && (a->letters >= ACCOUNT_LETTERS || a->octets >= octets);
+}
+
 static void on_letter(void *ctx, struct call *c)
 {
 	struct queue *q = ctx;
 	struct queue_entry *e = q->entry;
 	struct jr_letter l;
+	struct keys keys;
 
 	if (!q->journal.disk) {
 		answer(&c->token, REPLY_NODATA);
@@ -126,6 +140,11 @@ static void on_letter(void *ctx, struct call *c)
 	case QUEUE_GOOD:
 		break;
 	}
+	sched_keys(&q->courier.sched, (struct slice){ q->head, l.head_size }, &keys);
+	if (account_full(q, keys.account)) {
+		answer(&c->token, REPLY_ACCOUNT);
+		return;
+	}
 	/* Letters of an earlier wire may still wait for the disk. */
 	while (e < q->entry + JOURNAL_WAITING && e->used)
 		e++;
@@ -139,7 +158,8 @@ static void on_letter(void *ctx, struct call *c)
 				   .text = c->fd[0],
 				   .head = c->fd[1],
 				   .size = l.text_size,
-				   .nrcpt = l.nrcpt };
+				   .nrcpt = l.nrcpt,
+				   .keys = keys };
 	c->fd[0] = c->fd[1] = -1;
 	queue_pump(q);
 }
@@ -158,7 +178,7 @@ static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)
 	struct logline l;
 
 	if (how == TAKEN_OK)
-		courier_accepted(&q->courier, id, &e->text, &e->head);
+		courier_accepted(&q->courier, id, &e->keys, &e->text, &e->head);
 	memfd_close(&e->text);
 	memfd_close(&e->head);
 	e->used = false;

@@ -15,6 +15,7 @@ struct queue_entry { /* a letter that waits for the disk */
 	int head, text; /* owned */
 	uint64_t size;
 	uint32_t nrcpt;
+	struct keys keys;
 };
 
 struct queue {

@@ -21,7 +21,7 @@ static struct world {
 	/* what the queue asked of out */
 	unsigned held, ndeliver, nack;
 	struct out_deliver deliver[SEEN];
-	uint32_t rcpt[SEEN];
+	uint32_t rcpt[SEEN], nrcpt[SEEN]; /* the first one; how many */
 	struct token token[SEEN];
 	char head[SEEN][1024], text[SEEN][1024];
 	struct out_ack ack[SEEN];
@@ -48,7 +48,8 @@ static void on_deliver(void *ctx, struct call *c)
 
 	(void)ctx;
 	memcpy(&w.deliver[i], c->msg, sizeof w.deliver[i]);
-	CHECK_EQ(c->tail.n, sizeof w.rcpt[i]);
+	w.nrcpt[i] = (uint32_t)(c->tail.n / sizeof w.rcpt[i]);
+	CHECK(w.nrcpt[i] && c->tail.n % sizeof w.rcpt[i] == 0);
 	memcpy(&w.rcpt[i], c->tail.p, sizeof w.rcpt[i]);
 	w.token[i] = c->token;
 	take(c->fd[0], w.text[i], sizeof w.text[i]);
@@ -168,6 +169,7 @@ static void send_letter(const struct letter_in *in)
 	int fd[2];
 
 	envelope_put(&b, ENV_SENDER, SLICE("app@example.org"));
+	envelope_put(&b, ENV_ACCOUNT, SLICE("app"));
 	for (unsigned i = 0; i < 3 && in->rcpts[i]; i++)
 		envelope_put(&b, ENV_RCPT, slice_of(in->rcpts[i]));
 	if (in->grant)
@@ -185,17 +187,39 @@ static void send_letter(const struct letter_in *in)
 	CHECK(until(&w.answers, 1, 20000));
 }
 
-static void say(unsigned i, uint16_t code)
+/* A code for each recipient of the delivery; the last one stands for the rest. */
+static void say_each(unsigned i, const uint16_t *code, uint8_t flags)
 {
 	struct out_result m = { .host_len = 2 };
-	struct out_verdict v = { code, { (uint8_t)(code / 100), 0, 0 }, 0, 17 };
-	uint8_t tail[64];
+	uint8_t tail[256];
 	struct buf b = BUF(tail);
 
 	buf_put(&b, SLICE("mx"));
-	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
-	buf_put(&b, SLICE("said the far side"));
+	for (unsigned k = 0; k < w.nrcpt[i]; k++) {
+		struct out_verdict v = {
+			code[k], { (uint8_t)(code[k] / 100), 0, 0 }, flags, 17
+		};
+
+		buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
+		buf_put(&b, SLICE("said the far side"));
+	}
 	chan_answer(&w.token[i], &m, sizeof m, buf_slice(&b));
+}
+
+static uint32_t newest(void)
+{
+	const struct ledger *g = &w.q->journal.g;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < g->top_letter; i++)
+		n = g->letter[i].r.letter > g->letter[n].r.letter ? i : n;
+	return n;
+}
+
+static void say(unsigned i, uint16_t code)
+{
+	CHECK_EQ(w.nrcpt[i], 1);
+	say_each(i, &code, 0);
 }
 
 static const struct letter_in two = {
@@ -326,6 +350,99 @@ static void test_lifetime(void)
 	CHECK_EQ(j->g.letters, 0);
 }
 
+/* Recipients of one destination go together, each with its own verdict. */
+static void test_together(void)
+{
+	static const struct letter_in three = {
+		.name = "three",
+		.rcpts = { "a@x.example", "b@y.example", "c@X.example" },
+		.code = 250,
+		.text = "hello\r\n",
+	};
+	struct ledger *g;
+
+	boot(".");
+	g = &w.q->journal.g;
+	send_letter(&three);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	CHECK(w.nrcpt[0] == 2 && w.rcpt[0] == 0 && w.nrcpt[1] == 1 && w.rcpt[1] == 1);
+	say_each(0, (const uint16_t[]){ 451, 250 }, 0);
+	say(1, 550);
+	CHECK(until(&w.nack, 2, 5000));
+	CHECK_EQ(g->letters, 1);
+	CHECK_EQ(g->letter[newest()].open, 1);
+	CHECK_EQ(g->rcpt[g->letter[newest()].first].attempts, 1);
+	/* After a restart it is the same. */
+	boot(".");
+	g = &w.q->journal.g;
+	CHECK_EQ(g->letters, 1);
+	CHECK(g->letter[newest()].account && g->letter[newest()].account->letters == 1);
+	ledger_wait(g, g->letter[newest()].first, 0);
+	CHECK(until(&w.ndeliver, 1, 5000));
+	CHECK(w.nrcpt[0] == 1 && w.rcpt[0] == 0);
+	say(0, 250);
+	CHECK(until(&w.nack, 1, 5000));
+	CHECK_EQ(g->letters, 0);
+}
+
+/* A destination that is not reached is left alone by all letters, and those end in time. */
+static void test_pause(void)
+{
+	struct ledger *g;
+	uint32_t second;
+
+	boot(".");
+	g = &w.q->journal.g;
+	send_letter(&one);
+	CHECK(until(&w.ndeliver, 1, 5000));
+	send_letter(&one);
+	second = newest();
+	CHECK(!until(&w.ndeliver, 2, 200)); /* one connection at first */
+	say_each(0, (const uint16_t[]){ 451 }, OUT_DEAD);
+	CHECK(!until(&w.ndeliver, 2, 200));
+	CHECK(g->rcpt[g->letter[second].first].due > w.q->journal.now + 1000);
+	CHECK_EQ(g->rcpt[g->letter[second].first].attempts, 0);
+	CHECK_EQ(
+		reason_get(&w.q->courier.reasons, g->rcpt[g->letter[second].first].reason)->code,
+		451);
+	g->letter[second].born -= JOURNAL_LIFETIME * 1000ll;
+	ledger_wait(g, g->letter[second].first, 0);
+	CHECK(until(&w.nack, 1, 5000));
+	CHECK_EQ(w.ndeliver, 1);
+	CHECK_EQ(g->letters, 1);
+	w.q->courier.sched.dests.all[1].until = 0;
+	ledger_wait(g, g->letter[ledger_find(g, w.deliver[0].seq)].first, 0);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	say(1, 250);
+	CHECK(until(&w.nack, 2, 5000));
+	CHECK_EQ(g->letters, 0);
+}
+
+/* One account does not fill the queue. */
+static void test_quota(void)
+{
+	struct account *a;
+
+	boot(".");
+	send_letter(&one);
+	a = w.q->journal.g.letter[newest()].account;
+	CHECK(a->letters == 1 && a->octets >= JR_BLOCK);
+	a->letters += ACCOUNT_LETTERS - 1;
+	send_letter(&one);
+	CHECK_EQ(w.code, 452);
+	CHECK(strstr(w.reply, "this account") != NULL);
+	a->letters--;
+	send_letter(&one);
+	CHECK_EQ(w.code, 250);
+	a->letters -= ACCOUNT_LETTERS - 2;
+	CHECK(until(&w.ndeliver, 1, 5000));
+	say(0, 250);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	say(1, 250);
+	CHECK(until(&w.nack, 2, 5000));
+	CHECK(!a->letters && !a->active && !a->octets);
+}
+
 static void flip_last(const struct letter *e)
 {
 	int fd = w.q->files.fd[e->seg];
@@ -345,14 +462,14 @@ static void test_damage(void)
 	w.out.rules = NULL;
 	chan_wire(&w.out, dup(w.out.watch.fd), ++w.generation); /* out is away */
 	send_letter(&one);
-	flip_last(&w.q->journal.g.letter[0]);
+	e = &w.q->journal.g.letter[newest()];
+	flip_last(e);
 	w.out.rules = out_rules;
 	wire(&w.out, &w.p.chan[1]);
 	CHECK(until(&w.ndeliver, 1, 5000));
 	CHECK(!strcmp(w.text[0], one.text));
 	CHECK(w.q->courier.parcels.octets > 0);
 	say(0, 451);
-	e = &w.q->journal.g.letter[0];
 	CHECK(!until(&w.ndeliver, 2, 200));
 	CHECK_EQ(w.q->courier.parcels.octets, 0);
 	ledger_wait(&w.q->journal.g, e->first, 0);
@@ -373,6 +490,9 @@ int main(void)
 	CHECK_EQ(w.q->journal.g.letters, 0);
 	test_crash();
 	test_lifetime();
+	test_together();
+	test_pause();
+	test_quota();
 	test_damage();
 	boot(NULL);
 	send_letter(&two);
