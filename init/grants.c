@@ -27,6 +27,18 @@ static int open_file(const char *path)
 	return grants_null();
 }
 
+/* Of policies that fetch remembers: on the keys' volume, which outlives a restart. */
+static int open_cache(void)
+{
+	int fd = open("/keys/a/sts.cache", O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW,
+		      0600);
+
+	if (fd >= 0)
+		return fd;
+	say_errno("ev=grant cache=sts");
+	return grants_null();
+}
+
 int grants_null(void)
 {
 	int fd = memfd_create("null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -156,6 +168,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_file("/etc/tinpost/anchors.pem");
 	case GRANT_PUBLIC_PEM:
 		return open_file("/etc/tinpost/public.pem");
+	case GRANT_STS_CACHE:
+		return open_cache();
 	case GRANT_DHCP_PACKET:
 		return dhcp_socket(g);
 	case GRANT_ROUTE_SOCKET:

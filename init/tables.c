@@ -24,7 +24,7 @@ const char *const program_paths[] = {
 	[PROG_LOG] = "/bin/log",     [PROG_DNS] = "/bin/dns",	  [PROG_HOLDER] = "/bin/holder",
 	[PROG_AUTH] = "/bin/auth",   [PROG_NET] = "/bin/net",	  [PROG_CLOCK] = "/bin/clock",
 	[PROG_OUT] = "/bin/out",     [PROG_CHECK] = "/bin/check", [PROG_FRONT] = "/bin/front",
-	[PROG_QUEUE] = "/bin/queue",
+	[PROG_QUEUE] = "/bin/queue", [PROG_FETCH] = "/bin/fetch",
 };
 
 _Static_assert(sizeof proc_rows / sizeof *proc_rows == P_MAX, "row missing");

@@ -23,6 +23,7 @@ enum program {
 	PROG_CHECK,
 	PROG_FRONT,
 	PROG_QUEUE,
+	PROG_FETCH,
 	PROG_MAX
 };
 
@@ -47,6 +48,7 @@ enum grant_kind {
 	GRANT_LISTEN_587,
 	GRANT_ANCHORS_PEM,
 	GRANT_PUBLIC_PEM,
+	GRANT_STS_CACHE,
 	GRANT_MAX
 };
 
