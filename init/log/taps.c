@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "init/log/taps.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "smtpd/lib/owner.h"
 
-enum { DRAIN_MAX = 256 };
+enum { DRAIN_MAX = 256, TAPS_LINES = 64, TAPS_TEXT = 4096, TAPS_PAUSE_MS = 5 };
 
 void taps_format(struct slice name, struct slice line, struct buf *out)
 {
@@ -17,49 +18,71 @@ void taps_format(struct slice name, struct slice line, struct buf *out)
 	buf_u8(out, '\n');
 }
 
-static void print(struct taps *t, enum proc_id id, struct slice line)
+static void print(struct taps *t, struct buf *out)
 {
-	uint8_t text[TAPS_LINE];
-	struct buf out = BUF(text);
-
-	taps_format(slice_of(proc_name(id)), line, &out);
-	while (out.len) {
-		ssize_t n = write(t->console, out.p, out.len);
+	while (out->len) {
+		ssize_t n = write(t->console, out->p, out->len);
 
 		if (n <= 0)
-			return; /* a console that is gone loses lines, never mail */
-		buf_eat(&out, (size_t)n);
+			break; /* a console that is gone loses lines, never mail */
+		buf_eat(out, (size_t)n);
 	}
+	out->len = 0;
 }
 
-static void take(struct taps *t, enum proc_id id)
+/* One line into out. False: there is none now. */
+static bool take(struct taps *t, enum proc_id id, struct buf *out)
 {
 	uint8_t line[LOG_LINE];
-	ssize_t n = read(t->tap[id].watch.fd, line, sizeof line);
+	struct iovec v = { line, sizeof line };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(t->tap[id].watch.fd, &m, MSG_DONTWAIT);
 
 	if (n > 0)
-		print(t, id, (struct slice){ line, (size_t)n });
+		taps_format(slice_of(proc_name(id)), (struct slice){ line, (size_t)n }, out);
+	return n > 0;
 }
 
+/* What a tap holds, many lines in one write. How many there were. */
+static int take_all(struct taps *t, enum proc_id id)
+{
+	uint8_t text[TAPS_TEXT];
+	struct buf out = BUF(text);
+	int n = 0;
+
+	while (n < TAPS_LINES && take(t, id, &out)) {
+		n++;
+		if (buf_room(&out) < TAPS_LINE)
+			print(t, &out);
+	}
+	print(t, &out);
+	return n;
+}
+
+/* A process that wrote a line will write another: it is left alone for a moment, and then all of them are taken. */
 static void on_line(struct watch *w, short got)
 {
 	struct tap *tap = OWNER(struct tap, watch, w);
+	struct taps *t = tap->taps;
 
 	(void)got;
-	take(tap->taps, (enum proc_id)(tap - tap->taps->tap));
+	if (take_all(t, (enum proc_id)(tap - t->tap))) {
+		w->want = 0;
+		w->due = t->proc->loop.now + TAPS_PAUSE_MS;
+	} else {
+		w->want = POLLIN;
+		w->due = LOOP_NEVER;
+	}
 }
 
 void taps_drain(struct taps *t)
 {
-	struct timespec now = { 0, 0 };
-	struct pollfd p;
-	int left = DRAIN_MAX;
+	int left = DRAIN_MAX, n;
 
-	for (int i = 0; i < P_MAX; i++) {
-		p = (struct pollfd){ .fd = t->tap[i].watch.fd, .events = POLLIN };
-		while (left-- > 0 && ppoll(&p, 1, &now, NULL) == 1 && p.revents & POLLIN)
-			take(t, (enum proc_id)i);
-	}
+	for (int i = 0; i < P_MAX; i++)
+		do
+			n = take_all(t, (enum proc_id)i);
+		while ((left -= n) > 0 && n);
 }
 
 void taps_init(struct taps *t, struct proc *p)

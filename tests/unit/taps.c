@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
+#include "init/log/taps.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/test.h"
+
+static struct proc p;
+static struct taps t;
+static int writer[P_MAX], console[2];
+
+static void say(enum proc_id id, const char *line)
+{
+	CHECK(write(writer[id], line, strlen(line)) == (ssize_t)strlen(line));
+}
+
+static struct slice printed(void)
+{
+	static uint8_t text[4 * TAPS_LINE];
+	ssize_t n = read(console[0], text, sizeof text);
+
+	return (struct slice){ text, n > 0 ? (size_t)n : 0 };
+}
+
+static void start(void)
+{
+	loop_init(&p.loop, P_MAX);
+	CHECK(pipe2(console, O_NONBLOCK) == 0);
+	p.grant[GRANT_CONSOLE] = console[1];
+	for (int i = 0; i < P_MAX; i++) {
+		int fd[2];
+
+		CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) == 0);
+		p.taps[i] = fd[0];
+		writer[i] = fd[1];
+	}
+	taps_init(&t, &p);
+}
+
+int main(void)
+{
+	start();
+	/* What is there is taken together, */
+	say(P_DNS, "ev=a");
+	say(P_DNS, "ev=b");
+	loop_round(&p.loop);
+	CHECK_SLICE(printed(), "dns: ev=a\ndns: ev=b\n");
+	/* what comes next after a pause, without asking; others are heard at once. */
+	CHECK(t.tap[P_DNS].watch.want == 0 && t.tap[P_DNS].watch.due != LOOP_NEVER);
+	t.tap[P_DNS].watch.due = LOOP_NEVER - 1;
+	say(P_DNS, "ev=c");
+	say(P_DNS, "ev=d");
+	say(P_QUEUE, "ev=e");
+	loop_round(&p.loop);
+	CHECK_SLICE(printed(), "queue: ev=e\n");
+	t.tap[P_DNS].watch.due = 0;
+	loop_round(&p.loop);
+	CHECK_SLICE(printed(), "dns: ev=c\ndns: ev=d\n");
+	/* Silence leads back to listening. */
+	t.tap[P_DNS].watch.due = 0;
+	loop_round(&p.loop);
+	CHECK(t.tap[P_DNS].watch.want == POLLIN && t.tap[P_DNS].watch.due == LOOP_NEVER);
+	/* The last words of all. */
+	printed();
+	say(P_DNS, "ev=f");
+	say(P_QUEUE, "ev=g");
+	taps_drain(&t);
+	CHECK_SLICE(printed(), "dns: ev=f\nqueue: ev=g\n");
+	TEST_END();
+}
