@@ -14,6 +14,7 @@ BASE = "srv/bench"
 START = """
 cd /srv/bench && read go
 opendkim -f -x /srv/bench/opendkim.conf &
+postsrsd -f 10001 -r 10002 -d example.org -s /srv/bench/srs.secret -u nobody -l 127.0.0.1 &
 while ! [ -S /srv/bench/opendkim.sock ]; do sleep 0.1; done
 exec /usr/lib/postfix/sbin/master -i -c /srv/bench
 """
@@ -25,6 +26,8 @@ def prepare(account):
     for name in ("main.cf", "master.cf", "opendkim.conf"):
         with open(os.path.join(HERE, "postfix", name), encoding="ascii") as f:
             peers.put(BASE + "/" + name, f.read())
+    peers.put(BASE + "/tls_policy", "%s secure match=hostname\n" % peers.ROUTE)
+    peers.put(BASE + "/srs.secret", os.urandom(18).hex() + "\n")
     peers.put(BASE + "/virtual", "@example.org %s\n" % peers.TO)
     peers.put(BASE + "/sasl/smtpd.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN\n"
               "sasldb_path: /srv/bench/sasldb2\n")
