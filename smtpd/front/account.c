@@ -81,12 +81,44 @@ void account_login(struct session *s)
 	explicit_bzero(mem, sizeof mem);
 }
 
+/* Where the grant of this client's network is, or would be, kept. */
+static struct account_known *place_of(struct session *s)
+{
+	return &s->front->known[s->peer.b[sizeof s->peer.b - 1] % ACCOUNT_KNOWN];
+}
+
+static void remember(struct session *s)
+{
+	struct account_known *k = place_of(s);
+
+	k->peer = s->peer;
+	k->until = s->front->proc.loop.now + ACCOUNT_KNOWN_MS;
+	k->grant_n = s->grant_n;
+	memcpy(k->grant, s->grant, s->grant_n);
+}
+
+static bool recall(struct session *s)
+{
+	const struct account_known *k = place_of(s);
+
+	if (k->until <= s->front->proc.loop.now ||
+	    memcmp(&k->peer, &s->peer, sizeof s->peer) != 0)
+		return false;
+	name(s, SLICE(AUTH_MYNETWORKS));
+	memcpy(s->grant, k->grant, k->grant_n);
+	s->grant_n = k->grant_n;
+	session_earned(s);
+	return true;
+}
+
 static void on_network(struct ask *a, const void *reply, struct slice tail)
 {
 	struct session *s = session_of_ask(a);
 
 	name(s, SLICE(AUTH_MYNETWORKS));
-	if (!take_grant(s, reply, tail))
+	if (take_grant(s, reply, tail))
+		remember(s);
+	else
 		s->account_n = 0;
 	session_greet(s);
 	session_resume(s, ST_GREET);
@@ -97,7 +129,7 @@ bool account_network(struct session *s)
 	struct auth_network m = { 0 };
 
 	/* Never in the strangers' lane, and not where TLS comes first: those clients log in. */
-	if (sizeof CONFIG_SMTPD_MYNETWORKS <= 1 || !s->front->sub || s->implicit)
+	if (sizeof CONFIG_SMTPD_MYNETWORKS <= 1 || !s->front->sub || s->implicit || recall(s))
 		return false;
 	memcpy(m.peer, s->peer.b, sizeof m.peer);
 	s->ask.done = on_network;

@@ -10,7 +10,17 @@
 /* s->auth holds name and password; they are wiped here. The reply to the client comes now or later. */
 void account_login(struct session *s);
 /* Asks whether the client may submit without logging in (SMTPD_MYNETWORKS). The session is greeted by the answer,
- * whatever it is. False: not asked. */
+ * whatever it is. False: not asked, because nobody may or because the answer was yes a moment ago. */
 bool account_network(struct session *s);
+
+/* Grants of clients' networks, kept for ACCOUNT_KNOWN_MS: a client that connects for each letter is one question. */
+enum { ACCOUNT_KNOWN = 8, ACCOUNT_KNOWN_MS = 10 * 1000 };
+
+struct account_known {
+	struct ipaddr peer;
+	int64_t until; /* 0: none */
+	uint16_t grant_n;
+	uint8_t grant[AUTH_GRANT_MAX];
+};
 
 #endif

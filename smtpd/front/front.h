@@ -2,6 +2,7 @@
 #ifndef SMTPD_FRONT_FRONT_H
 #define SMTPD_FRONT_FRONT_H
 
+#include "smtpd/front/account.h"
 #include "smtpd/front/budget.h"
 #include "smtpd/front/clients.h"
 #include "smtpd/front/crashed.h"
@@ -30,6 +31,7 @@ struct front {
 	struct budget budget;
 	struct crashed crashed;
 	struct clients clients;
+	struct account_known known[ACCOUNT_KNOWN];
 	struct session *session; /* owned: FRONT_SESSIONS slots */
 	uint32_t live, last_id;
 	struct listener listener[FRONT_LISTENERS];

@@ -7,6 +7,7 @@
 #include "smtpd/front/budget.h"
 #include "smtpd/front/clients.h"
 #include "smtpd/front/crashed.h"
+#include "smtpd/front/front.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/proto/base64.h"
 #include "tests/unit/test.h"
@@ -188,8 +189,38 @@ static void test_clients(void)
 	CHECK(!clients_may(&c, &a, now, 1));
 }
 
+/* Auth is not wired here: who is not known is not asked about either, and has no grant. */
+static void test_known(void)
+{
+	static struct front f = { .sub = true, .proc.loop.now = 1000 };
+	static struct chan none = { .watch.fd = -1 };
+	static struct session s;
+	struct account_known *k = &f.known[7 % ACCOUNT_KNOWN];
+
+	f.auth = &none;
+	s.front = &f;
+	s.peer.b[15] = 7;
+	CHECK(!account_network(&s) && s.grant_n == 0);
+	*k = (struct account_known){
+		.peer = s.peer, .until = 1001, .grant_n = 2, .grant = "xy"
+	};
+	CHECK(!account_network(&s));
+	CHECK_SLICE(((struct slice){ s.grant, s.grant_n }), "xy");
+	CHECK_SLICE(((struct slice){ s.account, s.account_n }), AUTH_MYNETWORKS);
+	s.grant_n = 0;
+	s.peer.b[0] = 1; /* another one at the same place */
+	CHECK(!account_network(&s) && s.grant_n == 0);
+	s.peer.b[0] = 0;
+	f.proc.loop.now = 1001; /* no longer */
+	CHECK(!account_network(&s) && s.grant_n == 0);
+	s.implicit = true;
+	f.proc.loop.now = 1000;
+	CHECK(!account_network(&s) && s.grant_n == 0);
+}
+
 int main(void)
 {
+	test_known();
 	test_clients();
 	test_budget();
 	test_crashed();
