@@ -31,6 +31,7 @@ struct letter {
 	uint64_t size; /* of the text, octets */
 	struct path sender;
 	size_t nrcpt;
+	bool utf8; /* it came with SMTPUTF8 */
 };
 
 struct check;
@@ -41,6 +42,7 @@ struct job { /* one request of front that waits for another process */
 	struct token token; /* token.chan NULL = free */
 	int text, head;	    /* owned; -1 = none */
 	uint64_t size;	    /* of text */
+	bool utf8;	    /* its header needs SMTPUTF8 from the next hop */
 	bool waiting;	    /* forward: ready, but out.mx has no credit or no wire now */
 	uint32_t skip;	    /* octets of text that our header replaces */
 	unsigned slot;	    /* submit: index of the signing domain */
@@ -111,7 +113,8 @@ void forward_letter(struct job *j, const struct letter *l); /* mx */
 void submit_letter(struct job *j, const struct letter *l);  /* submission */
 void forward_more(struct check *c); /* out.mx has room again: the next letters that wait */
 
-/* Makes the head memfd from j->env, first and j->header, seals it. False: no memory now. */
+/* Makes the head memfd from j->env, ENV_UTF8 when the letter needs it (not because the client said
+ * so), first and j->header, seals it. False: no memory now. */
 bool letter_head(struct job *j, struct slice first);
 /* Received: (RFC 5321 4.4) for this letter. rcpt empty: no for clause. */
 void trace_received(struct buf *b, const struct job *j, const struct letter *l,

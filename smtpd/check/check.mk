@@ -3,6 +3,6 @@
 PROGS        += check
 check-y      := $(addprefix smtpd/check/,main.o rcpt.o letter.o forward.o submit.o trace.o alias.o rights.o quota.o) \
 		$(lib-core) smtpd/lib/map.o \
-		$(addprefix smtpd/proto/,path.o ipaddr.o envelope.o grant.o header.o dkim_canon.o dkim_sign.o srs.o base64.o date.o)
+		$(addprefix smtpd/proto/,path.o utf8.o ipaddr.o envelope.o grant.o header.o dkim_canon.o dkim_sign.o srs.o base64.o date.o)
 check-libs   := bearssl sodium cdb
 check-deny   := br_ssl_% br_rsa_%_private br_%_pkcs1_sign br_ecdsa_%_sign% crypto_sign_% srs_forward srs_reverse reply_%

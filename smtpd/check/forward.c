@@ -169,7 +169,7 @@ static bool one_route(struct check *c, const struct letter *l, enum alias_kind k
 	while (envelope_next(&in, &tag, &v)) {
 		if (tag != ENV_RCPT)
 			continue;
-		if (!path_addr(v, PATH_BARE, &p) ||
+		if (!path_addr(v, PATH_BARE | PATH_UTF8, &p) ||
 		    alias_find(&c->aliases, &c->domains, &p, &other) != kind ||
 		    (kind == ALIAS_TO && !path_eq(to, &other)))
 			return false;
@@ -186,7 +186,8 @@ void forward_letter(struct job *j, const struct letter *l)
 	uint8_t bytes[PATH_OCTETS];
 	struct buf dest = BUF(bytes);
 
-	if (!envelope_get(l->head, ENV_RCPT, &rcpt) || !path_addr(rcpt, PATH_BARE, &p)) {
+	if (!envelope_get(l->head, ENV_RCPT, &rcpt) ||
+	    !path_addr(rcpt, PATH_BARE | PATH_UTF8, &p)) {
 		job_say(j, &say_trouble);
 		return;
 	}

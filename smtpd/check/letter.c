@@ -10,6 +10,7 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/proto/utf8.h"
 
 const struct say say_trouble = { 451,
 				 { 4, 3, 0 },
@@ -151,7 +152,7 @@ bool job_returns(struct job *j, const struct holder_reply *r, struct slice addre
 
 	if (!r || r->result == HOLDER_NOT_YET)
 		job_say(j, &say_trouble);
-	else if (r->result != HOLDER_DONE || !path_addr(address, 0, &p))
+	else if (r->result != HOLDER_DONE || !path_addr(address, PATH_UTF8, &p))
 		job_say(j, &forged);
 	else
 		return true;
@@ -178,10 +179,25 @@ void job_ask_srs(struct job *j, const struct path *p, struct slice domain,
 		job_say(j, &say_busy);
 }
 
+static bool needs_utf8(const struct job *j)
+{
+	struct cur c = CUR(buf_slice(&j->env));
+	bool needed = j->utf8;
+	enum env_tag tag;
+	struct slice v;
+
+	while (!needed && envelope_next(&c, &tag, &v))
+		needed = utf8_needed(v);
+	return needed;
+}
+
 bool letter_head(struct job *j, struct slice first)
 {
-	uint64_t at = j->env.len;
+	uint64_t at;
 
+	if (needs_utf8(j))
+		envelope_put(&j->env, ENV_UTF8, SLICE("1"));
+	at = j->env.len;
 	if (j->env.bad || j->header.bad)
 		return false;
 	j->head = memfd_make("head");
@@ -233,23 +249,24 @@ void letter_ask(void *ctx, struct call *call)
 	const struct check_letter *m = call->msg;
 	struct job *j = job_new(c, call);
 	struct letter l = { 0 };
-	struct slice sender;
+	struct slice sender, octets;
 
 	if (!j)
 		return;
 	if (!memfd_check(j->text, CONFIG_SMTPD_MAX_SIZE, &j->size) || j->size != m->text_size ||
 	    !read_head(c, call->fd[1], &l) || !envelope_get(l.head, ENV_SENDER, &sender) ||
-	    !path_addr(sender, PATH_NULL, &l.sender)) {
+	    !path_addr(sender, PATH_NULL | PATH_UTF8, &l.sender)) {
 		job_say(j, &say_trouble);
 		return;
 	}
 	l.size = j->size;
+	l.utf8 = envelope_get(l.head, ENV_UTF8, &octets);
 	if (!read_header(c, j, &l) || l.header.n > HEADER_OCTETS)
 		job_say(j, &large_header);
-	else if (c->mx)
-		forward_letter(j, &l);
-	else
-		submit_letter(j, &l);
+	else {
+		j->utf8 = l.utf8 && utf8_needed(l.header);
+		(c->mx ? forward_letter : submit_letter)(j, &l);
+	}
 }
 
 static const struct rule mx_rules[CHECK_TYPES] = {

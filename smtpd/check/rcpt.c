@@ -109,8 +109,8 @@ void rcpt_ask(void *ctx, struct call *call)
 	struct path from, to;
 
 	/* front has parsed these; it is not our validator. */
-	if (!cur_done(&in) || !path_addr(sender, PATH_NULL, &from) ||
-	    !path_addr(rcpt, PATH_BARE, &to))
+	if (!cur_done(&in) || !path_addr(sender, PATH_NULL | PATH_UTF8, &from) ||
+	    !path_addr(rcpt, PATH_BARE | PATH_UTF8, &to))
 		chan_fail(&call->token);
 	else if (c->mx)
 		stranger(c, call, &from, &to);

@@ -206,7 +206,7 @@ static bool put_rcpt(struct job *j, struct slice rcpt, bool *alias)
 	struct path p, to;
 	enum alias_kind kind;
 
-	if (!path_addr(rcpt, PATH_BARE, &p))
+	if (!path_addr(rcpt, PATH_BARE | PATH_UTF8, &p))
 		return false;
 	kind = alias_find(&c->aliases, &c->domains, &p, &to);
 	if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
@@ -302,7 +302,7 @@ static bool judge(struct job *j, const struct letter *l, const struct grant *g)
 	uint8_t bytes[ANSWER_TEXT + 1];
 	struct buf text = BUF(bytes);
 	struct slice domain, name;
-	enum header_fault fault = header_check(l->header, &name);
+	enum header_fault fault = header_check(l->header, l->utf8, &name);
 	struct say s;
 	int slot = -1;
 

@@ -106,6 +106,7 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 	}
 	t->sender_n = (uint16_t)b.len;
 	t->body = (uint8_t)m->body;
+	t->utf8 = m->utf8;
 	t->ret_n = (uint8_t)keep_value(t->ret, m->ret);
 	t->envid_n = (uint8_t)keep_value(t->envid, m->envid);
 	session_reply(s, "250 2.1.0 Ok");
@@ -116,9 +117,11 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 
 static void put_with(const struct session *s, struct buf *b)
 {
-	struct buf w = { .p = (uint8_t[8]){ 0 }, .cap = 8 };
+	uint8_t mem[12];
+	struct buf w = BUF(mem);
 
-	buf_put(&w, s->esmtp ? SLICE("ESMTP") : SLICE("SMTP")); /* RFC 3848 */
+	/* RFC 3848, RFC 6531 4.3 */
+	buf_put(&w, s->tx.utf8 ? SLICE("UTF8SMTP") : s->esmtp ? SLICE("ESMTP") : SLICE("SMTP"));
 	if (s->esmtp && s->stream.secure)
 		buf_u8(&w, 'S');
 	if (s->esmtp && s->authed)
@@ -162,6 +165,8 @@ static void put_envelope(const struct session *s, struct buf *b)
 	put_with(s, b);
 	put_tls(s, b);
 	envelope_put(b, ENV_BODY, s->tx.body == COMMAND_8BIT ? SLICE("8") : SLICE("7"));
+	if (s->tx.utf8)
+		envelope_put(b, ENV_UTF8, SLICE("1"));
 	put_given(b, ENV_RET, s->tx.ret, s->tx.ret_n);
 	put_given(b, ENV_ENVID, s->tx.envid, s->tx.envid_n);
 }

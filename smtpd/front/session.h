@@ -36,6 +36,7 @@ struct tx {		/* one letter: until RSET, EHLO or its answer */
 	uint64_t held;	/* of the budget */
 	uint64_t route;
 	bool routed;
+	bool utf8;    /* MAIL said SMTPUTF8 */
 	uint8_t body; /* enum command_body */
 	uint8_t lost; /* enum tx_lost: why the rest of the text is discarded */
 	bool printed; /* print is set */

@@ -74,6 +74,7 @@ static enum smtp_state do_ehlo(struct session *s, struct slice arg)
 	if (s->front->sub)
 		session_reply(s, "250-DSN");
 	session_reply(s, "250-8BITMIME");
+	session_reply(s, "250-SMTPUTF8");
 	buf_put(out, SLICE("250-LIMITS RCPTMAX=")); /* RFC 9422 */
 	buf_dec(out, CONFIG_SMTPD_MAX_RCPTS);
 	buf_put(out, SLICE("\r\n"));
@@ -150,7 +151,7 @@ static enum smtp_state do_mail(struct session *s, struct slice arg)
 static enum smtp_state do_rcpt(struct session *s, struct slice arg)
 {
 	struct command_rcpt r;
-	enum command_error e = command_rcpt(arg, s->front->sub, &r);
+	enum command_error e = command_rcpt(arg, s->front->sub, s->tx.utf8, &r);
 
 	if (e) {
 		session_refuse(s, command_fault(e, true));

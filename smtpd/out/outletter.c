@@ -23,7 +23,7 @@ static bool add_rcpt(struct outletter *l, struct slice v)
 	struct path p;
 
 	l->rcpt[l->nrcpt] = (struct outrcpt){ .path = keep(l, v, PATH_OCTETS) };
-	if (!path_addr(l->rcpt[l->nrcpt++].path, 0, &p))
+	if (!path_addr(l->rcpt[l->nrcpt++].path, PATH_UTF8, &p))
 		return false;
 	if (l->nrcpt == 1)
 		l->domain = p.domain;

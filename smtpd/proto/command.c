@@ -2,10 +2,11 @@
 #include "smtpd/proto/command.h"
 
 #include "smtpd/proto/ipaddr.h"
+#include "smtpd/proto/utf8.h"
 
 static bool is_print(uint8_t c)
 {
-	return c >= ' ' && c <= '~';
+	return c >= ' ' && c != 0x7f;
 }
 
 bool command_parse(struct slice line, struct command *out)
@@ -20,7 +21,7 @@ bool command_parse(struct slice line, struct command *out)
 	k.verb = cur_span(&c, byte_alpha, 32);
 	if (!cur_end(&c))
 		cur_lit(&c, ' ');
-	if (c.bad || !cur_done(&all))
+	if (c.bad || !cur_done(&all) || !utf8_clean(line))
 		return false;
 	k.arg = c.s;
 	*out = k;
@@ -129,7 +130,12 @@ static bool is_orcpt(struct slice v)
 }
 
 enum param_flag { OF_MAIL = 1, OF_RCPT = 2, SUB_ONLY = 4 };
-enum param_id { SIZE, BODY, AUTH, RET, ENVID, NOTIFY, ORCPT, PARAMS };
+static bool is_nothing(struct slice v)
+{
+	return !v.p;
+}
+
+enum param_id { SIZE, BODY, AUTH, SMTPUTF8, RET, ENVID, NOTIFY, ORCPT, PARAMS };
 
 static const struct param {
 	struct slice keyword;
@@ -140,6 +146,7 @@ static const struct param {
 	[SIZE] = { SLICE("SIZE"), OF_MAIL, COMMAND_SIZE, is_size },
 	[BODY] = { SLICE("BODY"), OF_MAIL, COMMAND_BODY, is_body },
 	[AUTH] = { SLICE("AUTH"), OF_MAIL | SUB_ONLY, COMMAND_AUTH, is_xtext },
+	[SMTPUTF8] = { SLICE("SMTPUTF8"), OF_MAIL, COMMAND_SMTPUTF8, is_nothing },
 	[RET] = { SLICE("RET"), OF_MAIL | SUB_ONLY, COMMAND_RET, is_ret },
 	[ENVID] = { SLICE("ENVID"), OF_MAIL | SUB_ONLY, COMMAND_ENVID, is_envid },
 	[NOTIFY] = { SLICE("NOTIFY"), OF_RCPT | SUB_ONLY, COMMAND_NOTIFY, is_notify },
@@ -171,11 +178,11 @@ static enum command_error take_params(struct cur *c, unsigned verb, bool sub,
 		i = find_param(keyword, verb, sub);
 		if (i == PARAMS)
 			return COMMAND_PARAM;
-		if (value[i].n)
+		if (value[i].p)
 			return COMMAND_TWICE;
 		if (!params[i].is(v))
 			return params[i].fault;
-		value[i] = v;
+		value[i] = v.p ? v : keyword; /* given, and that is all */
 	}
 	return COMMAND_OK;
 }
@@ -187,9 +194,14 @@ static enum command_error take_path(struct cur *c, unsigned allow, struct path *
 	if (c->bad)
 		return COMMAND_SYNTAX;
 	cur_try(c, ' ');
-	if (!path_take(c, allow, out))
+	if (!path_take(c, allow | PATH_UTF8, out))
 		return COMMAND_PATH;
 	return cur_end(c) || cur_at(c, ' ') ? COMMAND_OK : COMMAND_PATH;
+}
+
+static bool needs_utf8(const struct path *p)
+{
+	return utf8_needed(p->local) || utf8_needed(p->domain);
 }
 
 enum command_error command_mail(struct slice arg, bool sub, struct command_mail *out)
@@ -208,13 +220,16 @@ enum command_error command_mail(struct slice arg, bool sub, struct command_mail 
 	if (v[SIZE].n && !slice_u64(v[SIZE], UINT64_MAX, &m.size))
 		m.size = UINT64_MAX;
 	m.body = slice_ieq(v[BODY], SLICE("8BITMIME")) ? COMMAND_8BIT : COMMAND_7BIT;
+	m.utf8 = v[SMTPUTF8].p;
+	if (!m.utf8 && needs_utf8(&m.from))
+		return COMMAND_UTF8;
 	m.ret = v[RET];
 	m.envid = v[ENVID];
 	*out = m;
 	return COMMAND_OK;
 }
 
-enum command_error command_rcpt(struct slice arg, bool sub, struct command_rcpt *out)
+enum command_error command_rcpt(struct slice arg, bool sub, bool utf8, struct command_rcpt *out)
 {
 	struct slice v[PARAMS] = { 0 };
 	struct cur c = CUR(arg);
@@ -227,6 +242,8 @@ enum command_error command_rcpt(struct slice arg, bool sub, struct command_rcpt 
 		e = take_params(&c, OF_RCPT, sub, v);
 	if (e)
 		return e;
+	if (!utf8 && needs_utf8(&r.to))
+		return COMMAND_UTF8;
 	r.notify = v[NOTIFY];
 	r.orcpt = v[ORCPT];
 	*out = r;
@@ -245,6 +262,9 @@ const char *command_fault(enum command_error e, bool rcpt)
 				    "555 5.5.4 Parameter not offered, leave it out" },
 		[COMMAND_TWICE] = { "501 5.5.4 Parameter given twice",
 				    "501 5.5.4 Parameter given twice" },
+		[COMMAND_UTF8] = { "553 5.6.7 This address needs SMTPUTF8 on MAIL",
+				   "553 5.6.7 This address needs SMTPUTF8 on MAIL" },
+		[COMMAND_SMTPUTF8] = { "501 5.5.4 SMTPUTF8 has no value" },
 		[COMMAND_SIZE] = { "501 5.5.4 SIZE must be 1 to 20 digits" },
 		[COMMAND_BODY] = { "555 5.5.4 BODY must be 7BIT or 8BITMIME" },
 		[COMMAND_AUTH] = { "501 5.5.4 AUTH must be xtext (RFC 4954)" },

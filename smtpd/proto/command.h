@@ -13,7 +13,8 @@ struct command {
 };
 
 /* False (500 5.5.2): no verb, something else than a space after it, or an octet that is not
- * printable ASCII. Blanks before the CRLF are dropped (RFC 5321 4.1.1 wants them tolerated). */
+ * printable ASCII or part of a UTF-8 character. Blanks before the CRLF are dropped (RFC 5321 4.1.1
+ * wants them tolerated). */
 bool command_parse(struct slice line, struct command *out);
 
 enum command_error { /* what each one says to the client: command_fault() */
@@ -22,9 +23,11 @@ enum command_error { /* what each one says to the client: command_fault() */
 		     COMMAND_PATH,   /* not a path */
 		     COMMAND_PARAM,  /* a parameter that is not offered */
 		     COMMAND_TWICE,  /* a parameter that was given before */
+		     COMMAND_UTF8,   /* an address that needs SMTPUTF8 */
 		     COMMAND_SIZE,   /* from here: a value that this parameter does not have */
 		     COMMAND_BODY,
 		     COMMAND_AUTH,
+		     COMMAND_SMTPUTF8,
 		     COMMAND_RET,
 		     COMMAND_ENVID,
 		     COMMAND_NOTIFY,
@@ -45,6 +48,7 @@ struct command_mail {
 	struct path from;
 	uint64_t size; /* RFC 1870; 0: not said; a value beyond 64 bits is UINT64_MAX */
 	enum command_body body;
+	bool utf8;		 /* SMTPUTF8 (RFC 6531 3.4) */
 	struct slice ret, envid; /* RFC 3461 4.3 and 4.4, as written; empty: not said */
 };
 
@@ -55,14 +59,15 @@ struct command_rcpt {
 
 /* The argument of MAIL and RCPT. On an error *out is untouched. `sub`: the parameters of
  * submission are offered, too: AUTH= (RFC 4954 5), which is checked and ignored, and those of
- * RFC 3461.
+ * RFC 3461. `utf8`: MAIL said SMTPUTF8.
  *
  * Wider than RFC 5321 4.1.1.2: one space after the colon is accepted, as Postfix does,
  * because old clients send it. A second one is not.
  * Stricter than RFC 3461 4: no word twice in NOTIFY, nothing but printable ASCII behind the xtext, and neither
  * ENVID nor the address of ORCPT empty. */
 enum command_error command_mail(struct slice arg, bool sub, struct command_mail *out);
-enum command_error command_rcpt(struct slice arg, bool sub, struct command_rcpt *out);
+enum command_error command_rcpt(struct slice arg, bool sub, bool utf8,
+				struct command_rcpt *out);
 /* The reply to an error of MAIL, or of RCPT. Static text. */
 const char *command_fault(enum command_error e, bool rcpt);
 

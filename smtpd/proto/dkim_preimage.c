@@ -2,6 +2,7 @@
 #include "smtpd/proto/dkim_preimage.h"
 
 #include "smtpd/proto/header.h"
+#include "smtpd/proto/utf8.h"
 
 enum { ADDRESSES = 8, NAME = 64, BH = 44, SIGN_NAMES = 256 };
 
@@ -24,16 +25,16 @@ static bool is_b64(uint8_t c)
 	return byte_alpha(c) || byte_digit(c) || c == '+' || c == '/' || c == '=';
 }
 
-/* Printable ASCII with single spaces inside. */
+/* Printable ASCII or UTF-8, with single spaces inside. */
 static bool value_ok(struct slice v)
 {
 	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < ' ' || v.p[i] > '~')
+		if (v.p[i] < ' ' || v.p[i] == 0x7f)
 			return false;
 		if (v.p[i] == ' ' && (i == 0 || i == v.n - 1 || v.p[i + 1] == ' '))
 			return false;
 	}
-	return true;
+	return utf8_clean(v);
 }
 
 static bool field_take(struct slice *rest, struct field *f)

@@ -2,6 +2,7 @@
 #include "smtpd/proto/envelope.h"
 
 #include "smtpd/proto/path.h"
+#include "smtpd/proto/utf8.h"
 
 enum { ONCE = 1, PATH = 2, TEXT = 4, NULL_OK = 8, BARE_OK = 16, OF_RCPT = 32 };
 
@@ -87,7 +88,7 @@ static bool check_value(unsigned flags, struct slice v)
 	cur_skip(&c, is_print);
 	if (flags & TEXT)
 		return v.n && cur_done(&c);
-	return !(flags & PATH) || path_addr(v, allow, &p);
+	return !(flags & PATH) || path_addr(v, allow | PATH_UTF8, &p);
 }
 
 bool envelope_check(struct slice head, size_t *nrcpt)
@@ -96,6 +97,7 @@ bool envelope_check(struct slice head, size_t *nrcpt)
 	enum env_tag tag, last = ENV_SENDER;
 	struct slice v;
 	size_t rcpts = 0;
+	bool utf8 = false;
 	unsigned seen = 0, of_rcpt = ~0u; /* bits of tags[] */
 
 	if (head.n > ENV_HEAD_MAX)
@@ -116,6 +118,9 @@ bool envelope_check(struct slice head, size_t *nrcpt)
 			return false;
 		if (tag == ENV_BODY && !slice_eq(v, SLICE("7")) && !slice_eq(v, SLICE("8")))
 			return false;
+		if (tag == ENV_UTF8 && !slice_eq(v, SLICE("1")))
+			return false;
+		utf8 |= flags & PATH && utf8_needed(v);
 		rcpts += tag == ENV_RCPT;
 		seen |= 1u << i;
 		of_rcpt |= 1u << i;
@@ -123,7 +128,7 @@ bool envelope_check(struct slice head, size_t *nrcpt)
 	}
 	/* ENV_HEADER takes all that is left: seen at all, it was the last. */
 	if (!cur_done(&c) || last != ENV_HEADER || !(seen & 1u << find_tag(ENV_SENDER)) ||
-	    !rcpts)
+	    !rcpts || (utf8 && !(seen & 1u << find_tag(ENV_UTF8))))
 		return false;
 	*nrcpt = rcpts;
 	return true;

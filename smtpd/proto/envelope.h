@@ -51,7 +51,8 @@ bool envelope_next(struct cur *c, enum env_tag *tag, struct slice *value);
 
 /* The whole shape: known tags, one sender, at least one recipient, ENV_ORIGINAL, ENV_NOTIFY and
  * ENV_ORCPT once each and only after a recipient, ENV_HEADER last and present, the other tags at
- * most once. Paths parse (a recipient may be a bare postmaster), the other values are printable
+ * most once. Paths parse (a recipient may be a bare
+ * postmaster, and characters above ASCII need ENV_UTF8), the other values are printable
  * ASCII and not empty, but ENV_GRANT and ENV_HEADER are any octets. Counts recipients. Every
  * receiver asks this first. */
 bool envelope_check(struct slice head, size_t *nrcpt);

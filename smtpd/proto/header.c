@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/proto/header.h"
 
+#include "smtpd/proto/utf8.h"
+
 enum { DEPTH = 16 /* of nested comments */, LOCAL = 64, DOMAIN = 255, LABEL = 63 };
 
 static bool is_blank(uint8_t c)
@@ -90,7 +92,7 @@ bool header_find(struct slice header, struct slice name, struct header_field *f)
 static bool is_atext(uint8_t c)
 {
 	return byte_alpha(c) || byte_digit(c) ||
-	       (slice_find(SLICE("!#$%&'*+-/=?^_`{|}~"), c) < 19);
+	       (slice_find(SLICE("!#$%&'*+-/=?^_`{|}~"), c) < 19) || c >= 0x80;
 }
 
 static bool is_ldh(uint8_t c)
@@ -116,7 +118,7 @@ static void inside(struct cur *c)
 		return;
 	cur_try(c, '\\');
 	x = cur_u8(c);
-	if ((x < ' ' && x != '\t') || x > '~')
+	if ((x < ' ' && x != '\t') || x == 0x7f)
 		c->bad = true;
 }
 
@@ -222,6 +224,8 @@ bool header_addresses(struct slice body, struct header_addr *out, size_t cap, si
 	struct cur c = CUR(body);
 	size_t got = 0;
 
+	if (!utf8_clean(body))
+		return false;
 	do {
 		if (got == cap)
 			return false;
@@ -281,14 +285,16 @@ static bool id_ok(struct slice body)
 
 /* Printable octets, white space, and CRLF only in folds that carry text: a line of nothing but white
  * space is where some readers see the end of the header. */
-static enum header_fault octets_check(struct slice raw)
+static enum header_fault octets_check(struct slice raw, bool utf8)
 {
 	bool text = false;
 
+	if (utf8 && !utf8_clean(raw))
+		return HEADER_8BIT;
 	for (size_t i = 0; i < raw.n; i++) {
 		uint8_t c = raw.p[i];
 
-		if (c >= 0x80)
+		if (c >= 0x80 && !utf8)
 			return HEADER_8BIT;
 		if (c == '\r' && i + 1 < raw.n && raw.p[i + 1] == '\n') {
 			if (!text)
@@ -304,9 +310,10 @@ static enum header_fault octets_check(struct slice raw)
 	return HEADER_OK;
 }
 
-static enum header_fault field_check(const struct header_field *f, unsigned seen[KNOWN])
+static enum header_fault field_check(const struct header_field *f, bool utf8,
+				     unsigned seen[KNOWN])
 {
-	enum header_fault fault = octets_check(f->raw);
+	enum header_fault fault = octets_check(f->raw, utf8);
 	struct header_addr one;
 	unsigned rule = 0;
 	size_t i, n;
@@ -334,7 +341,7 @@ static enum header_fault field_check(const struct header_field *f, unsigned seen
 	return HEADER_OK;
 }
 
-enum header_fault header_check(struct slice header, struct slice *name)
+enum header_fault header_check(struct slice header, bool utf8, struct slice *name)
 {
 	unsigned seen[KNOWN] = { 0 };
 	struct header_field f;
@@ -344,7 +351,7 @@ enum header_fault header_check(struct slice header, struct slice *name)
 	if (header.n > HEADER_OCTETS)
 		return HEADER_LARGE;
 	while (header_next(&header, &f)) {
-		enum header_fault fault = field_check(&f, seen);
+		enum header_fault fault = field_check(&f, utf8, seen);
 
 		if (fault) {
 			*name = f.name;

@@ -45,7 +45,8 @@ struct header_addr {
  * encoded words in display names. Stricter than RFC 5322: no groups, no domain literals, nothing but
  * the address between the angle brackets and no comment or space beside the '@', because readers
  * disagree about these. Of the obsolete syntax only the dot in a display name ("John Q. Public"), which
- * every program writes. False: malformed, none, or more than cap; *n is not written then. */
+ * every program writes. Characters above ASCII pass, but not in domains: whether they may be there, header_check()
+ * says. False: malformed, none, or more than cap; *n is not written then. */
 bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n);
 
 enum header_fault {
@@ -65,9 +66,9 @@ enum header_fault {
 	HEADER_FAULTS
 };
 
-/* What a letter must be like to be submitted; Date and Message-ID may be missing. *name: the field at
- * fault, or empty. */
-enum header_fault header_check(struct slice header, struct slice *name);
+/* What a letter must be like to be submitted; Date and Message-ID may be missing. `utf8`: it came with SMTPUTF8, and
+ * values may have characters above ASCII (RFC 6532). *name: the field at fault, or empty. */
+enum header_fault header_check(struct slice header, bool utf8, struct slice *name);
 /* The enhanced code and the words for an SMTP reply, "5.6.0 ..."; sizes are 5.3.4. */
 struct slice header_fault_text(enum header_fault fault);
 

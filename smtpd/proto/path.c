@@ -2,6 +2,7 @@
 #include "smtpd/proto/path.h"
 
 #include "smtpd/proto/ipaddr.h"
+#include "smtpd/proto/utf8.h"
 
 static bool is_atext(uint8_t c)
 {
@@ -15,6 +16,16 @@ static bool is_ldh(uint8_t c)
 	return byte_alpha(c) || byte_digit(c) || c == '-';
 }
 
+static bool is_utext(uint8_t c)
+{
+	return is_atext(c) || c >= 0x80;
+}
+
+static bool is_ulabel(uint8_t c)
+{
+	return is_ldh(c) || c >= 0x80;
+}
+
 static bool is_literal(uint8_t c)
 {
 	return is_ldh(c) || c == '.' || c == ':';
@@ -26,43 +37,54 @@ static struct slice passed(struct slice from, const struct cur *c)
 	return slice_head(from, from.n - c->s.n);
 }
 
-static struct slice take_local(struct cur *c)
+/* The same, where octets above 127 may stand only as whole characters. */
+static struct slice passed_clean(struct slice from, struct cur *c, bool utf8)
+{
+	struct slice s = passed(from, c);
+
+	if (utf8 && !c->bad && !utf8_clean(s))
+		c->bad = true;
+	return s;
+}
+
+static struct slice take_local(struct cur *c, bool utf8)
 {
 	struct slice from = c->s;
 
 	if (!cur_try(c, '"')) {
 		do
-			cur_span(c, is_atext, PATH_LOCAL);
+			cur_span(c, utf8 ? is_utext : is_atext, PATH_LOCAL);
 		while (cur_try(c, '.'));
 	} else {
 		while (!cur_end(c) && !cur_at(c, '"')) {
 			uint8_t o = cur_u8(c);
+			bool pair = o == '\\';
 
-			if (o == '\\')
+			if (pair)
 				o = cur_u8(c);
-			if (o < ' ' || o > '~')
+			if (o < ' ' || o == 0x7f || (o > 0x7f && (!utf8 || pair)))
 				c->bad = true;
 		}
 		cur_lit(c, '"');
 	}
 	if (from.n - c->s.n > PATH_LOCAL)
 		c->bad = true;
-	return passed(from, c);
+	return passed_clean(from, c, utf8);
 }
 
-static struct slice take_name(struct cur *c)
+static struct slice take_name(struct cur *c, bool utf8)
 {
 	struct slice from = c->s;
 
 	do {
-		struct slice label = cur_span(c, is_ldh, 63);
+		struct slice label = cur_span(c, utf8 ? is_ulabel : is_ldh, 63);
 
 		if (label.n && (label.p[0] == '-' || label.p[label.n - 1] == '-'))
 			c->bad = true;
 	} while (cur_try(c, '.'));
 	if (from.n - c->s.n > PATH_DOMAIN)
 		c->bad = true;
-	return passed(from, c);
+	return passed_clean(from, c, utf8);
 }
 
 /* Stricter than RFC 5321 4.1.3: no General-address-literal, because no tag but IPv6 is
@@ -83,12 +105,13 @@ static struct slice take_literal(struct cur *c)
 
 static struct path take_mailbox(struct cur *c, unsigned allow)
 {
-	struct path p = { .local = take_local(c) };
+	bool utf8 = allow & PATH_UTF8;
+	struct path p = { .local = take_local(c, utf8) };
 
 	if ((allow & PATH_BARE) && !cur_at(c, '@') && slice_ieq(p.local, SLICE("postmaster")))
 		return p;
 	cur_lit(c, '@');
-	p.domain = cur_at(c, '[') ? take_literal(c) : take_name(c);
+	p.domain = cur_at(c, '[') ? take_literal(c) : take_name(c, utf8);
 	return p;
 }
 
@@ -99,7 +122,7 @@ static void take_route(struct cur *c)
 		return;
 	do {
 		cur_lit(c, '@');
-		take_name(c);
+		take_name(c, false);
 	} while (cur_try(c, ','));
 	cur_lit(c, ':');
 }
@@ -151,7 +174,7 @@ bool path_name(struct slice in)
 {
 	struct cur c = CUR(in);
 
-	take_name(&c);
+	take_name(&c, false);
 	return cur_done(&c);
 }
 
@@ -180,21 +203,43 @@ static bool is_dot_string(struct slice s)
 	struct cur c = CUR(s);
 
 	do
-		cur_span(&c, is_atext, PATH_LOCAL);
+		cur_span(&c, is_utext, PATH_LOCAL);
 	while (cur_try(&c, '.'));
 	return cur_done(&c);
+}
+
+/* As DNS has it. */
+static void put_domain(struct buf *out, struct slice domain)
+{
+	size_t at = out->len;
+
+	if (!utf8_needed(domain)) {
+		buf_put(out, domain);
+		return;
+	}
+	for (;;) {
+		size_t dot = slice_find(domain, '.');
+
+		utf8_label(out, slice_head(domain, dot));
+		if (dot == domain.n)
+			break;
+		buf_u8(out, '.');
+		domain = slice_from(domain, dot + 1);
+	}
+	out->bad |= out->len - at > PATH_DOMAIN;
 }
 
 void path_join(struct slice local, struct slice domain, struct buf *out)
 {
 	size_t at = out->len;
 
+	out->bad |= !utf8_clean(local);
 	if (is_dot_string(local)) {
 		buf_put(out, local);
 	} else {
 		buf_u8(out, '"');
 		for (size_t i = 0; i < local.n; i++) {
-			out->bad |= local.p[i] < ' ' || local.p[i] > '~';
+			out->bad |= local.p[i] < ' ' || local.p[i] == 0x7f;
 			if (local.p[i] == '"' || local.p[i] == '\\')
 				buf_u8(out, '\\');
 			buf_u8(out, local.p[i]);
@@ -204,7 +249,7 @@ void path_join(struct slice local, struct slice domain, struct buf *out)
 	out->bad |= out->len - at > PATH_LOCAL;
 	if (domain.n) {
 		buf_u8(out, '@');
-		buf_put(out, domain);
+		put_domain(out, domain);
 	}
 }
 
@@ -222,11 +267,18 @@ void path_print(const struct path *p, struct buf *out)
 
 bool path_eq(const struct path *a, const struct path *b)
 {
-	uint8_t room_a[PATH_LOCAL], room_b[PATH_LOCAL];
-	struct buf la = BUF(room_a), lb = BUF(room_b);
+	uint8_t room[2][PATH_LOCAL + PATH_DOMAIN];
+	struct buf l[2] = { BUF(room[0]), BUF(room[1]) };
+	size_t at[2];
 
-	path_local(a, &la);
-	path_local(b, &lb);
-	return !la.bad && !lb.bad && path_null(a) == path_null(b) &&
-	       slice_eq(buf_slice(&la), buf_slice(&lb)) && slice_ieq(a->domain, b->domain);
+	for (int i = 0; i < 2; i++) {
+		path_local(i ? b : a, &l[i]);
+		at[i] = l[i].len;
+		put_domain(&l[i], i ? b->domain : a->domain);
+	}
+	return !l[0].bad && !l[1].bad && path_null(a) == path_null(b) &&
+	       slice_eq(slice_head(buf_slice(&l[0]), at[0]),
+			slice_head(buf_slice(&l[1]), at[1])) &&
+	       slice_ieq(slice_from(buf_slice(&l[0]), at[0]),
+			 slice_from(buf_slice(&l[1]), at[1]));
 }

@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (sum != header.n)
 		abort();
-	header_check(header, &name);
+	header_check(header, false, &name);
+	header_check(header, true, &name);
 	return 0;
 }

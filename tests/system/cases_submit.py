@@ -6,7 +6,7 @@ import re
 
 import peers
 import world
-from mail import Client, letter, submit
+from mail import Client, letter, stuffed, submit
 from stage import expect, need
 
 APP = "app@" + peers.HOME
@@ -195,6 +195,36 @@ def networks(w):
         expect(c.send(APP, peers.TO, text), 550)
 
 
+def utf8(w):
+    """A header in UTF-8 needs SMTPUTF8 all the way, is signed as it is, and stays as it is; elsewhere it is 5.6.7."""
+    box = w.appliance()
+    mark, text = letter(APP, to=peers.TO)
+    text = text.replace(b"From: Ann", "From: J\u00f6rg M\u00fcller".encode()).replace(
+        b"Subject: ", "Subject: Gr\u00fc\u00dfe \u4f8b ".encode())
+    with Client(465, tls=True) as c:
+        c.hello()
+        c.login(*w.account)
+        expect(c.send(APP, peers.TO, text), 550, "5.6.7")
+        for rcpt in (peers.TO, "ann@other.example"):
+            at = box.mark()
+            expect(c.cmd("MAIL FROM:<%s> SMTPUTF8 BODY=8BITMIME" % APP), 250)
+            expect(c.cmd("RCPT TO:<%s>" % rcpt), 250)
+            expect(c.cmd("DATA"), 354)
+            if rcpt == peers.TO:
+                c.raw(stuffed(text))
+                expect(c.reply(), 250)
+                got = w.standin.wait(mark)
+                need("Subject: Gr\u00fc\u00dfe \u4f8b ".encode() in got and b"with UTF8SMTPSA" in got, "it changed")
+                for judge, verdict in peers.judge(got).items():
+                    need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
+                continue
+            with w.fake() as f:
+                c.raw(stuffed(text))
+                expect(c.reply(), 250)
+                box.wait(r"out\.sub: ev=deliver to=other\.example .*enhanced=5\.6\.7", 15, after=at)
+                need(not f.letters, "delivered")
+
+
 def refused_for_good(w):
     """The destination's 5xx ends a recipient; the console tells which and why."""
     box = w.appliance()
@@ -207,6 +237,6 @@ def refused_for_good(w):
         need(not f.letters, "delivered")
 
 
-CASES = [signed_and_verified, long_lists_of_addresses, networks, swaks_through_each_port, missing_fields_are_added, auth_login,
-         auth_needs_tls, wrong_passwords, foreign_senders_are_refused, own_domain_through_the_alias_map,
+CASES = [signed_and_verified, long_lists_of_addresses, networks, utf8, swaks_through_each_port, missing_fields_are_added,
+         auth_login, auth_needs_tls, wrong_passwords, foreign_senders_are_refused, own_domain_through_the_alias_map,
          many_recipients_and_places, elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]

@@ -534,6 +534,62 @@ static void test_submit_dsn(void)
 	of_letter = of_rcpt = SLICE("");
 }
 
+/* SMTPUTF8: what needs it says so to the next process, and what does not need it does not (RFC 6531 3.4). */
+static void test_utf8(void)
+{
+	static uint8_t bytes[8192], records[16];
+	struct holder_reply r = { .result = HOLDER_DONE };
+	struct buf b = BUF(records);
+	struct slice head, v;
+	char text[256];
+	size_t n;
+
+	envelope_put(&b, ENV_UTF8, SLICE("1"));
+	of_letter = buf_slice(&b);
+	start(P_CHECK_SUB);
+	for (int needed = 0; needed < 2; needed++) {
+		give_letter(CH_FRONT_SUB_CHECK_SUB,
+			    with_domain(needed ? "From: J\xc3\xb6rg <me@%s>\r\n\r\n"
+					       : "From: me@%s\r\n\r\nJ\xc3\xb6rg\r\n",
+					text, sizeof text),
+			    "me@%s", "any@elsewhere.example", grant("@%s", INT64_MAX));
+		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+		r.h = (struct msg){ .type = HOLDER_DKIM_SIGN, .id = got.h.id };
+		wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE("signature"), -1, -1);
+		CHECK(get(CH_CHECK_SUB_QUEUE));
+		head = read_all(got_fd[1], bytes, sizeof bytes);
+		CHECK(envelope_check(head, &n) && envelope_get(head, ENV_UTF8, &v) == needed);
+	}
+	give_letter(CH_FRONT_SUB_CHECK_SUB,
+		    with_domain("From: \xe4 <me@%s>\r\n\r\n", text, sizeof text), "me@%s",
+		    "any@elsewhere.example", grant("@%s", INT64_MAX));
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 550 &&
+	      got.answer.enhanced[1] == 6 && got.answer.enhanced[2] == 7);
+	of_letter = SLICE("");
+	give_letter(CH_FRONT_SUB_CHECK_SUB,
+		    with_domain("From: J\xc3\xb6rg <me@%s>\r\n\r\n", text, sizeof text),
+		    "me@%s", "any@elsewhere.example", grant("@%s", INT64_MAX));
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 550);
+
+	/* A stranger's sender keeps its characters in the rewritten one, and the next hop must take them. */
+	start(P_CHECK_MX);
+	of_letter = buf_slice(&b);
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "j\xc3\xb6rg@b.example",
+		    "hello@%s", SLICE(""));
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS));
+	r.h = (struct msg){ .type = HOLDER_SRS_FORWARD, .id = got.h.id };
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE("SRS0=h=t=b.example=j\xc3\xb6rg"),
+		  -1, -1);
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+	head = read_all(got_fd[1], bytes, sizeof bytes);
+	CHECK(envelope_check(head, &n) && envelope_get(head, ENV_UTF8, &v));
+	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+	head = read_all(got_fd[1], bytes, sizeof bytes);
+	CHECK(envelope_check(head, &n) && !envelope_get(head, ENV_UTF8, &v));
+	of_letter = SLICE("");
+}
+
 /* The sender does not fit into an SRS address: a fixed one of ours stands for it. */
 static void test_long_sender(void)
 {
@@ -650,6 +706,7 @@ int main(void)
 	test_quota();
 	test_long_to();
 	test_submit_dsn();
+	test_utf8();
 	test_long_sender();
 	test_lying_front();
 	test_full_route();

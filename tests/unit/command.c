@@ -31,8 +31,10 @@ static void test_parse(void)
 	CHECK(!command_parse(SLICE("NOOP a\tb"), &k));
 	CHECK(!command_parse(SLICE("NOOP \x7f"), &k));
 	CHECK(!command_parse(SLICE("NOOP \xe4"), &k));
+	CHECK(!command_parse(SLICE("NOOP \xc2\x85"), &k));
 	CHECK(!command_parse(SLICE("\x16\x03\x01"), &k));
 	CHECK_SLICE(k.verb, "old");
+	CHECK(command_parse(SLICE("NOOP \xc3\xa4"), &k));
 }
 
 static const struct {
@@ -73,7 +75,16 @@ static const struct {
 	{ "FROM:<a@b> body=8bitmime SIZE=5", false, COMMAND_OK, 5, COMMAND_8BIT },
 	{ "FROM:<a@b> BODY=BINARYMIME", false, COMMAND_BODY, 0, 0 },
 	{ "FROM:<a@b> BODY", false, COMMAND_BODY, 0, 0 },
-	{ "FROM:<a@b> SMTPUTF8", false, COMMAND_PARAM, 0, 0 },
+	{ "FROM:<a@b> SMTPUTF8", false, COMMAND_OK, 0, 0 },
+	{ "FROM:<a@b> BODY=8BITMIME smtputf8", false, COMMAND_OK, 0, COMMAND_8BIT },
+	{ "FROM:<a@b> SMTPUTF8 SMTPUTF8", false, COMMAND_TWICE, 0, 0 },
+	{ "FROM:<a@b> SMTPUTF8=1", false, COMMAND_SMTPUTF8, 0, 0 },
+	{ "FROM:<a@b> SMTPUTF8=", false, COMMAND_SYNTAX, 0, 0 },
+	{ "FROM:<\xc3\xa4@b> SMTPUTF8", false, COMMAND_OK, 0, 0 },
+	{ "FROM:<a@\xc3\xa4.b> SMTPUTF8", false, COMMAND_OK, 0, 0 },
+	{ "FROM:<\xc3\xa4@b>", false, COMMAND_UTF8, 0, 0 },
+	{ "FROM:<a@\xc3\xa4.b>", false, COMMAND_UTF8, 0, 0 },
+	{ "FROM:<\xe4@b> SMTPUTF8", false, COMMAND_PATH, 0, 0 },
 	{ "FROM:<a@b> RET=HDRS", false, COMMAND_PARAM, 0, 0 },
 	{ "FROM:<a@b> -X=1", false, COMMAND_SYNTAX, 0, 0 },
 	{ "FROM:<a@b> X_Y=1", false, COMMAND_SYNTAX, 0, 0 },
@@ -201,17 +212,28 @@ static void test_rcpt(void)
 	for (size_t i = 0; i < sizeof rcpts / sizeof *rcpts; i++) {
 		struct command_rcpt r = { 0 };
 		struct slice arg = slice_of(rcpts[i].arg);
-		enum command_error e = command_rcpt(arg, true, &r);
+		enum command_error e = command_rcpt(arg, true, false, &r);
 		bool dsn = r.notify.n || r.orcpt.n;
 
 		CHECK_ROW(e == rcpts[i].want, rcpts[i].arg);
 		CHECK_ROW(!e == (r.to.local.p != NULL), rcpts[i].arg);
 		CHECK_ROW(slice_eq(r.notify, slice_of(rcpts[i].notify)), rcpts[i].arg);
 		CHECK_ROW(slice_eq(r.orcpt, slice_of(rcpts[i].orcpt)), rcpts[i].arg);
-		CHECK_ROW(e || command_rcpt(arg, false, &r) ==
+		CHECK_ROW(e || command_rcpt(arg, false, false, &r) ==
 					  (dsn ? COMMAND_PARAM : COMMAND_OK),
 			  rcpts[i].arg);
 	}
+}
+
+static void test_rcpt_utf8(void)
+{
+	const struct slice arg = SLICE("TO:<\xc3\xa4@b>");
+	struct command_rcpt r;
+
+	CHECK_EQ(command_rcpt(arg, false, false, &r), COMMAND_UTF8);
+	CHECK_EQ(command_rcpt(arg, false, true, &r), COMMAND_OK);
+	CHECK_SLICE(r.to.local, "\xc3\xa4");
+	CHECK_EQ(command_rcpt(SLICE("TO:<a@b> SMTPUTF8"), false, true, &r), COMMAND_PARAM);
 }
 
 /* Every refusal has a code, an enhanced code and words. */
@@ -269,6 +291,7 @@ int main(void)
 	test_mail();
 	test_dsn_mail();
 	test_rcpt();
+	test_rcpt_utf8();
 	test_faults();
 	for (size_t i = 0; i < sizeof helos / sizeof *helos; i++)
 		CHECK_ROW(command_helo(slice_of(helos[i].arg)) == helos[i].ok, helos[i].arg);

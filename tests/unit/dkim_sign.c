@@ -101,7 +101,8 @@ static const struct {
 	{ "from:a@example.org\n" HEAD "h=from:from; " BODY "b=", false },
 	{ "from:a@example.org\r\n\r\n" HEAD "h=from:from; " BODY "b=", false },
 	{ "from:a@example.org\r\n x\r\n" HEAD "h=from:from; " BODY "b=", false },
-	{ "from:a@example.org\r\nto:\xc3\xa4\r\n" HEAD "h=from:from:to; " BODY "b=", false },
+	{ "from:a@example.org\r\nto:\xc3\xa4\r\n" HEAD "h=from:from:to; " BODY "b=", true },
+	{ "from:a@example.org\r\nto:\xe4\r\n" HEAD "h=from:from:to; " BODY "b=", false },
 	/* the last line */
 	{ "from:a@example.org\r\n" HEAD "h=from:from; " BODY "b=\r\n", false },
 	{ "from:a@example.org\r\n" HEAD "h=from:from; " BODY "b=x", false },

@@ -151,11 +151,39 @@ static void test_bounds(void)
 	CHECK(!envelope_check(head, &n));
 }
 
+/* RFC 6531: addresses above ASCII only in a letter that says so, and then in UTF-8. */
+static void test_utf8(void)
+{
+	static const struct {
+		const char *sender, *rcpt, *utf8;
+		bool ok;
+	} t[] = {
+		{ "\xc3\xa4@b", "c@d", "1", true },   { "a@b", "\xc3\xa4@d", "1", true },
+		{ "a@b", "c@d", "1", true },	      { "a@b", "c@d", "0", false },
+		{ "\xc3\xa4@b", "c@d", NULL, false }, { "a@b", "\xc3\xa4@d", NULL, false },
+		{ "\xe4@b", "c@d", "1", false },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		uint8_t room[100];
+		struct buf b = BUF(room);
+		size_t n;
+
+		envelope_put(&b, ENV_SENDER, slice_of(t[i].sender));
+		envelope_put(&b, ENV_RCPT, slice_of(t[i].rcpt));
+		if (t[i].utf8)
+			envelope_put(&b, ENV_UTF8, slice_of(t[i].utf8));
+		envelope_put_header(&b, SLICE(""));
+		CHECK_ROW(envelope_check(buf_slice(&b), &n) == t[i].ok, t[i].sender);
+	}
+}
+
 int main(void)
 {
 	test_check();
 	test_cut();
 	test_write();
 	test_bounds();
+	test_utf8();
 	TEST_END();
 }

@@ -106,7 +106,8 @@ static const struct {
 	{ "Joe a@b.c>", NULL },
 	{ "(Joe <a@b.c>", NULL },
 	{ "\"Joe <a@b.c>", NULL },
-	{ "Jo\xc3\xab <a@b.c>", NULL },
+	{ "Jo\xc3\xab <a@b.c>", "a@b.c" }, /* RFC 6532 */
+	{ "Jo\xeb <a@b.c>", NULL },
 	{ "=?utf-8?q?joe?=@example.org", NULL },
 	{ "\"a\r\n b\"@c.d", NULL },
 	{ "a@b.c\r\n", NULL },
@@ -186,11 +187,37 @@ static void check(void)
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		struct slice name;
 
-		CHECK_ROW(header_check(slice_of(t[i].in), &name) == t[i].want, t[i].in);
+		CHECK_ROW(header_check(slice_of(t[i].in), false, &name) == t[i].want, t[i].in);
 		CHECK_ROW(slice_eq(name, slice_of(t[i].name)), t[i].in);
 	}
 	for (int i = 0; i <= HEADER_FAULTS; i++)
 		CHECK(header_fault_text(i).n > 6);
+}
+
+/* RFC 6532: after SMTPUTF8 values may have characters above ASCII, but nothing else that is above 127. */
+static void utf8(void)
+{
+	static const struct {
+		const char *in;
+		enum header_fault want;
+	} t[] = {
+		{ FROM "Subject: \xc3\xa4\r\n", HEADER_OK },
+		{ "From: J\xc3\xb6rg <j\xc3\xb6rg@b.c>\r\n", HEADER_OK },
+		{ "From: \"J\xc3\xb6rg\" (\xc3\xb6) <\"j\xc3\xb6\"@b.c>\r\n", HEADER_OK },
+		{ "From: a@b\xc3\xbc.c\r\n", HEADER_FROM },
+		{ FROM "Subject: \xe4\r\n", HEADER_8BIT },
+		{ FROM "Subject: \xc3\r\n \xa4\r\n", HEADER_8BIT },
+		{ FROM "Subject: \xc2\x85\r\n", HEADER_8BIT },
+		{ FROM "S\xc3\xa4-t: a\r\n", HEADER_MALFORMED },
+		{ FROM "Message-ID: <\xc3\xa4@b>\r\n", HEADER_ID },
+	};
+	struct slice name;
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		CHECK_ROW(header_check(slice_of(t[i].in), true, &name) == t[i].want, t[i].in);
+		CHECK_ROW(header_check(slice_of(t[i].in), false, &name) == HEADER_8BIT,
+			  t[i].in);
+	}
 }
 
 static uint8_t big[HEADER_OCTETS + 64];
@@ -206,7 +233,7 @@ static enum header_fault field(const char *name, size_t n)
 	while (b.len < sizeof FROM - 1 + n - 2)
 		buf_u8(&b, 'x');
 	buf_put(&b, SLICE("\r\n"));
-	return header_check(buf_slice(&b), &at);
+	return header_check(buf_slice(&b), false, &at);
 }
 
 /* RULES S6: what Gmail would refuse, at the limit and one beyond it. */
@@ -225,25 +252,25 @@ static void limits(void)
 	buf_put(&b, SLICE(FROM));
 	for (int i = 1; i < HEADER_FIELDS; i++)
 		buf_put(&b, SLICE("X:y\r\n"));
-	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_OK);
+	CHECK_EQ(header_check(buf_slice(&b), false, &at), HEADER_OK);
 	buf_put(&b, SLICE("X:y\r\n"));
-	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_MANY);
+	CHECK_EQ(header_check(buf_slice(&b), false, &at), HEADER_MANY);
 	b.len = 0;
 	buf_put(&b, SLICE(FROM));
 	for (int i = 0; i < HEADER_NAME; i++)
 		buf_u8(&b, 'n');
 	buf_put(&b, SLICE(":\r\n"));
-	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_OK);
+	CHECK_EQ(header_check(buf_slice(&b), false, &at), HEADER_OK);
 	b.len -= 3;
 	buf_put(&b, SLICE("n:\r\n"));
-	CHECK_EQ(header_check(buf_slice(&b), &at), HEADER_LONG_NAME);
+	CHECK_EQ(header_check(buf_slice(&b), false, &at), HEADER_LONG_NAME);
 	for (size_t n = HEADER_MSGID; n <= HEADER_MSGID + 1; n++) {
 		b.len = 0;
 		buf_put(&b, SLICE(FROM "Message-ID: <a@"));
 		while (b.len < sizeof FROM + 11 + n - 1)
 			buf_u8(&b, 'x');
 		buf_put(&b, SLICE(">\r\n"));
-		CHECK_EQ(header_check(buf_slice(&b), &at),
+		CHECK_EQ(header_check(buf_slice(&b), false, &at),
 			 n > HEADER_MSGID ? HEADER_LONG_ID : HEADER_OK);
 	}
 }
@@ -254,6 +281,7 @@ int main(void)
 	next();
 	addrs();
 	check();
+	utf8();
 	limits();
 	TEST_END();
 }

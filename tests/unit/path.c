@@ -97,6 +97,23 @@ static const struct {
 	{ "<@:d@e>", 0, NULL },
 	{ "<@a:>", PATH_NULL, NULL },
 	{ "<@[1.2.3.4]:d@e>", 0, NULL },
+	/* RFC 6531: the domain is printed as DNS has it */
+	{ "<\xc3\xa4@b>", PATH_UTF8, "\xc3\xa4@b" },
+	{ "<a.\xe4\xbe\x8b@b>", PATH_UTF8, "a.\xe4\xbe\x8b@b" },
+	{ "<\"\xc3\xa4\"@b>", PATH_UTF8, "\xc3\xa4@b" },
+	{ "<\"\xc3\xa4 b\"@c>", PATH_UTF8, "\"\xc3\xa4 b\"@c" },
+	{ "<a@b\xc3\xbc"
+	  "cher.example>",
+	  PATH_UTF8, "a@xn--bcher-kva.example" },
+	{ "<\xc3@b>", PATH_UTF8, NULL },
+	{ "<\xe4@b>", PATH_UTF8, NULL },
+	{ "<\xc0\xaf@b>", PATH_UTF8, NULL },
+	{ "<\xc2\x85@b>", PATH_UTF8, NULL },
+	{ "<\"\xc2\x85\"@b>", PATH_UTF8, NULL },
+	{ "<\"\\\xc3\xa4\"@b>", PATH_UTF8, NULL },
+	{ "<a@\xe4>", PATH_UTF8, NULL },
+	{ "<a@[\xc3\xa4]>", PATH_UTF8, NULL },
+	{ "<@\xc3\xa4.c:d@e>", PATH_UTF8, NULL },
 	/* what only some callers allow */
 	{ "<>", PATH_NULL, "" },
 	{ "<>", 0, NULL },

@@ -1,7 +1,7 @@
 # keys/auth/host/host.mk: host tools that make accounts and maps
 
 HOSTPROGS += tinpost-user tinpost-users tinpost-virtual
-keys-host := $(addprefix keys/auth/host/,sourcefile.o) smtpd/lib/bytes.o $(addprefix smtpd/proto/,path.o ipaddr.o)
+keys-host := $(addprefix keys/auth/host/,sourcefile.o) smtpd/lib/bytes.o $(addprefix smtpd/proto/,path.o utf8.o ipaddr.o)
 keys-users := keys/auth/host/usersfile.o keys/auth/passhash.o smtpd/proto/base64.o
 tinpost-user-y := keys/auth/host/user_main.o $(keys-users) $(keys-host)
 tinpost-user-libs := sodium cdb

@@ -2,6 +2,6 @@
 
 HOSTPROGS  += probe
 probe-y    := $(addprefix smtpd/proto/host/,main.o probe.o probe_dkim.o zone.o) $(addprefix smtpd/proto/,base64.o \
-	      date.o der.o dkim_canon.o dkim_key.o dkim_sign.o dkim_verify.o dnsmsg.o header.o ipaddr.o path.o reply.o \
+	      date.o der.o dkim_canon.o dkim_key.o dkim_sign.o dkim_verify.o dnsmsg.o header.o ipaddr.o path.o utf8.o reply.o \
 	      srs.o taglist.o) smtpd/lib/bytes.o
 probe-libs := bearssl sodium cdb
