@@ -236,6 +236,7 @@ static void test_forward(void)
 	CHECK_SLICE(v, "box@gmail.com");
 	CHECK(envelope_get(head, ENV_HEADER, &v) &&
 	      slice_iprefix(v, SLICE("Delivered-To: hello@")));
+	/* RULES N10 */
 	CHECK(header_count(v, SLICE("Received")) == 1 &&
 	      header_count(v, SLICE("X-Forwarded-To")) == 1);
 	id = got.h.id;
