@@ -44,6 +44,7 @@ static void recall(struct courier *c)
 		sched_keys(&c->sched, (struct slice){ c->parcels.head, e->l.head_size }, &keys);
 		sched_own(&c->sched, n, &keys);
 	}
+	c->removing = true; /* perhaps */
 }
 
 void courier_init(struct courier *c, struct journal *j, struct chan *out, struct watch *timer)
@@ -133,7 +134,7 @@ static bool verdict_of(struct courier *c, uint32_t rcpt, struct jr_note *note, s
 	unsigned class = note->code / 100;
 	bool final = class == 2 || class == 5;
 	/* Lifetime counts what was spent trying: a letter never ends without a fresh attempt. */
-	bool over = j->now - e->born >= JOURNAL_LIFETIME * 1000ll;
+	bool over = j->now - e->born >= JOURNAL_LIFETIME * 1000ll || e->l.flags & JR_REMOVED;
 
 	if (final || over) {
 		note->flags |= class != 2 ? NOTE_FAILED : 0;
@@ -457,12 +458,36 @@ void courier_accepted(struct courier *c, uint64_t id, const struct keys *k, int 
 	parcels_keep(&c->parcels, &c->j->g.letter[n], text, head);
 }
 
+/* Results for letters that the operator took away, as many as there is room for. */
+static void remove_some(struct courier *c)
+{
+	struct ledger *g = &c->j->g;
+	bool more = false;
+
+	for (uint32_t i = 0; i < g->top_rcpt; i++) {
+		struct jr_note note = { .code = 554,
+					.enhanced = { 5, 7, 0 },
+					.text = SLICE("removed by the postmaster") };
+		const struct letter *e = &g->letter[g->rcpt[i].letter];
+
+		if (g->rcpt[i].state == RCPT_FREE || !(e->l.flags & JR_REMOVED))
+			continue;
+		more |= g->rcpt[i].state != RCPT_DONE;
+		if (g->rcpt[i].state == RCPT_HELD && !e->aside &&
+		    journal_result_room(c->j) > c->flying + 1)
+			verdict_of(c, i, &note, (struct slice){ NULL, 0 });
+	}
+	c->removing = more;
+}
+
 void courier_run(struct courier *c)
 {
 	struct journal *j = c->j;
 	int64_t until;
 
 	parcels_age(&c->parcels);
+	if (c->removing)
+		remove_some(c);
 	if (c->out->watch.fd < 0 || !j->disk)
 		return;
 	if (!c->held_known || c->held_again)

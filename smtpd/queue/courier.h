@@ -44,6 +44,7 @@ struct courier {
 	struct sched sched;
 	struct reasons reasons;
 	unsigned active, flying; /* deliveries; recipients in them */
+	bool removing; /* the operator took letters away: their results are not all said yet */
 	struct ask held;
 	bool held_known; /* out was asked since its last wire, and since a delivery ended unclear */
 	bool held_again; /* some are past the final dot: ask again at held_due */

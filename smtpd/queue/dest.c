@@ -62,12 +62,29 @@ static struct dest *make(struct dests *t, uint64_t key)
 	return d;
 }
 
-struct dest *dest_get(struct dests *t, uint64_t key)
+static struct dest *find(struct dests *t, uint64_t key)
 {
 	struct dest *d = *bucket_of(t, key);
 
 	while (d && d->key != key)
 		d = d->chain;
+	return d;
+}
+
+void dest_resume(struct dests *t, uint64_t key)
+{
+	struct dest *d = find(t, key);
+
+	if (d)
+		d->until = 0;
+	if (d && d->group)
+		d->group->until = 0;
+}
+
+struct dest *dest_get(struct dests *t, uint64_t key)
+{
+	struct dest *d = find(t, key);
+
 	if (!d)
 		d = make(t, key);
 	if (!d->refs++ && !link_empty(&d->idle)) {

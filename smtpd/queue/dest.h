@@ -69,6 +69,7 @@ void dest_begin(struct dest *d);
 /* The same delivery ended; group as it was at its begin. */
 void dest_end(struct dest *d, struct dest *group, enum dest_end how, int64_t begun,
 	      int64_t now);
+void dest_resume(struct dests *t, uint64_t key); /* ends a pause, if there is one */
 /* Who runs its mail exchangers, 0: unknown. */
 void dest_learn(struct dests *t, struct dest *d, uint64_t group);
 

@@ -122,6 +122,23 @@ void journal_attempt(struct journal *j, uint32_t rcpt)
 	j->dirty[j->ndirty++] = rcpt;
 }
 
+bool journal_mark(struct journal *j, uint32_t letter, uint32_t flags)
+{
+	struct letter *e = &j->g.letter[letter];
+	uint32_t i = e->first;
+
+	while (i != LEDGER_NONE && j->g.rcpt[i].state == RCPT_DONE)
+		i = j->g.rcpt[i].next;
+	if (i == LEDGER_NONE)
+		return false;
+	journal_attempt(j, i);
+	if (!j->g.rcpt[i].unwritten)
+		return false;
+	e->l.flags = flags;
+	j->g.rcpt[i].urgent = j->urgent = true;
+	return true;
+}
+
 unsigned journal_result_room(const struct journal *j)
 {
 	return JOURNAL_RESULTS - j->nresult;
@@ -129,7 +146,7 @@ unsigned journal_result_room(const struct journal *j)
 
 static bool owed(const struct journal *j, const struct letter *e, unsigned flags)
 {
-	if (!j->reports || !(e->l.flags & JR_SENDER))
+	if (!j->reports || !(e->l.flags & JR_SENDER) || e->l.flags & JR_QUIET)
 		return false;
 	return flags & NOTE_FAILED || (e->l.flags & JR_SUCCESS && !(flags & NOTE_DSN));
 }
@@ -447,6 +464,26 @@ static bool job_letters(struct journal *j, struct job *job)
 	return false;
 }
 
+/* Marks are written where they belong, as long as there is one that has room there. */
+static bool job_marks(struct journal *j, struct job *job)
+{
+	struct plan p;
+
+	for (unsigned n = 0; j->urgent && n < j->ndirty; n++) {
+		const struct rcpt *k = &j->g.rcpt[j->dirty[n]];
+		uint32_t seg = j->g.letter[k->letter].seg;
+
+		if (!k->urgent || k->state == RCPT_FREE || j->seg[seg].state != SEG_LIVE)
+			continue;
+		plan_begin(&p, j, job, seg);
+		plan_attempts(&p, false);
+		if (job->n)
+			return true;
+	}
+	j->urgent = false;
+	return false;
+}
+
 static bool job_attempts(struct journal *j, struct job *job)
 {
 	struct plan p;
@@ -473,8 +510,8 @@ bool journal_job(struct journal *j, struct job *job)
 		j->cleaning = find_leaving(j);
 	j->busy = job_report(j, job) || job_results(j, job) ||
 		  (j->cleaning >= 0 && job_clean(j, job)) ||
-		  (j->cleaning < 0 && job_letters(j, job)) || job_attempts(j, job) ||
-		  job_make(j, job);
+		  (j->cleaning < 0 && job_letters(j, job)) || job_marks(j, job) ||
+		  job_attempts(j, job) || job_make(j, job);
 	return j->busy;
 }
 

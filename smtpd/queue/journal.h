@@ -100,6 +100,7 @@ struct journal {
 	uint32_t dirty[JOURNAL_DIRTY]; /* recipients with an ATTEMPT to write */
 	unsigned ndirty;
 	int64_t dirty_since;
+	bool urgent; /* some of them are */
 	/* The letter with this tag has an answer; its descriptors are the caller's again. */
 	void (*taken)(void *ctx, uint32_t tag, enum taken how, uint64_t id);
 	/* The result of this recipient is on disk; its rcpt entry may be gone. */
@@ -117,6 +118,9 @@ bool journal_offer(struct journal *j, uint32_t tag, int head, int text,
 		   const struct jr_letter *l);
 /* An attempt failed for now; the count is in the entry. Forgetting it does no harm. */
 void journal_attempt(struct journal *j, uint32_t rcpt);
+/* The letter has these flags from now on (JR_MARKS may change), on disk with the next flush of its
+ * segment. False: too many such changes wait for the disk. */
+bool journal_mark(struct journal *j, uint32_t letter, uint32_t flags);
 /* The final result of a recipient; no, time and NOTE_OWED are filled in. False: too many wait for
  * the disk; try again later. */
 bool journal_result(struct journal *j, uint32_t rcpt, const struct jr_note *note);

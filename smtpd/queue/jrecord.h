@@ -58,10 +58,14 @@ struct jr_letter { /* how the content of a LETTER begins */
 };
 
 enum jr_flag {
-	JR_SENDER = 1,	/* reports about it may be sent */
-	JR_SUCCESS = 2, /* somebody asked for NOTIFY=SUCCESS */
-	JR_WARNED = 4,	/* the sender knows that it is late */
-	JR_DELAY = 8,	/* with `about`: a warning, not the results */
+	JR_SENDER = 1,	 /* reports about it may be sent */
+	JR_SUCCESS = 2,	 /* somebody asked for NOTIFY=SUCCESS */
+	JR_WARNED = 4,	 /* the sender knows that it is late */
+	JR_DELAY = 8,	 /* with `about`: a warning, not the results */
+	JR_HELD = 16,	 /* the operator wants it to wait; these three may change later */
+	JR_REMOVED = 32, /* the operator wants it to end */
+	JR_QUIET = 64,	 /* and nobody is told */
+	JR_MARKS = JR_HELD | JR_REMOVED | JR_QUIET,
 };
 
 /* What became of a recipient: the content of a RESULT, and of the notes in a LETTER. */

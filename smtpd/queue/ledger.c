@@ -171,8 +171,13 @@ void ledger_wait(struct ledger *g, uint32_t rcpt, int64_t due)
 
 	if (k->lane)
 		g->unready(g->ctx, rcpt);
-	k->state = RCPT_WAIT;
 	k->due = due;
+	k->state = RCPT_WAIT;
+	if (g->letter[k->letter].l.flags & JR_HELD) {
+		ledger_unwait(g, rcpt);
+		k->state = RCPT_HELD;
+		return;
+	}
 	if (!k->heap)
 		heap_set(g, g->heaped++, rcpt);
 	heap_fix(g, k->heap - 1);

@@ -45,6 +45,7 @@ struct rcpt {
 	uint16_t no;	      /* position in the envelope */
 	uint8_t state;	      /* enum rcpt_state */
 	uint8_t attempts;
+	bool urgent;	/* and that one is for something that must not be forgotten */
 	bool unwritten; /* an ATTEMPT record waits for a flush to ride on */
 	bool listed;	/* out named it, and the sweep after that list has not come yet */
 	bool told;	/* the report that is being sent covers the note */
@@ -103,7 +104,7 @@ uint32_t ledger_add(struct ledger *g, const struct jr *r, uint32_t seg,
 void ledger_drop(struct ledger *g, uint32_t letter);
 uint32_t ledger_find(const struct ledger *g, uint64_t id); /* LEDGER_NONE: unknown */
 uint32_t ledger_rcpt(const struct ledger *g, uint32_t letter, uint32_t no);
-/* The heap of recipients that wait, by due time. */
+/* The heap of recipients that wait, by due time; those of a held letter wait outside of it. */
 void ledger_wait(struct ledger *g, uint32_t rcpt, int64_t due);
 /* It leaves the heap, or its lane; its state is the caller's to set. */
 void ledger_unwait(struct ledger *g, uint32_t rcpt);

@@ -228,16 +228,19 @@ void plan_attempts(struct plan *p, bool force)
 		struct rcpt *k = &j->g.rcpt[j->dirty[n]];
 		struct letter *e = &j->g.letter[k->letter];
 		struct buf b = plan_buf(p);
+		bool rides = jr_round(p->at) - p->at >= JR_HEAD + 16 + JR_SUM;
+		bool must = force || k->urgent;
+		bool room = k->urgent &&
+			    jr_round(p->at) + JR_BLOCK + p->reserved <= p->s->use.size;
 
 		if (k->state == RCPT_FREE || !k->unwritten)
 			continue;
 		if (&j->seg[e->seg] != p->s || e->moving || p->job->n == JOB_ITEMS ||
-		    b.cap < JR_BLOCK ||
-		    (jr_round(p->at) - p->at < JR_HEAD + 16 + JR_SUM && !(force && e->spare))) {
+		    b.cap < JR_BLOCK || !(rides || (must && (e->spare || room)))) {
 			j->dirty[kept++] = j->dirty[n];
 			continue;
 		}
-		if (jr_round(p->at) - p->at < JR_HEAD + 16 + JR_SUM) {
+		if (!rides && !room) {
 			journal_count(j, e, false);
 			e->spare = false;
 			journal_count(j, e, true);
@@ -245,9 +248,9 @@ void plan_attempts(struct plan *p, bool force)
 		buf_be32(&b, k->no);
 		buf_be32(&b, k->attempts);
 		buf_be32(&b, age_of(j, e));
-		buf_be32(&b, 0);
+		buf_be32(&b, e->l.flags & JR_MARKS);
 		plan_add(p, JR_ATTEMPT, e->r.letter, &b, 16, 0);
-		k->unwritten = false;
+		k->unwritten = k->urgent = false;
 	}
 	j->ndirty = kept;
 	j->dirty_since = j->now;

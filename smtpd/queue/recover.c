@@ -225,7 +225,7 @@ static bool apply_small(struct scan *c, const struct jr *r)
 {
 	struct journal *j = c->j;
 	struct cur in = CUR(((struct slice){ c->content, c->n }));
-	uint32_t n = ledger_find(&j->g, r->letter), k, no, attempts;
+	uint32_t n = ledger_find(&j->g, r->letter), k, no, attempts, age, *flags;
 
 	if (n == LEDGER_NONE || j->g.letter[n].seg != c->seg)
 		return true; /* the letter is over, or has moved on */
@@ -238,13 +238,16 @@ static bool apply_small(struct scan *c, const struct jr *r)
 	if (r->type == JR_RESULT)
 		return apply_result(j, n, r, in.s);
 	no = cur_be32(&in);
+	attempts = cur_be32(&in);
+	age = cur_be32(&in);
+	flags = &j->g.letter[n].l.flags;
+	*flags = (*flags & ~(uint32_t)JR_MARKS) | (cur_be32(&in) & JR_MARKS);
 	k = ledger_rcpt(&j->g, n, no);
 	if (in.bad || k == LEDGER_NONE)
 		return false;
 	if (j->g.rcpt[k].state == RCPT_DONE)
 		return true;
-	attempts = cur_be32(&in);
-	set_age(j, &j->g.letter[n], cur_be32(&in), r->time);
+	set_age(j, &j->g.letter[n], age, r->time);
 	set_due(j, &j->g.rcpt[k], attempts, r->time);
 	return !in.bad;
 }

@@ -8,7 +8,7 @@ static struct slice domain_of(struct slice address)
 	return slice_from(address, slice_rfind(address, '@'));
 }
 
-static struct slice rcpt_of(struct slice head, uint32_t no)
+struct slice waybill_rcpt(struct slice head, uint32_t no)
 {
 	struct cur in = CUR(head);
 	enum env_tag tag;
@@ -36,7 +36,7 @@ static void add(struct waybill *w, uint32_t no, struct slice to)
 bool waybill_make(struct waybill *w, struct slice head, const uint32_t *want, uint32_t n,
 		  uint32_t must, struct buf *out, struct slice *header)
 {
-	struct slice v, domain = domain_of(rcpt_of(head, must));
+	struct slice v, domain = domain_of(waybill_rcpt(head, must));
 	struct cur in = CUR(head);
 	uint32_t seen = 0, next = 0;
 	enum env_tag tag;

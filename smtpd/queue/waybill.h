@@ -21,6 +21,8 @@ struct waybill {
 	uint8_t name[WAYBILL_NAMES];
 };
 
+/* The address of a recipient; empty: there is no such one. */
+struct slice waybill_rcpt(struct slice head, uint32_t no);
 /* Of the recipients want[0 .. n), ascending, 1 to OUT_RCPTS, those in the domain of `must`, which is
  * one of them. The envelope goes to *out, the header octets that follow it borrow from head. False:
  * the head is not what it should be. */

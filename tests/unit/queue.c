@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "smtpd/lib/memfd.h"
+#include "smtpd/queue/clerk.h"
 #include "smtpd/queue/queue.h"
 
 enum { SEEN = 8 };
@@ -443,6 +444,63 @@ static void test_quota(void)
 	CHECK(!a->letters && !a->active && !a->octets);
 }
 
+/* What the operator did with a letter stays done. */
+static void test_clerk(void)
+{
+	struct clerk_letter l;
+	struct clerk_rcpt r;
+	struct courier *c;
+	uint32_t at = 0;
+	uint64_t id;
+
+	boot(".");
+	c = &w.q->courier;
+	send_letter(&two);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	say(0, 451);
+	say(1, 451);
+	CHECK(!until(&w.ndeliver, 3, 200));
+	CHECK(clerk_list(c, &at, &l) && !clerk_list(c, &at, &(struct clerk_letter){ 0 }));
+	id = l.id;
+	CHECK_EQ(l.octets, strlen(two.text));
+	CHECK(l.rcpts == 2 && l.open == 2 && l.attempts == 1 && l.next > 0 && !l.held);
+	CHECK_SLICE(l.account, "app");
+	CHECK_SLICE(l.sender, "app@example.org");
+	CHECK(l.reason && l.reason->code == 451);
+	CHECK(clerk_rcpt(c, id, 1, &r) && r.state == RCPT_WAIT && r.attempts == 1);
+	CHECK_SLICE(r.to, "b@y.example");
+	CHECK(!clerk_rcpt(c, id, 2, &r) && !clerk_show(c, id + 1, &l) && !clerk_hold(c, 0));
+	CHECK(clerk_retry(c, id));
+	CHECK(until(&w.ndeliver, 4, 5000));
+	CHECK(clerk_hold(c, id));
+	say(2, 451);
+	say(3, 451);
+	CHECK(!until(&w.ndeliver, 5, 300));
+	CHECK(clerk_show(c, id, &l) && l.held && l.next == -1);
+	CHECK(!clerk_retry(c, id));
+	clerk_flush(c);
+	CHECK(!until(&w.ndeliver, 5, 300));
+	boot(".");
+	c = &w.q->courier;
+	CHECK(clerk_show(c, id, &l) && l.held);
+	clerk_flush(c);
+	CHECK(!until(&w.ndeliver, 1, 300));
+	CHECK(clerk_release(c, id));
+	clerk_flush(c);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	say(0, 451);
+	CHECK(!until(&w.ndeliver, 3, 300));
+	boot("."); /* the other one is under way, and out forgot it */
+	c = &w.q->courier;
+	CHECK(clerk_show(c, id, &l) && !l.held);
+	CHECK(until(&w.held, 1, 5000));
+	CHECK(clerk_remove(c, id, true));
+	CHECK(until(&w.nack, 2, 5000));
+	CHECK_EQ(w.q->journal.g.letters, 0);
+	boot(".");
+	CHECK_EQ(w.q->journal.g.letters, 0);
+}
+
 static void flip_last(const struct letter *e)
 {
 	int fd = w.q->files.fd[e->seg];
@@ -493,6 +551,7 @@ int main(void)
 	test_together();
 	test_pause();
 	test_quota();
+	test_clerk();
 	test_damage();
 	boot(NULL);
 	send_letter(&two);
