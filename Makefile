@@ -74,6 +74,7 @@ ifndef DEMO
 $(shell test ! -L $(O)/host || rm $(O)/host)
 endif
 endif
+comma := ,
 unquote = $(subst ",,$(1))
 ARCH := $(or $(call unquote,$(CONFIG_BOARD_ARCH)),x86_64)
 BOARD := $(or $(call unquote,$(CONFIG_BOARD_NAME)),qemu-x86_64)
@@ -214,6 +215,9 @@ bench-sign-y := tests/bench/sign.o keys/holder/mont64.o keys/holder/rsa64.o
 ctgrind-y := tests/check/ctgrind.o smtpd/lib/bytes.o
 bench-sign-libs := bearssl
 ctgrind-libs := bearssl
+filedisk-y := tests/power/filedisk.o $(filter-out $(addprefix smtpd/queue/,main.o queue.o courier.o parcel.o flusher.o),$(queue-y))
+filedisk-libs := sodium
+filedisk-wrap := $(addprefix -Wl$(comma)--wrap=,open openat fstat fdatasync fsync renameat unlinkat memfd_read memfd_append)
 $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
@@ -331,6 +335,9 @@ fuzz: host-all $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok
 
 # Checks: what must hold for the tree and for what was built. One line a test.
 programs := $(PROGS:%=$(O)/bin/%)
+power-env = COMPILE="$(HOSTCC) $(filter-out -MMD -MP,$(common)) -O2 $(call pkg-includes,host)" \
+	OBJECTS="$(filedisk-y:%=$(abspath $(O))/host/obj/%)" \
+	LINK="$(HOSTCC) $(filedisk-wrap) $(call archives,host,filedisk) -lpthread"
 checks := deps config format headers warnings link size twice
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
@@ -346,17 +353,17 @@ check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
 
-suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system power)
+suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system power) tests/power/mutants
 check: check-inputs
-	@env $(check-env) $(check-env-link) tests/check/runner $(suites)
-check-inputs: host-all $(IMAGES) host-link $(TESTPROGS:%=$(O)/host/%) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(O)/power/cuts $(GEN)/build.h
+	@env $(check-env) $(check-env-link) $(power-env) tests/check/runner $(suites)
+check-inputs: host-all $(IMAGES) host-link $(TESTPROGS:%=$(O)/host/%) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(O)/power/cuts $(filedisk-y:%=$(O)/host/obj/%) $(GEN)/build.h
 host-all: FORCE
 	@rootfs/host-deps all
 test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
 	@tests/check/runner tests/$*/run
 # Longer than `check`: 10,000 images of the disk.
 check-power: check-inputs
-	@tests/check/runner tests/power/long
+	@env $(power-env) tests/check/runner tests/power/mutants tests/power/long
 check-fresh: ; @tests/fresh/run
 
 # What a user calls.

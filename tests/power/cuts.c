@@ -225,6 +225,16 @@ static bool cuts_read(struct disk *d, unsigned seg, uint64_t at, uint8_t *p, siz
 	return true;
 }
 
+/* Recovery may write again what it read, and nothing else. */
+static bool cuts_write(struct disk *d, unsigned seg, uint64_t at, const uint8_t *p, size_t n)
+{
+	uint8_t *there = malloc(n);
+	bool same = there && cuts_read(d, seg, at, there, n) && !memcmp(there, p, n);
+
+	free(there);
+	return same;
+}
+
 static bool cuts_flush(struct disk *d, unsigned seg)
 {
 	(void)d;
@@ -300,7 +310,8 @@ static void judge(uint64_t flush, uint64_t end, bool exact)
 	for (unsigned i = 0; i < t.nsample; i++)
 		t.sample[i].found = false;
 	for (unsigned i = 0; i < SEGS; i++)
-		if (j->seg[i].damaged || j->seg[i].state == SEG_ASIDE)
+		if (j->seg[i].damaged || j->seg[i].state == SEG_ASIDE ||
+		    j->seg[i].state == SEG_BAD)
 			complain(&t.damaged, "damage", NULL, end);
 	for (uint32_t n = 0; n < j->g.top_letter; n++)
 		if (j->g.letter[n].r.letter && j->g.letter[n].open)
@@ -475,7 +486,9 @@ int main(int argc, char **argv)
 	FILE *f;
 	int o;
 
-	t.disk = (struct disk){ .size = cuts_size, .read = cuts_read, .flush = cuts_flush };
+	t.disk = (struct disk){
+		.size = cuts_size, .read = cuts_read, .write = cuts_write, .flush = cuts_flush
+	};
 	while ((o = getopt(argc, argv, "e:x:n:s:f:t:lo:")) != -1) {
 		if (o == 'e') {
 			f = fopen(optarg, "r");
