@@ -14,7 +14,7 @@ static void filedisk_open(struct fake *f);
 #define FAKE_DISK(f)  filedisk(f)
 #define FAKE_START(f) filedisk_open(f)
 int journal_main(int argc, char **argv);
-#define main	      journal_main
+#define main journal_main
 #include "tests/unit/journal.c"
 #undef main
 
