@@ -1,7 +1,7 @@
-# smtpd/dns/dns.mk: the stub resolver: no keys, no TLS, no mail
+# smtpd/dns/dns.mk: the stub resolver: public keys only, no mail
 
 PROGS += dns
-dns-y := $(addprefix smtpd/dns/,main.o resolver.o dnsask.o dnscache.o) $(lib-core)
-dns-y += $(addprefix smtpd/proto/,dnsmsg.o ipaddr.o)
-dns-libs :=
-dns-deny := br_% cdb_% reply_% path_%
+dns-y := $(addprefix smtpd/dns/,main.o resolver.o dnsask.o dnscache.o dotlink.o) $(lib-core) $(lib-tls)
+dns-y += $(addprefix smtpd/proto/,dnsmsg.o ipaddr.o base64.o)
+dns-libs := bearssl
+dns-deny := br_rsa_%_private br_ecdsa_%_sign% cdb_% reply_% path_%

@@ -105,6 +105,22 @@ static void close_socket(struct dnsask *a)
 	a->watch.want = 0;
 }
 
+static bool start_dot(struct dnsask *a)
+{
+	uint8_t raw[2 + DNSMSG_QUERY];
+	struct buf b = BUF(raw);
+
+	a->id = random16();
+	a->local = true;
+	buf_be16(&b, 0);
+	dnsmsg_query(&b, a->id, dnsask_name(a), a->type, true);
+	raw[0] = (uint8_t)((b.len - 2) >> 8);
+	raw[1] = (uint8_t)(b.len - 2);
+	a->waiting = !b.bad && dotlink_send(a->dot, buf_slice(&b));
+	a->watch.due = a->loop->now + DNSASK_TCP_MS;
+	return a->waiting;
+}
+
 /* The query, with room for the length before it. The last round goes without EDNS, for servers that do not know it:
  * OPT is the last record, and the only one counted in the octet that is cleared. */
 static bool send_query(struct dnsask *a)
@@ -174,7 +190,7 @@ static void finish(struct dnsask *a, const struct dnsmsg_answer *answer)
 
 static bool exhausted(const struct dnsask *a)
 {
-	return a->tries >= DNSASK_ROUNDS * a->servers->n;
+	return a->tries >= DNSASK_ROUNDS * (a->dot ? a->dot->n : a->servers->n);
 }
 
 static void next_try(struct dnsask *a)
@@ -183,7 +199,8 @@ static void next_try(struct dnsask *a)
 
 	for (; !exhausted(a); a->tries++) {
 		close_socket(a);
-		if (start_udp(a))
+		a->waiting = false;
+		if (a->dot ? start_dot(a) : start_udp(a))
 			return;
 	}
 	finish(a, &failed);
@@ -254,7 +271,7 @@ static void on_ready(struct watch *w, short got)
 {
 	struct dnsask *a = OWNER(struct dnsask, watch, w);
 
-	if (w->fd < 0)
+	if (w->fd < 0 && !a->waiting)
 		next_try(a);
 	else if (!got)
 		try_failed(a);
@@ -269,7 +286,7 @@ void dnsask_start(struct dnsask *a, struct slice name, uint16_t type)
 	a->type = type;
 	a->tries = 0;
 	a->first = a->servers->first;
-	a->heard = false;
+	a->heard = a->waiting = false;
 	a->name_n = (uint8_t)name.n;
 	memcpy(a->name, name.p, name.n);
 	a->watch = (struct watch){ .fd = -1, .due = a->loop->now, .ready = on_ready };
@@ -281,7 +298,30 @@ struct slice dnsask_name(const struct dnsask *a)
 	return (struct slice){ a->name, a->name_n };
 }
 
+void dnsask_given(struct dnsask *a, struct slice msg)
+{
+	struct dnsmsg_answer answer;
+
+	dnsmsg_parse(msg, a->id, dnsask_name(a), a->type, &answer);
+	if (answer.kind == DNSMSG_FOREIGN)
+		return;
+	a->heard = true;
+	if (answer.kind < DNSMSG_NXDOMAIN)
+		try_failed(a);
+	else
+		finish(a, &answer);
+}
+
+/* The next try comes with the next round of the loop. */
+void dnsask_lost(struct dnsask *a)
+{
+	a->tries++;
+	a->waiting = false;
+	a->watch.due = a->loop->now;
+}
+
 void dnsask_prefer(const struct dnsask *a, struct dnsask_servers *s)
 {
-	s->first = (a->first + a->tries) % s->n;
+	if (!a->dot)
+		s->first = (a->first + a->tries) % s->n;
 }

@@ -2,6 +2,7 @@
 #ifndef SMTPD_DNS_DNSASK_H
 #define SMTPD_DNS_DNSASK_H
 
+#include "smtpd/dns/dotlink.h"
 #include "smtpd/lib/loop.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/dnsmsg.h"
@@ -33,13 +34,15 @@ struct dnsask { /* zeroed and with watch.fd -1: idle */
 	/* The question is idle again when this runs. The answer is borrowed; its kind is one of
 	 * SERVFAIL (all that is temporary), NXDOMAIN, NODATA, OK. */
 	void (*done)(struct dnsask *a, const struct dnsmsg_answer *answer);
-	uint8_t *tcp; /* owned by the owner: 2 + DNSASK_TCP octets */
-	size_t got;   /* octets in tcp */
+	struct dotlink *dot; /* borrowed; NULL: in clear. Set before dnsask_start() */
+	uint8_t *tcp;	     /* owned by the owner: 2 + DNSASK_TCP octets */
+	size_t got;	     /* octets in tcp */
 	unsigned tries, first;
 	uint16_t id, type;
 	bool over_tcp, asked; /* asked: the query was sent over this TCP connection */
-	bool local;	      /* the server asked last runs on this machine */
-	bool heard;	      /* some server said something, if only that it failed */
+	bool local; /* what the server asked last says of DNSSEC counts: this machine, or TLS */
+	bool waiting; /* asked over dot */
+	bool heard;   /* some server said something, if only that it failed */
 	uint8_t name_n;
 	uint8_t name[DNSMSG_NAME];
 };
@@ -47,6 +50,9 @@ struct dnsask { /* zeroed and with watch.fd -1: idle */
 /* done is not called before this returns. The name is one that dnsmsg_query() takes. */
 void dnsask_start(struct dnsask *a, struct slice name, uint16_t type);
 struct slice dnsask_name(const struct dnsask *a);
+/* From the owner of the link: a message came; what was asked is lost. */
+void dnsask_given(struct dnsask *a, struct slice msg);
+void dnsask_lost(struct dnsask *a);
 /* Inside done: the server that answered is the first one from now on. */
 void dnsask_prefer(const struct dnsask *a, struct dnsask_servers *s);
 

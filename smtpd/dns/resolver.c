@@ -27,6 +27,14 @@ static void answer(const struct token *t, const struct dnsmsg_answer *a)
 	chan_answer(t, &m, sizeof m, (struct slice){ a->records, a->len });
 }
 
+/* What came over TLS and what came in clear are kept apart: numbers of types end below. */
+static uint16_t cache_type(uint16_t type, bool over_tls)
+{
+	enum { OVER_TLS = 0x8000 };
+
+	return over_tls ? type | OVER_TLS : type;
+}
+
 static void on_done(struct dnsask *ask, const struct dnsmsg_answer *a)
 {
 	struct resolver_query *q = (struct resolver_query *)(void *)ask; /* first member */
@@ -45,7 +53,8 @@ static void on_done(struct dnsask *ask, const struct dnsmsg_answer *a)
 	} else {
 		dnsask_prefer(ask, &r->servers);
 	}
-	dnscache_keep(&r->cache, r->loop->now, dnsask_name(ask), ask->type, a);
+	dnscache_keep(&r->cache, r->loop->now, dnsask_name(ask),
+		      cache_type(ask->type, ask->dot), a);
 	for (size_t i = 0; i < RESOLVER_OPEN; i++) {
 		struct resolver_waiter *w = &r->waiter[i];
 
@@ -78,10 +87,12 @@ static struct resolver_query *free_query(struct resolver *r)
 	return NULL;
 }
 
-static struct resolver_query *in_flight(struct resolver *r, struct slice name, uint16_t type)
+static struct resolver_query *in_flight(struct resolver *r, struct slice name, uint16_t type,
+					bool over_tls)
 {
 	for (size_t i = 0; i < RESOLVER_OPEN; i++)
 		if (r->query[i].busy && r->query[i].ask.type == type &&
+		    !r->query[i].ask.dot == !over_tls &&
 		    slice_ieq(dnsask_name(&r->query[i].ask), name))
 			return &r->query[i];
 	return NULL;
@@ -100,21 +111,24 @@ static void on_query(void *ctx, struct call *c)
 	struct dnsmsg_answer a = { .kind = DNSMSG_NXDOMAIN };
 	struct resolver_waiter *w;
 	struct resolver_query *q;
+	/* clock and net never depend on TLS, which depends on them. */
+	bool over_tls = r->dot.n && c->from != P_CLOCK && c->from != P_NET;
 
 	if (!known_type(m->qtype)) {
 		chan_fail(&c->token);
 		return;
 	}
 	/* A name that cannot be asked for does not exist. */
-	if (!dnsmsg_name_ok(c->tail) ||
-	    dnscache_find(&r->cache, r->loop->now, c->tail, m->qtype, &a)) {
+	if (!dnsmsg_name_ok(c->tail) || dnscache_find(&r->cache, r->loop->now, c->tail,
+						      cache_type(m->qtype, over_tls), &a)) {
 		answer(&c->token, &a);
 		return;
 	}
 	w = free_waiter(r);
-	q = in_flight(r, c->tail, m->qtype);
+	q = in_flight(r, c->tail, m->qtype, over_tls);
 	if (!q && w && (q = free_query(r))) {
 		q->busy = true;
+		q->ask.dot = over_tls ? &r->dot : NULL;
 		dnsask_start(&q->ask, c->tail, m->qtype);
 	}
 	if (!q || !w) {
@@ -166,10 +180,40 @@ static void init_servers(struct dnsask_servers *s, struct slice list)
 			s->n++;
 }
 
-void resolver_init(struct resolver *r, struct loop *l, struct slice servers)
+static void on_dot_answer(void *ctx, struct slice msg)
+{
+	struct resolver *r = ctx;
+	struct cur c = CUR(msg);
+	uint16_t id = cur_be16(&c);
+
+	for (size_t i = 0; i < RESOLVER_OPEN; i++) {
+		struct resolver_query *q = &r->query[i];
+
+		if (q->busy && q->ask.dot && q->ask.waiting && q->ask.id == id)
+			dnsask_given(&q->ask, msg);
+	}
+}
+
+static void on_dot_lost(void *ctx)
+{
+	struct resolver *r = ctx;
+
+	for (size_t i = 0; i < RESOLVER_OPEN; i++) {
+		struct resolver_query *q = &r->query[i];
+
+		if (q->busy && q->ask.dot && q->ask.waiting)
+			dnsask_lost(&q->ask);
+	}
+}
+
+void resolver_init(struct resolver *r, struct loop *l, struct slice servers, struct slice dot)
 {
 	*r = (struct resolver){ .loop = l };
 	init_servers(&r->servers, servers);
+	dotlink_init(&r->dot, l, dot);
+	r->dot.ctx = r;
+	r->dot.answer = on_dot_answer;
+	r->dot.lost = on_dot_lost;
 	dnscache_init(&r->cache);
 	r->waiter = arena_reserve(RESOLVER_OPEN * sizeof *r->waiter);
 	r->query = arena_reserve(RESOLVER_OPEN * sizeof *r->query);

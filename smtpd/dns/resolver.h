@@ -26,6 +26,7 @@ struct resolver_waiter {
 struct resolver {
 	struct loop *loop;
 	struct dnsask_servers servers;
+	struct dotlink dot; /* n 0: none; else for all questions but those of clock and net */
 	struct dnscache cache;
 	struct resolver_query *query;	/* owned, RESOLVER_OPEN of them */
 	struct resolver_waiter *waiter; /* owned, RESOLVER_OPEN of them */
@@ -33,7 +34,8 @@ struct resolver {
 
 extern const struct rule resolver_rules[DNS_TYPES];
 
-/* Reserves memory. servers: addresses separated by one space; what is none is left out. */
-void resolver_init(struct resolver *r, struct loop *l, struct slice servers);
+/* Reserves memory. servers: addresses separated by one space; what is none is left out. dot: as dotlink_init() takes
+ * them; its anchors are the caller's to set. */
+void resolver_init(struct resolver *r, struct loop *l, struct slice servers, struct slice dot);
 
 #endif

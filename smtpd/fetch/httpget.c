@@ -22,10 +22,24 @@ static void end(struct httpget *g, const char *why)
 	loop_add(g->env->loop, &g->next);
 }
 
+static void ask_for_it(struct httpget *g)
+{
+	struct buf *out = &g->stream.out;
+
+	buf_put(out, SLICE("GET "));
+	buf_put(out, slice_of(g->path));
+	buf_put(out, SLICE(" HTTP/1.1\r\nHost: "));
+	buf_put(out, slice_of(g->host));
+	buf_put(out,
+		SLICE("\r\nUser-Agent: tinpost\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"));
+}
+
 static void on_event(struct stream *s, enum stream_event e)
 {
 	struct httpget *g = OWNER(struct httpget, stream, s);
 
+	if (e == STREAM_SECURE)
+		ask_for_it(g);
 	if (s->secure && s->in.len) {
 		if (!httpreply_feed(&g->reply, buf_slice(&s->in))) {
 			end(g, g->reply.why);
@@ -43,18 +57,6 @@ static void on_event(struct stream *s, enum stream_event e)
 		end(g, stream_why(s));
 	else if (e == STREAM_LATE)
 		end(g, "the server did not answer in time");
-}
-
-static void ask_for_it(struct httpget *g)
-{
-	struct buf *out = &g->stream.out;
-
-	buf_put(out, SLICE("GET "));
-	buf_put(out, slice_of(g->path));
-	buf_put(out, SLICE(" HTTP/1.1\r\nHost: "));
-	buf_put(out, slice_of(g->host));
-	buf_put(out,
-		SLICE("\r\nUser-Agent: tinpost\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"));
 }
 
 static void try_address(struct httpget *g)
@@ -75,10 +77,6 @@ static void try_address(struct httpget *g)
 	stream_due(&g->stream, g->deadline - g->env->loop->now);
 	tls_client(&g->tls, g->env->anchors, g->host);
 	stream_tls(&g->stream, &g->tls);
-	if (g->stream.watch.fd < 0)
-		return;
-	ask_for_it(g);
-	stream_kick(&g->stream);
 }
 
 static void on_addr(struct ask *a, const void *reply, struct slice records)

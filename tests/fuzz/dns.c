@@ -16,7 +16,7 @@ static void start(void)
 {
 	loop_init(&loop, RESOLVER_OPEN + 1);
 	chan_init(&chan, &loop, P_NET, 1, rx);
-	resolver_init(&resolver, &loop, (struct slice){ NULL, 0 });
+	resolver_init(&resolver, &loop, (struct slice){ NULL, 0 }, (struct slice){ NULL, 0 });
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

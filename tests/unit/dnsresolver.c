@@ -263,7 +263,7 @@ int main(void)
 	uint16_t port;
 
 	loop_init(&loop, RESOLVER_OPEN + 16);
-	resolver_init(&resolver, &loop, SLICE("192.0.2.1 nonsense 2001:db8::1"));
+	resolver_init(&resolver, &loop, SLICE("192.0.2.1 nonsense 2001:db8::1"), SLICE(""));
 	CHECK_EQ(resolver.servers.n, 2);
 	port = listen_on(&udp, SOCK_DGRAM, 0x7f000001, 0, on_udp);
 	listen_on(&tcp, SOCK_STREAM, 0x7f000001, port, on_tcp);
