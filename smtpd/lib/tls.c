@@ -326,6 +326,24 @@ void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tl
 	client(t, NULL, engine, pins, host);
 }
 
+bool tls_session_get(const struct tls *t, struct tls_session *s)
+{
+	br_ssl_engine_get_session_parameters(t->eng, &s->p);
+	return t->up && s->p.session_id_len;
+}
+
+bool tls_session_same(const struct tls_session *a, const struct tls_session *b)
+{
+	return slice_eq_ct((struct slice){ a->p.master_secret, sizeof a->p.master_secret },
+			   (struct slice){ b->p.master_secret, sizeof b->p.master_secret });
+}
+
+void tls_resume(struct tls *t, const char *host, const struct tls_session *s)
+{
+	br_ssl_engine_set_session_parameters(t->eng, &s->p);
+	br_ssl_client_reset(&t->u.client.ctx, host, 1);
+}
+
 /* ---- anchors ---- */
 
 struct loading {

@@ -88,6 +88,16 @@ void tls_client(struct tls *t, const struct tls_anchors *anchors, const char *ho
  * server's name, and is the name that a chain to a TLS_PIN_TA must be for. */
 void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tls_pins *pins,
 		       const char *host);
+/* What a later handshake with the same peer can begin from; holds the master secret. */
+struct tls_session {
+	br_ssl_session_parameters p;
+};
+
+/* False: the peer gave no session. Only when the handshake is over. */
+bool tls_session_get(const struct tls *t, struct tls_session *s);
+bool tls_session_same(const struct tls_session *a, const struct tls_session *b);
+/* After tls_client() with the same host: offers s. The peer is not verified again when it takes it. */
+void tls_resume(struct tls *t, const char *host, const struct tls_session *s);
 /* Parses PEM certificates into anchors, before the sandbox closes. False: *line tells where. */
 bool tls_anchors_load(struct tls_anchors *a, struct slice pem, size_t *line);
 /* The same from a file, with a line in the log. Where it cannot be read, or holds anything else, there are none: then

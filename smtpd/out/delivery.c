@@ -275,42 +275,82 @@ static void on_mx(struct ask *a, const void *reply, struct slice records)
 	}
 }
 
+/* The hosts that the configuration names may be anywhere. */
+static bool may_connect(const struct delivery *d, const struct ipaddr *a)
+{
+	return d->pinned || d->smart || d->owner->private_ok || ipaddr_public(a);
+}
+
+static void add_addr(struct delivery *d, struct slice r)
+{
+	struct ipaddr *a = &d->addr[d->naddr];
+
+	if (d->naddr == DELIVERY_ADDRS || (r.n != 4 && r.n != sizeof a->b))
+		return;
+	if (r.n == 4)
+		*a = ipaddr_of4(r.p);
+	else
+		memcpy(a->b, r.p, sizeof a->b);
+	d->naddr += may_connect(d, a);
+}
+
 static void on_addr(struct ask *a, const void *reply, struct slice records)
 {
 	struct delivery *d = of_ask(a);
+	struct slice host = slice_of(delivery_host(d));
 	struct cur c = CUR(records);
 	struct slice r;
+	unsigned n = 0;
 
-	if (dns_died(d, reply))
+	if (dns_died(d, reply)) {
+		d->asked = 0;
 		return;
+	}
 	d->naddr = d->at = 0;
 	d->addr_secure = reply && ((const struct dns_reply *)reply)->secure;
 	d->host_judged = false;
-	while (result_of(reply) == DNS_OK && d->naddr < DELIVERY_ADDRS && dnsmsg_record(&c, &r))
-		if (r.n == 4)
-			d->addr[d->naddr++] = ipaddr_of4(r.p);
+	for (; result_of(reply) == DNS_OK && dnsmsg_record(&c, &r); n++)
+		add_addr(d, r);
 	if (!d->naddr) {
 		if (result_of(reply) == DNS_FAILED)
-			outcome_own(&d->outcome, 451, 4, 3, "name service failed",
-				    slice_of(delivery_host(d)));
+			outcome_own(&d->outcome, 451, 4, 3, "name service failed", host);
 		else
-			outcome_own(&d->outcome, 451, 4, 4, "no IPv4 address",
-				    slice_of(delivery_host(d)));
-		d->host++;
+			outcome_own(&d->outcome, 451, 4, 4,
+				    n ? "no public address" : "no address", host);
 		d->soft = true;
 	}
 	soon(d);
 }
 
+/* The addresses of the host at hand in the next family. False: there is none. */
+static bool ask_addrs(struct delivery *d)
+{
+	unsigned left = d->owner->families & ~(unsigned)d->asked;
+	bool four = left & OUTBOUND_IPV4;
+
+	if (!left)
+		return false;
+	if (ask_dns(d, slice_of(delivery_host(d)), four ? DNSMSG_A : DNSMSG_AAAA, on_addr))
+		d->asked |= four ? OUTBOUND_IPV4 : OUTBOUND_IPV6;
+	else
+		wait_for_dns(d);
+	return true;
+}
+
 /* ---- policies ---- */
+
+static void next_host(struct delivery *d)
+{
+	d->host++;
+	d->naddr = d->at = d->asked = 0;
+}
 
 /* The host at hand is not to be spoken to. */
 static void skip_host(struct delivery *d)
 {
 	outcome_own(&d->outcome, 451, 7, 5, d->policy.why, slice_of(delivery_host(d)));
 	d->soft = true;
-	d->host++;
-	d->naddr = d->at = 0;
+	next_host(d);
 	soon(d);
 }
 
@@ -349,6 +389,16 @@ static void connect_failed(struct delivery *d, const char *why)
 	delivery_next(d);
 }
 
+void delivery_loop(struct delivery *d)
+{
+	outcome_own(&d->outcome, 554, 4, 6, "mail for the domain loops back to this host",
+		    d->letter.domain);
+	d->mx.n = d->host + 1;
+	d->naddr = d->at + 1;
+	d->asked = UINT8_MAX;
+	delivery_next(d);
+}
+
 static int connected_socket(const struct ipaddr *a, uint16_t port)
 {
 	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -372,7 +422,8 @@ static int connected_socket(const struct ipaddr *a, uint16_t port)
 
 static void connect_to(struct delivery *d, const struct ipaddr *addr)
 {
-	int fd = connected_socket(addr, d->owner->port);
+	struct outbound *o = d->owner;
+	int fd = connected_socket(addr, d->smart ? o->smartport : o->port);
 
 	d->last_addr = *addr;
 	memcpy(d->last_host, d->mx.host[d->host].name, sizeof d->last_host);
@@ -394,11 +445,18 @@ static void connect_to(struct delivery *d, const struct ipaddr *addr)
 static void on_connected(struct delivery *d, short got)
 {
 	int fd = d->next.fd, error = 0;
+	struct ipaddr own;
 	socklen_t n = sizeof error;
 
 	loop_drop(d->owner->loop, &d->next);
 	if (got && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && !error) {
 		d->next.fd = -1;
+		if (!d->owner->self_ok && !d->pinned && !d->smart && ownaddr_of(fd, &own) &&
+		    ipaddr_eq(&own, &d->last_addr)) {
+			close(fd);
+			delivery_loop(d);
+			return;
+		}
 		peer_start(peer_new(d->owner), d, fd);
 		return;
 	}
@@ -413,31 +471,66 @@ static bool move_on(struct delivery *d)
 {
 	if (d->tried && !d->again) {
 		d->no_tls = false;
-		if (++d->at == d->naddr)
-			d->host++;
+		d->at++;
 	}
 	d->tried = d->again = false;
 	return d->host < d->mx.n && d->connects < DELIVERY_CONNECTS &&
 	       d->owner->loop->now < d->deadline;
 }
 
+/* The address at hand, unless it is IPv6 and ours has no name (RULES D2). */
+static void use_addr(struct delivery *d)
+{
+	const struct ipaddr *a = &d->addr[d->at];
+
+	switch (ipaddr_v4(a) ? OWN_GOOD : ownaddr_judge(&d->owner->own, a)) {
+	case OWN_GOOD:
+		connect_to(d, a);
+		return;
+	case OWN_UNKNOWN:
+		wait_for_dns(d);
+		return;
+	case OWN_BAD:
+		d->at++;
+		d->soft = true;
+		outcome_own(&d->outcome, 451, 4, 4, "our IPv6 address has no name",
+			    slice_of(delivery_host(d)));
+		soon(d);
+	}
+}
+
 static void try_next(struct delivery *d)
 {
 	if (!move_on(d)) {
 		finish(d);
-		return;
+	} else if (d->at == d->naddr) {
+		if (ask_addrs(d))
+			return;
+		next_host(d);
+		soon(d);
+	} else if (!d->host_judged) {
+		on_fate_known(d, policy_host(&d->policy, delivery_host(d), d->addr_secure));
+	} else {
+		use_addr(d);
 	}
-	if (d->at < d->naddr) {
-		if (d->host_judged)
-			connect_to(d, &d->addr[d->at]);
-		else
-			on_fate_known(d, policy_host(&d->policy, delivery_host(d),
-						     d->addr_secure));
-		return;
+}
+
+/* user@[192.0.2.1]: the domain is the address. */
+static void go_literal(struct delivery *d)
+{
+	struct slice domain = d->letter.domain;
+
+	if (!ipaddr_literal(domain, d->addr)) {
+		finish_own(d, 550, 1, 2, "no address literal", domain);
+	} else if (!may_connect(d, d->addr)) {
+		finish_own(d, 550, 1, 2, "address literal of a private network", domain);
+	} else {
+		mxlist_single(&d->mx, domain, nothing, nothing);
+		d->naddr = 1;
+		d->asked = UINT8_MAX;
+		d->judged = d->host_judged = true;
+		soon(d);
 	}
-	d->naddr = d->at = 0;
-	if (!ask_dns(d, slice_of(delivery_host(d)), DNSMSG_A, on_addr))
-		wait_for_dns(d);
 }
 
 static void on_next(struct watch *w, short got)
@@ -453,10 +546,28 @@ static void on_next(struct watch *w, short got)
 		try_next(d);
 	else if (d->owner->loop->now >= d->deadline)
 		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
+	else if (d->letter.domain.p[0] == '[')
+		go_literal(d);
 	else if (d->mx.n)
 		on_fate_known(d, policy_domain(&d->policy, d->letter.domain, d->mx_secure));
 	else if (!ask_dns(d, d->letter.domain, DNSMSG_MX, on_mx))
 		wait_for_dns(d);
+}
+
+/* Where to ask first. */
+static void set_route(struct delivery *d)
+{
+	struct outbound *o = d->owner;
+
+	d->smart = o->smarthost.n > 0;
+	d->pinned = !d->smart && slice_ieq(d->letter.domain, o->pinned_domain);
+	if (d->smart) {
+		policy_smarthost(&d->policy, &o->policy);
+		mxlist_single(&d->mx, o->smarthost, nothing, nothing);
+		d->judged = d->soft = true;
+	} else {
+		policy_begin(&d->policy, &o->policy, d->pinned, on_policy);
+	}
 }
 
 static void use_kept(struct delivery *d, struct peer *p)
@@ -482,12 +593,11 @@ void delivery_begin(struct delivery *d, const struct token *t)
 	d->token = *t;
 	d->began = o->loop->now;
 	d->deadline = d->began + (o->keeps ? DELIVERY_SUB_MS : DELIVERY_MX_MS);
-	d->pinned = slice_ieq(d->letter.domain, o->pinned_domain);
-	policy_begin(&d->policy, &o->policy, d->pinned, on_policy);
-	d->mx.n = d->host = d->naddr = d->at = d->connects = 0;
+	d->mx.n = d->host = d->naddr = d->at = d->connects = d->asked = 0;
+	set_route(d);
 	d->next = (struct watch){ .fd = -1, .ready = on_next };
 	outcome_own(&d->outcome, 451, 4, 1, "no answer from the destination", d->letter.domain);
-	kept = peer_kept(o, d->letter.domain, d->pinned);
+	kept = peer_kept(o, d->letter.domain, d->pinned, d->smart);
 	if (kept)
 		use_kept(d, kept);
 	else

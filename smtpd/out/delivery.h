@@ -15,7 +15,7 @@
  * and with that the delivery is over.
  */
 enum {
-	DELIVERY_ADDRS = 4,    /* of one host */
+	DELIVERY_ADDRS = 4,    /* of one host and family */
 	DELIVERY_CONNECTS = 8, /* in all */
 	DELIVERY_DNS_MS = 45 * 1000,
 	DELIVERY_CONNECT_MS = 30 * 1000,
@@ -40,6 +40,8 @@ struct delivery { /* zeroed: free */
 	bool judged;	  /* policy: of the domain */
 	bool host_judged; /* and of the host at hand */
 	bool mx_secure, addr_secure; /* DNSSEC: the exchangers, the addresses at hand */
+	bool smart;		     /* all goes to the smarthost */
+	uint8_t asked;		     /* enum outbound_family: of the host at hand */
 	bool no_tls; /* opportunistic: the handshake failed, once more in clear */
 	bool again;  /* the same address once more */
 	bool tried;  /* the address at hand was connected to */
@@ -69,6 +71,8 @@ void delivery_answer(struct delivery *d);
 void delivery_next(struct delivery *d);
 /* The kept connection had ended when this letter came: that is nobody's failure. */
 void delivery_stale(struct delivery *d);
+/* The host at hand is this machine (RFC 5321 5.1): neither it nor a worse one is asked. Ends the connection. */
+void delivery_loop(struct delivery *d);
 const char *delivery_host(const struct delivery *d); /* the host at hand */
 bool delivery_past_dot(const struct delivery *d);
 

@@ -16,6 +16,8 @@ int main(void)
 		tls_anchors_read(&outbound.public, proc.grant[GRANT_PUBLIC_PEM], "public");
 	if (sub && ON(CONFIG_OUT_STS))
 		outbound.policy.fetch = proc_chan(&proc, PROG_FETCH);
+	if (sub)
+		outbound_smarthost(&outbound, proc_chan(&proc, PROG_AUTH));
 	outbound_serve(&outbound, &proc);
 	proc_seal(&proc);
 	loop_run(&proc.loop);

@@ -1,9 +1,10 @@
 # smtpd/out/out.mk: outbound SMTP: public keys only, no maps
 
 PROGS += out
-out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o peer.o converse.o outletter.o mxlist.o outcome.o \
-	  targets.o held.o policy.o)
-out-y += $(addprefix smtpd/proto/,envelope.o path.o utf8.o reply.o dot.o mxname.o ipaddr.o dnsmsg.o tlsa.o)
+out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o peer.o smarthost.o ownaddr.o sessions.o \
+	  converse.o outletter.o mxlist.o outcome.o targets.o held.o policy.o)
+out-y += $(addprefix smtpd/proto/,envelope.o path.o utf8.o reply.o dot.o mxname.o ipaddr.o dnsmsg.o \
+	  base64.o tlsa.o)
 out-y += $(lib-core) $(lib-tls)
 out-libs := bearssl
 out-deny := br_rsa_%_private br_ecdsa_%_sign% cdb_%

@@ -176,6 +176,11 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 		.keep_ms = CONFIG_OUT_KEEP * 1000,
 		.head = arena_reserve(ENV_HEAD_MAX),
 	};
+	o->private_ok = o->self_ok = ON(CONFIG_OUT_PRIVATE);
+	o->families = (ON(CONFIG_OUT_IPV6) ? 0 : OUTBOUND_IPV4) |
+		      (ON(CONFIG_OUT_IPV4) ? 0 : OUTBOUND_IPV6);
+	ownaddr_init(&o->own, dns);
+	sessions_init(&o->sessions);
 	o->policy =
 		(struct policy_env){ .dns = dns, .pinned = &o->anchors, .public = &o->public };
 	held_init(&o->held);
@@ -186,6 +191,14 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 		d->next.fd = o->peers[i].stream.watch.fd = -1;
 		d->letter.text = d->letter.head = -1;
 	}
+}
+
+void outbound_smarthost(struct outbound *o, struct chan *auth)
+{
+	o->smarthost = slice_of(CONFIG_SMARTHOST_HOST);
+	o->smartport = CONFIG_SMARTHOST_PORT;
+	o->smart_tls = o->smartport == OUTBOUND_SMTPS;
+	o->auth = auth;
 }
 
 void outbound_serve(struct outbound *o, struct proc *p)

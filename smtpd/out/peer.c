@@ -4,6 +4,7 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/out/delivery.h"
+#include "smtpd/out/smarthost.h"
 
 /*
  * NOTES
@@ -36,6 +37,8 @@ static const struct {
 	[STEP_STARTTLS] = { "STARTTLS", 5 * MINUTE, true, on_starttls },
 	[STEP_HANDSHAKE] = { "TLS handshake", MINUTE, true, NULL },
 	[STEP_SECURED] = { "EHLO", 5 * MINUTE, true, on_ehlo },
+	[STEP_PASSWORD] = { "password", 100, true, NULL },
+	[STEP_AUTH] = { "AUTH", 5 * MINUTE, true, smarthost_said },
 	[STEP_MAIL] = { "MAIL", 5 * MINUTE, false, converse_mail },
 	[STEP_RCPT] = { "RCPT", 5 * MINUTE, false, converse_rcpt },
 	[STEP_DATA] = { "DATA", 2 * MINUTE, false, converse_data },
@@ -140,11 +143,21 @@ static bool must_tls(const struct peer *p)
 	return policy_must_tls(&p->d->policy);
 }
 
-/* The handshake failed. Where TLS must be: never in clear. Else once more without TLS, on a new connection. */
+static struct session *session_of(struct peer *p)
+{
+	return sessions_find(&p->owner->sessions, p->host, p->level, p->owner->loop->now);
+}
+
+/* The handshake failed. Where TLS must be: never in clear. Else once more on a new connection, without what it was to
+ * be resumed from, and then without TLS. */
 static void fail_tls(struct peer *p, const char *why)
 {
-	if (!must_tls(p) && !p->d->no_tls)
-		p->d->no_tls = p->d->again = true;
+	if (!must_tls(p) && !p->d->no_tls) {
+		p->d->no_tls = !p->resumed;
+		p->d->again = true;
+	}
+	if (p->resumed)
+		sessions_drop(session_of(p));
 	peer_fail(p, 7, 5, why);
 }
 
@@ -176,6 +189,45 @@ static void on_greeting(struct peer *p)
 	hello(p, STEP_EHLO);
 }
 
+/* RFC 5321 5.1: whoever answers with our name is ourselves. No worse host is asked either. */
+static bool loops(struct peer *p)
+{
+	struct slice text = reply_text(&p->reply);
+
+	return !p->smart && slice_ieq(slice_word(&text), p->owner->self);
+}
+
+static void ready(struct peer *p)
+{
+	if (p->smart)
+		smarthost_login(p);
+	else
+		converse_begin(p);
+}
+
+static void begin_tls(struct peer *p)
+{
+	struct session *s = p->level == POLICY_DANE ? NULL : session_of(p);
+
+	policy_tls(&p->d->policy, &p->tls, p->host);
+	p->resumed = s;
+	if (s)
+		tls_resume(&p->tls, p->host, &s->tls);
+	stream_tls(&p->stream, &p->tls);
+	peer_go(p, STEP_HANDSHAKE);
+}
+
+static void on_secure(struct peer *p)
+{
+	if (p->level != POLICY_DANE) /* its pins may be others next time */
+		sessions_keep(&p->owner->sessions, p->host, p->level, &p->tls,
+			      p->owner->loop->now);
+	if (p->implicit)
+		peer_go(p, STEP_GREETING);
+	else
+		hello(p, STEP_SECURED);
+}
+
 static void on_ehlo(struct peer *p)
 {
 	bool tls = p->stream.secure;
@@ -188,6 +240,10 @@ static void on_ehlo(struct peer *p)
 			failed(p);
 		return;
 	}
+	if (loops(p)) {
+		delivery_loop(p->d);
+		return;
+	}
 	p->caps = p->reply.caps;
 	p->limit = p->reply.size;
 	if (!tls && p->caps & REPLY_STARTTLS && !p->d->no_tls) {
@@ -196,7 +252,7 @@ static void on_ehlo(struct peer *p)
 	} else if (!tls && must_tls(p)) {
 		peer_fail(p, 7, 5, "STARTTLS is not offered");
 	} else {
-		converse_begin(p);
+		ready(p);
 	}
 }
 
@@ -221,9 +277,7 @@ static void on_starttls(struct peer *p)
 			converse_begin(p); /* RFC 3207 4: as if it had not been offered */
 		return;
 	}
-	policy_tls(&p->d->policy, &p->tls, p->host);
-	stream_tls(&p->stream, &p->tls);
-	peer_go(p, STEP_HANDSHAKE);
+	begin_tls(p);
 }
 
 /* ---- events ---- */
@@ -262,6 +316,8 @@ static void on_late(struct peer *p)
 	if (p->step == STEP_KEPT) {
 		peer_quit(p);
 		stream_kick(&p->stream);
+	} else if (p->step == STEP_PASSWORD) {
+		smarthost_late(p);
 	} else {
 		on_broken(p, "the destination did not answer in time");
 	}
@@ -273,7 +329,7 @@ static void on_event(struct stream *s, enum stream_event e)
 
 	switch (e) {
 	case STREAM_SECURE:
-		hello(p, STEP_SECURED);
+		on_secure(p);
 		return;
 	case STREAM_DATA:
 		if (p->step != STEP_HANDSHAKE)
@@ -309,11 +365,17 @@ struct peer *peer_new(struct outbound *o)
 	return old;
 }
 
-struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned)
+static struct slice key_of(const struct peer *p)
+{
+	return p->smart ? p->owner->smarthost : slice_of(p->domain);
+}
+
+struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned, bool smart)
 {
 	for (struct peer *p = o->peers; p < o->peers + o->npool; p++)
-		if (p->step == STEP_KEPT && p->pinned == pinned && p->until > o->loop->now &&
-		    slice_ieq(slice_of(p->domain), domain))
+		if (p->step == STEP_KEPT && p->pinned == pinned && p->smart == smart &&
+		    p->until > o->loop->now &&
+		    slice_ieq(key_of(p), smart ? o->smarthost : domain))
 			return p;
 	return NULL;
 }
@@ -326,6 +388,9 @@ void peer_start(struct peer *p, struct delivery *d, int fd)
 	p->until = p->owner->loop->now + KEEP_AGE_MS;
 	p->addr = d->last_addr;
 	p->pinned = d->pinned;
+	p->smart = d->smart;
+	p->implicit = d->smart && p->owner->smart_tls;
+	p->resumed = false;
 	p->level = d->policy.level;
 	p->heard = false;
 	p->caps = 0;
@@ -333,7 +398,10 @@ void peer_start(struct peer *p, struct delivery *d, int fd)
 	slice_cstr(slice_of(delivery_host(d)), p->host, sizeof p->host);
 	slice_cstr(d->letter.domain, p->domain, sizeof p->domain);
 	stream_open(&p->stream, p->owner->loop, fd, BUF(p->in), BUF(p->out), on_event);
-	peer_go(p, STEP_GREETING);
+	if (p->implicit)
+		begin_tls(p);
+	else
+		peer_go(p, STEP_GREETING);
 }
 
 void peer_again(struct peer *p, struct delivery *d)

@@ -20,7 +20,9 @@ enum step {
 	STEP_HELO,
 	STEP_STARTTLS,
 	STEP_HANDSHAKE,
-	STEP_SECURED, /* EHLO again */
+	STEP_SECURED,  /* EHLO again */
+	STEP_PASSWORD, /* smarthost: auth is asked */
+	STEP_AUTH,
 	STEP_MAIL,
 	STEP_RCPT,
 	STEP_DATA,
@@ -39,7 +41,10 @@ struct peer { /* zeroed: free */
 	enum step step;
 	char host[MXLIST_NAME + 1], domain[MXLIST_NAME + 1];
 	struct ipaddr addr;
-	bool pinned;
+	bool pinned, smart;
+	bool implicit; /* TLS before the greeting */
+	bool resumed;  /* a TLS session was offered */
+	unsigned tries;
 	uint8_t level;	  /* enum policy_level that it was made under */
 	unsigned letters; /* that went before the one at hand */
 	int64_t until;	  /* no letter begins after this */
@@ -60,8 +65,8 @@ struct peer { /* zeroed: free */
 
 /* A place for a connection; where all are taken the one that was kept longest ends. */
 struct peer *peer_new(struct outbound *o);
-/* A kept connection for letters to this domain; NULL: none. */
-struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned);
+/* A kept connection for letters to this domain, or to the smarthost; NULL: none. */
+struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned, bool smart);
 /* The letter of d on a connected socket, which it takes over; d->peer becomes p. */
 void peer_start(struct peer *p, struct delivery *d, int fd);
 /* The same on a kept connection. */

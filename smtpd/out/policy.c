@@ -23,6 +23,7 @@ static const struct {
 	[POLICY_STS] = { "sts", true, true },
 	[POLICY_DANE] = { "dane", true, true },
 	[POLICY_PINNED] = { "pinned", true, true },
+	[POLICY_SMARTHOST] = { "smarthost", true, true },
 };
 
 void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
@@ -36,6 +37,12 @@ void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
 	p->mx_secure = false;
 	p->hosts_n = 0;
 	p->pins.n = 0;
+}
+
+void policy_smarthost(struct policy *p, const struct policy_env *env)
+{
+	policy_begin(p, env, true, NULL);
+	p->level = POLICY_SMARTHOST;
 }
 
 void policy_drop(struct policy *p)
@@ -161,7 +168,8 @@ void policy_tls(struct policy *p, struct tls *t, const char *host)
 	else
 		tls_client(t,
 			   p->level == POLICY_PINNED ? p->env->pinned
-			   : p->level == POLICY_STS  ? p->env->public
-						     : NULL,
+			   : p->level == POLICY_STS || p->level == POLICY_SMARTHOST
+				   ? p->env->public
+				   : NULL,
 			   host);
 }

@@ -16,6 +16,7 @@ enum policy_level {
 	POLICY_STS,
 	POLICY_DANE,
 	POLICY_PINNED,
+	POLICY_SMARTHOST, /* a chain to a public anchor, the name of SMARTHOST_HOST */
 };
 
 enum policy_fate {
@@ -48,6 +49,8 @@ struct policy { /* of one delivery; idle when zeroed */
 /* A new destination. */
 void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
 		  void (*done)(struct policy *p, enum policy_fate fate));
+/* All goes to the smarthost: nothing is to be asked. */
+void policy_smarthost(struct policy *p, const struct policy_env *env);
 /* Its exchangers are known; mx_secure: that answer was. */
 enum policy_fate policy_domain(struct policy *p, struct slice domain, bool mx_secure);
 /* The addresses of a host are known; addr_secure: that answer was. host stays where it is. After POLICY_GO p->level is

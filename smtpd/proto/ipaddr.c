@@ -133,3 +133,53 @@ bool ipaddr_in(const struct ipaddr *a, const struct ipaddr_net *net)
 		return false;
 	return !rest || (a->b[whole] ^ net->addr.b[whole]) >> (8 - rest) == 0;
 }
+
+bool ipaddr_eq(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+bool ipaddr_public(const struct ipaddr *a)
+{
+	static const char *const no[] = {
+		"0.0.0.0/8",	  "10.0.0.0/8",	    "100.64.0.0/10",  "127.0.0.0/8",
+		"169.254.0.0/16", "172.16.0.0/12",  "192.168.0.0/16", "224.0.0.0/3",
+		"::/96",	  "64:ff9b:1::/48", "fc00::/7",	      "fe80::/9",
+		"ff00::/8",
+	};
+	struct ipaddr_net net;
+
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+		if (ipaddr_net_parse(slice_of(no[i]), &net) && ipaddr_in(a, &net))
+			return false;
+	return true;
+}
+
+void ipaddr_put_arpa(struct buf *b, const struct ipaddr *a)
+{
+	static const char digit[] = "0123456789abcdef";
+	bool four = ipaddr_v4(a);
+
+	for (int i = 15; i >= (four ? 12 : 0); i--) {
+		if (four) {
+			buf_dec(b, a->b[i]);
+		} else {
+			buf_u8(b, (uint8_t)digit[a->b[i] & 15]);
+			buf_u8(b, '.');
+			buf_u8(b, (uint8_t)digit[a->b[i] >> 4]);
+		}
+		buf_u8(b, '.');
+	}
+	buf_put(b, four ? SLICE("in-addr.arpa") : SLICE("ip6.arpa"));
+}
+
+bool ipaddr_literal(struct slice in, struct ipaddr *out)
+{
+	struct slice s = slice_head(slice_from(in, 1), in.n > 2 ? in.n - 2 : 0);
+
+	if (in.n < 2 || in.p[0] != '[' || in.p[in.n - 1] != ']')
+		return false;
+	if (slice_iprefix(s, SLICE("IPv6:")))
+		return ipaddr_parse6(slice_from(s, 5), out);
+	return ipaddr_parse4(s, out);
+}

@@ -33,6 +33,14 @@ struct ipaddr_net {
 };
 
 bool ipaddr_net_parse(struct slice in, struct ipaddr_net *out);
+/* Could it be anybody's host on the Internet? Not: private, shared (RFC 6598), loopback, link-local, unique local and
+ * multicast ranges, the unspecified address. */
+bool ipaddr_public(const struct ipaddr *a);
+/* The name that its PTR records are at (RFC 1035 3.5, RFC 3596 2.5). */
+void ipaddr_put_arpa(struct buf *b, const struct ipaddr *a);
+bool ipaddr_eq(const struct ipaddr *a, const struct ipaddr *b);
+/* An address literal with its brackets (RFC 5321 4.1.3). */
+bool ipaddr_literal(struct slice in, struct ipaddr *out);
 bool ipaddr_in(const struct ipaddr *a, const struct ipaddr_net *net);
 
 #endif

@@ -104,8 +104,73 @@ static void check_net(size_t i)
 			  nets[i].net);
 }
 
+static const struct {
+	const char *text;
+	bool ok;
+} worlds[] = {
+	{ "192.0.2.1", true },
+	{ "8.8.8.8", true },
+	{ "9.255.255.255", true },
+	{ "10.0.0.1", false },
+	{ "11.0.0.0", true },
+	{ "100.63.255.255", true },
+	{ "100.64.0.0", false },
+	{ "100.127.255.255", false },
+	{ "100.128.0.0", true },
+	{ "127.0.0.1", false },
+	{ "128.0.0.1", true },
+	{ "169.254.1.1", false },
+	{ "172.15.0.1", true },
+	{ "172.16.0.1", false },
+	{ "172.31.255.255", false },
+	{ "172.32.0.1", true },
+	{ "192.168.1.1", false },
+	{ "192.169.0.1", true },
+	{ "223.255.255.255", true },
+	{ "224.0.0.1", false },
+	{ "255.255.255.255", false },
+	{ "0.0.0.0", false },
+	{ "::", false },
+	{ "::1", false },
+	{ "::127.0.0.1", false },
+	{ "2001:db8::1", true },
+	{ "fc00::1", false },
+	{ "fdff::1", false },
+	{ "fe80::1", false },
+	{ "febf::1", false },
+	{ "fec0::1", false },
+	{ "ff02::1", false },
+	{ "::ffff:10.0.0.1", false },
+};
+
+static void reach(void)
+{
+	struct ipaddr a, b;
+	uint8_t bytes[80];
+	struct buf name = BUF(bytes);
+
+	for (size_t i = 0; i < sizeof worlds / sizeof *worlds; i++) {
+		CHECK_ROW(ipaddr_parse(slice_of(worlds[i].text), &a), worlds[i].text);
+		CHECK_ROW(ipaddr_public(&a) == worlds[i].ok, worlds[i].text);
+	}
+	CHECK(ipaddr_parse(SLICE("192.0.2.17"), &a));
+	ipaddr_put_arpa(&name, &a);
+	CHECK_SLICE(buf_slice(&name), "17.2.0.192.in-addr.arpa");
+	name.len = 0;
+	CHECK(ipaddr_literal(SLICE("[IPv6:2001:db8::c]"), &b) && !ipaddr_eq(&a, &b));
+	ipaddr_put_arpa(&name, &b);
+	CHECK_SLICE(buf_slice(&name), "c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+				      "8.b.d.0.1.0.0.2.ip6.arpa");
+	CHECK(ipaddr_literal(SLICE("[192.0.2.17]"), &b) && ipaddr_eq(&a, &b));
+	CHECK(!ipaddr_literal(SLICE("[]"), &b) && !ipaddr_literal(SLICE("[192.0.2.17"), &b) &&
+	      !ipaddr_literal(SLICE("192.0.2.17"), &b) && !ipaddr_literal(SLICE("["), &b) &&
+	      !ipaddr_literal(SLICE("[::1]"), &b) &&
+	      !ipaddr_literal(SLICE("[IPv6:1.2.3.4]"), &b) && !ipaddr_literal(SLICE(""), &b));
+}
+
 int main(void)
 {
+	reach();
 	struct ipaddr a;
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

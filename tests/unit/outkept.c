@@ -49,11 +49,11 @@ static void not_shared(void)
 	SCRIPT(HI, EHLO_, LETTER_, QUIT_);
 	far.conns = 0;
 	kept_once(250, "stored", 1);
-	CHECK(!peer_kept(&out, SLICE("pinned.example"), false));
-	CHECK(!peer_kept(&out, SLICE("plain.example"), true));
-	CHECK(peer_kept(&out, SLICE("Plain.Example"), false) == &out.peers[0]);
+	CHECK(!peer_kept(&out, SLICE("pinned.example"), false, false));
+	CHECK(!peer_kept(&out, SLICE("plain.example"), true, false));
+	CHECK(peer_kept(&out, SLICE("Plain.Example"), false, false) == &out.peers[0]);
 	out.peers[0].until = loop.now;
-	CHECK(!peer_kept(&out, SLICE("plain.example"), false));
+	CHECK(!peer_kept(&out, SLICE("plain.example"), false, false));
 	SCRIPT2(HI, EHLO_, LETTER_, QUIT_);
 	kept_once(250, "stored", 2); /* the one place for connections goes to the new one */
 	out.peers[0].letters = CONFIG_OUT_KEEP_LETTERS - 1;
@@ -168,6 +168,60 @@ static void dead(void)
 	CHECK_EQ(verdict[0].flags, 0);
 }
 
+static tls_sign_fn sign;
+static int signs;
+
+static bool count_sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+{
+	signs++;
+	return sign(ctx, hash, tbs, sig);
+}
+
+static void handshakes(const char *rcpt, int want)
+{
+	SCRIPT(HI, TLS_EHLO, { "STARTTLS", "~220 go\r\n" }, EHLO_, LETTER_, QUIT_);
+	signs = 0;
+	gives(rcpt, 250, "2.6.0", "stored");
+	CHECK_EQ(signs, want);
+}
+
+/* A session spares the certificate's verification: so it is for the same host under the same policy, and no other. */
+static void sessions(void)
+{
+	static uint8_t mem[4096];
+	static struct tls_cache cache;
+
+	sign = good_cert.id.sign;
+	good_cert.id.sign = count_sign;
+	resumes = true;
+	handshakes("a@pinned.example", 1);
+	handshakes("a@pinned.example", 1); /* the server keeps none */
+	tls_cache_init(&cache, mem, sizeof mem);
+	good_cert.id.cache = &cache;
+	handshakes("a@pinned.example", 1);
+	handshakes("a@pinned.example", 0);
+	handshakes("a@plain.example", 1);
+	handshakes("a@plain.example", 0);
+	handshakes("a@pinned.example", 0);
+	for (int i = 0; i < SESSIONS; i++)
+		out.sessions.row[i].until = 1;
+	handshakes("a@pinned.example", 1);
+	/* The other end has forgotten it. */
+	tls_cache_init(&cache, mem, sizeof mem);
+	handshakes("a@pinned.example", 1);
+	handshakes("a@pinned.example", 0);
+	/* Opportunistic, and what was offered does harm: without it, and still with TLS. */
+	handshakes("a@plain.example", 1);
+	SCRIPT(HI, TLS_EHLO, { "STARTTLS", "220 go\r\nnot TLS at all\r\n" }, { "", NULL });
+	SCRIPT2(HI, TLS_EHLO, { "STARTTLS", "~220 go\r\n" }, EHLO_, LETTER_, QUIT_);
+	signs = 0;
+	gives("a@plain.example", 250, "2.6.0", "stored");
+	CHECK_EQ(signs, 1);
+	good_cert.id.cache = NULL;
+	good_cert.id.sign = sign;
+	resumes = false;
+}
+
 int main(void)
 {
 	start();
@@ -178,5 +232,6 @@ int main(void)
 	in_tls();
 	parameters();
 	dead();
+	sessions();
 	TEST_END();
 }

@@ -52,6 +52,12 @@ static const struct {
 	{ "self.example", 15, DNS_OK, 1, R("\0\22\0\12mail.example.org") },
 	{ "nowhere.example", 15, DNS_NODATA, 0, R("") },
 	{ "nowhere.example", 1, DNS_NODATA, 0, R("") },
+	{ "inside.example", 15, DNS_OK, 1, R("\0\20\0\12in.example.org") },
+	{ "in.example.org", 1, DNS_OK, 1, R("\0\4\12\0\0\1") },
+	{ "three.example", 15, DNS_OK, 2, R("\0\20\0\12mx.example.org\0\16\0\24dead.example") },
+	{ "six.example", 15, DNS_OK, 1, R("\0\20\0\12mx.six.example") },
+	{ "mx.six.example", 1, DNS_NODATA, 0, R("") },
+	{ "mx.six.example", 28, DNS_OK, 1, R("\0\20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1") },
 	{ "dead2.example", 15, DNS_OK, 1, R("\0\16\0\12dead.example") },
 };
 
@@ -63,6 +69,9 @@ static struct {
 	struct buf records;
 	int asked;
 } secure = { .result = DNS_NODATA };
+
+/* Has ::1 a name? */
+static bool named;
 
 static inline void on_dns(void *ctx, struct call *c)
 {
@@ -77,6 +86,13 @@ static inline void on_dns(void *ctx, struct call *c)
 		r.secure = secure.tlsa;
 		r.n = 1;
 		chan_answer(&c->token, &r, sizeof r, buf_slice(&secure.records));
+		return;
+	}
+	if (q->qtype == 12 && named) {
+		CHECK(slice_iends(c->tail, SLICE(".0.0.ip6.arpa")));
+		r.result = DNS_OK;
+		r.n = 1;
+		chan_answer(&c->token, &r, sizeof r, SLICE("\0\16mx.six.example"));
 		return;
 	}
 	for (size_t i = 0; i < sizeof zone / sizeof *zone; i++) {
@@ -110,7 +126,7 @@ static struct {
 	const struct line *script[4], *at;
 	const struct tls_identity *id;
 	int conns;
-	bool data;
+	bool data, implicit;
 	char seen[128 * 1024]; /* all that came, decrypted */
 	size_t seen_n;
 	bool wrong;
@@ -186,6 +202,10 @@ static inline void on_listen(struct watch *w, short got)
 	stream_open(&far.s, &loop, fd, BUF(far.in), BUF(far.out), on_far);
 	far.at = l + 1;
 	far.data = false;
+	if (far.implicit) {
+		tls_server(&far.tls, far.id);
+		stream_tls(&far.s, &far.tls);
+	}
 	far_say(l->say);
 	stream_kick(&far.s);
 }
@@ -260,7 +280,8 @@ static inline int memfd_of(struct slice s)
 
 static struct ask ask = { .done = on_answer };
 static uint64_t seq;
-static bool dsn; /* the letter has all that RFC 3461 and RFC 6531 know */
+static bool resumes; /* TLS sessions of earlier letters stay */
+static bool dsn;     /* the letter has all that RFC 3461 and RFC 6531 know */
 static struct slice text = { (const uint8_t *)"old\r\n\r\nline\r\n.dot\r\n", 19 };
 static uint32_t skip;
 
@@ -296,6 +317,8 @@ static inline void put_letter(const char *rcpts, const char *body)
 	far.conns = 0;
 	far.seen_n = 0;
 	far.wrong = false;
+	if (!resumes)
+		memset(out.sessions.row, 0, SESSIONS * sizeof *out.sessions.row);
 	answered = false;
 	CHECK(chan_ask(&asking, &ask, &m, sizeof m,
 		       (struct slice){ (uint8_t *)index, n * sizeof *index }, fd, 2,
@@ -465,6 +488,7 @@ static inline void start(void)
 	chan_init(&dns_serving, &loop, P_OUT_SUB, 4, rx[3]);
 	outbound_init(&out, &loop, &dns_asking, 1, true);
 	out.keep_ms = 0;
+	out.private_ok = out.self_ok = true;
 	out.self = SLICE("mail.example.org");
 	out.pinned_domain = SLICE("pinned.example");
 	out.pinned_hosts = SLICE("mx.example.org");
