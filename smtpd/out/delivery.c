@@ -546,7 +546,7 @@ static void on_next(struct watch *w, short got)
 		try_next(d);
 	else if (d->owner->loop->now >= d->deadline)
 		finish_own(d, 451, 4, 3, "name service is not there", d->letter.domain);
-	else if (d->letter.domain.p[0] == '[')
+	else if (slice_iprefix(d->letter.domain, SLICE("[")))
 		go_literal(d);
 	else if (d->mx.n)
 		on_fate_known(d, policy_domain(&d->policy, d->letter.domain, d->mx_secure));

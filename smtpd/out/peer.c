@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
 #include "smtpd/out/peer.h"
+
+#include <string.h>
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
@@ -81,6 +84,8 @@ void peer_say(struct peer *p, struct slice s)
 void peer_close(struct peer *p)
 {
 	stream_close(&p->stream);
+	if (p->smart)
+		explicit_bzero(p->out, sizeof p->out); /* the log-in may be there */
 	if (p->d)
 		p->d->peer = NULL;
 	p->d = NULL;
@@ -330,13 +335,13 @@ static void on_event(struct stream *s, enum stream_event e)
 	switch (e) {
 	case STREAM_SECURE:
 		on_secure(p);
-		return;
+		break;
 	case STREAM_DATA:
 		if (p->step != STEP_HANDSHAKE)
 			read_replies(p);
 		if (p->step == STEP_TEXT)
 			converse_pump(p);
-		return;
+		break;
 	case STREAM_EOF:
 		on_broken(p, "the destination closed the connection");
 		return;
@@ -347,6 +352,8 @@ static void on_event(struct stream *s, enum stream_event e)
 		on_late(p);
 		return;
 	}
+	if (p->step != STEP_NONE && s->out.len) /* goes out now, not after another poll */
+		stream_kick(s);
 }
 
 struct peer *peer_new(struct outbound *o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What out reads: letters and messages of its requesters, and all that a destination might say. The first octet
- * chooses: its low bits a message type, or 0 for a conversation; bit 7 pins the route. */
+ * chooses: its low bits a message type, or 0 for a conversation, in which NUL makes a pause; bit 7 pins the route. */
 #include "smtpd/out/outbound.h"
 
 #include <stdlib.h>
@@ -60,9 +60,29 @@ static void message(unsigned type, struct slice s)
 	memfd_close(&c.fd[1]);
 }
 
+static bool nothing_to_read(int fd)
+{
+	uint8_t c;
+
+	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+/* What comes at once, up to the next NUL; after the last the destination ends. */
+static void feed(int fd, struct slice *s)
+{
+	size_t n = slice_find(*s, 0);
+
+	if (n && write(fd, s->p, n) < 0)
+		abort();
+	*s = slice_from(*s, n + 1);
+	if (!s->n)
+		shutdown(fd, SHUT_WR);
+}
+
 static void conversation(bool pinned, struct slice s)
 {
 	struct delivery *d = &out.pool[0];
+	struct peer *p = &out.peers[0];
 	struct token t = { .chan = &chan };
 	int pair[2];
 
@@ -78,16 +98,19 @@ static void conversation(bool pinned, struct slice s)
 	delivery_begin(d, &t);
 	loop_drop(&loop, &d->next);
 	d->pinned = pinned;
+	d->policy.level = pinned ? POLICY_PINNED : POLICY_OPPORTUNISTIC;
+	d->judged = d->host_judged = true;
+	d->asked = UINT8_MAX;
 	d->mx.n = d->naddr = 1;
 	memcpy(d->mx.host[0].name, "mx.example", sizeof "mx.example");
 	d->tried = true;
 	d->connects = DELIVERY_CONNECTS; /* this one is the last */
-	if (write(pair[1], s.p, s.n) < 0 && s.n)
-		abort();
-	shutdown(pair[1], SHUT_WR);
-	peer_start(&out.peers[0], d, pair[0]);
-	while (d->busy || out.peers[0].step != STEP_NONE)
+	peer_start(p, d, pair[0]);
+	do {
+		if (p->step != STEP_NONE && nothing_to_read(p->stream.watch.fd))
+			feed(pair[1], &s);
 		loop_round(&loop);
+	} while (d->busy || p->step != STEP_NONE);
 	close(pair[1]);
 	for (int i = 0; i < 2; i++)
 		if (d->to.t[i].outcome.code < 250 || !d->to.t[i].outcome.text_n)

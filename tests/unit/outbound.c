@@ -72,6 +72,27 @@ static void names(void)
 	gives("a@two.example", 451, "4.7.1", "go away");
 }
 
+/* RULES Q2, RFC 5321 4.5.4.1: who does not want now is not the last one asked; who says no for ever, in a letter's
+ * transaction, is. */
+static void next_host(void)
+{
+	static const char *const no[] = { "421 4.3.2 busy\r\n", "450 4.3.2 busy\r\n",
+					  "554 5.7.1 go away\r\n" };
+
+	for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+		struct line first[] = { { NULL, no[i] }, { NULL, NULL } };
+
+		SCRIPT2(HI, EHLO_, MAIL_, RCPT_, DATA_, { ".", "250 ok\r\n" }, QUIT_);
+		far.script[0] = first;
+		gives("a@pair.example", 250, "2.0.0", "host bare.example said: ok");
+		CHECK_EQ(far.conns, 2);
+	}
+	SCRIPT(HI, EHLO_, MAIL_, { "RCPT", "450 4.2.1 later\r\n" }, { "DATA", "503 no\r\n" },
+	       QUIT_);
+	gives("a@pair.example", 451, "4.2.1", "host mx.example.org said: later");
+	CHECK_EQ(far.conns, 1);
+}
+
 static void broken(void)
 {
 	static char junk[6000];
@@ -283,6 +304,7 @@ int main(void)
 	refusals();
 	eight_bit();
 	names();
+	next_host();
 	broken();
 	silent();
 	tls_any();

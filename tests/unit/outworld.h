@@ -44,6 +44,7 @@ static const struct {
 	{ "pinned.example", 15, DNS_OK, 1, MX_HERE },
 	{ "mx.example.org", 1, DNS_OK, 1, LOCAL },
 	{ "two.example", 15, DNS_OK, 2, R("\0\20\0\24mx.example.org\0\16\0\12dead.example") },
+	{ "pair.example", 15, DNS_OK, 2, R("\0\20\0\12mx.example.org\0\16\0\24bare.example") },
 	{ "dead.example", 1, DNS_OK, 1, R("\0\4\177\0\0\2") },
 	{ "bare.example", 15, DNS_NODATA, 0, R("") },
 	{ "bare.example", 1, DNS_OK, 1, LOCAL },
