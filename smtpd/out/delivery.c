@@ -478,11 +478,32 @@ static bool move_on(struct delivery *d)
 	       d->owner->loop->now < d->deadline;
 }
 
+static void use_kept(struct delivery *d, struct peer *p)
+{
+	memcpy(d->last_host, p->host, sizeof d->last_host);
+	d->last_addr = p->addr;
+	d->policy.level = p->level;
+	peer_again(p, d);
+}
+
+/* A kept connection to the address at hand will do where no policy asks for more. */
+static struct peer *kept_here(const struct delivery *d)
+{
+	if (d->fresh || d->no_tls || d->policy.level != POLICY_OPPORTUNISTIC)
+		return NULL;
+	return peer_kept_at(d->owner, delivery_host(d), &d->addr[d->at]);
+}
+
 /* The address at hand, unless it is IPv6 and ours has no name (RULES D2). */
 static void use_addr(struct delivery *d)
 {
 	const struct ipaddr *a = &d->addr[d->at];
+	struct peer *kept = kept_here(d);
 
+	if (kept) {
+		use_kept(d, kept);
+		return;
+	}
 	switch (ipaddr_v4(a) ? OWN_GOOD : ownaddr_judge(&d->owner->own, a)) {
 	case OWN_GOOD:
 		connect_to(d, a);
@@ -568,14 +589,6 @@ static void set_route(struct delivery *d)
 	} else {
 		policy_begin(&d->policy, &o->policy, d->pinned, on_policy);
 	}
-}
-
-static void use_kept(struct delivery *d, struct peer *p)
-{
-	memcpy(d->last_host, p->host, sizeof d->last_host);
-	d->last_addr = p->addr;
-	d->policy.level = p->level;
-	peer_again(p, d);
 }
 
 void delivery_begin(struct delivery *d, const struct token *t)

@@ -368,6 +368,8 @@ struct peer *peer_new(struct outbound *o)
 	}
 	if (!old)
 		bug("no connection for a delivery"); /* there are as many as deliveries */
+	peer_say(old, SLICE("QUIT\r\n"));
+	stream_kick(&old->stream);
 	peer_close(old);
 	return old;
 }
@@ -387,6 +389,21 @@ struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned, boo
 	return NULL;
 }
 
+struct peer *peer_kept_at(struct outbound *o, const char *host, const struct ipaddr *addr)
+{
+	for (struct peer *p = o->peers; p < o->peers + o->npool; p++)
+		if (p->step == STEP_KEPT && p->level == POLICY_OPPORTUNISTIC &&
+		    p->until > o->loop->now && ipaddr_eq(&p->addr, addr) &&
+		    slice_ieq(slice_of(p->host), slice_of(host)))
+			return p;
+	return NULL;
+}
+
+static void set_domain(struct peer *p)
+{
+	slice_cstr(p->d->letter.domain, p->domain, sizeof p->domain);
+}
+
 void peer_start(struct peer *p, struct delivery *d, int fd)
 {
 	p->d = d;
@@ -403,7 +420,7 @@ void peer_start(struct peer *p, struct delivery *d, int fd)
 	p->caps = 0;
 	p->reply = (struct reply){ 0 };
 	slice_cstr(slice_of(delivery_host(d)), p->host, sizeof p->host);
-	slice_cstr(d->letter.domain, p->domain, sizeof p->domain);
+	set_domain(p);
 	stream_open(&p->stream, p->owner->loop, fd, BUF(p->in), BUF(p->out), on_event);
 	if (p->implicit)
 		begin_tls(p);
@@ -415,6 +432,7 @@ void peer_again(struct peer *p, struct delivery *d)
 {
 	p->d = d;
 	d->peer = p;
+	set_domain(p);
 	converse_begin(p);
 	stream_kick(&p->stream);
 }

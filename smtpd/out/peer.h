@@ -67,6 +67,8 @@ struct peer { /* zeroed: free */
 struct peer *peer_new(struct outbound *o);
 /* A kept connection for letters to this domain, or to the smarthost; NULL: none. */
 struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned, bool smart);
+/* The same by host and address, for letters to any domain whose policy asks for nothing. */
+struct peer *peer_kept_at(struct outbound *o, const char *host, const struct ipaddr *addr);
 /* The letter of d on a connected socket, which it takes over; d->peer becomes p. */
 void peer_start(struct peer *p, struct delivery *d, int fd);
 /* The same on a kept connection. */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* Connections that are kept for the next letter; what a destination offers, and what it cannot take. */
+/* Connections that are kept for the next letter; what a destination offers, and
+ * what it cannot take. */
 #include "tests/unit/outworld.h"
 
 #define LETTER_ MAIL_, RCPT_, DATA_, END_
+
+static const char *place = "a@plain.example";
 
 static void kept_once(uint16_t code, const char *part, int conns)
 {
 	int had = far.conns;
 
 	seq++;
-	put_letter("a@plain.example", "8");
+	put_letter(place, "8");
 	far.conns = had;
 	wait_answer();
 	CHECK_EQ(last.code, code);
@@ -19,7 +22,8 @@ static void kept_once(uint16_t code, const char *part, int conns)
 	forget();
 }
 
-/* Until the connection has been kept for long enough, and was left with QUIT. */
+/* Until the connection has been kept for long enough, and was left with QUIT.
+ */
 static void until_left(void)
 {
 	int64_t until = loop_clock() + 10000;
@@ -43,7 +47,28 @@ static void letters_share(void)
 	CHECK(saw("QUIT"));
 }
 
-/* Another domain, another policy, an old connection, one that served enough: a new one. */
+/* Another domain with the same host, and no policy of its own: the same
+ * connection. */
+static void domains_share(void)
+{
+	SCRIPT(HI, EHLO_, LETTER_, LETTER_, LETTER_, { "MAIL", NULL });
+	SCRIPT2(HI, EHLO_, LETTER_, QUIT_);
+	far.conns = 0;
+	kept_once(250, "stored", 1);
+	place = "a@two.example";
+	kept_once(250, "stored", 1);
+	kept_once(250, "stored", 1); /* now by its domain */
+	place = "a@plain.example";
+	kept_once(250, "stored", 2); /* it had ended: once more, with another */
+	place = "a@pinned.example";  /* where TLS must be it is not taken */
+	SCRIPT(HI, EHLO_);
+	far.conns = 0;
+	kept_once(451, "STARTTLS is not offered", 1);
+	place = "a@plain.example";
+}
+
+/* Another domain, another policy, an old connection, one that served enough: a
+ * new one. */
 static void not_shared(void)
 {
 	SCRIPT(HI, EHLO_, LETTER_, QUIT_);
@@ -65,7 +90,8 @@ static void not_shared(void)
 	until_left();
 }
 
-/* The destination ended the connection while nobody looked: no failure, and the letter goes once. */
+/* The destination ended the connection while nobody looked: no failure, and the
+ * letter goes once. */
 static void stale(void)
 {
 	SCRIPT(HI, EHLO_, LETTER_, { "MAIL", NULL });
@@ -131,7 +157,8 @@ static void in_tls(void)
 static void parameters(void)
 {
 	SCRIPT(HI, DSN_EHLO,
-	       { "MAIL FROM:<from@example.org> BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2B1\r\n",
+	       { "MAIL FROM:<from@example.org> BODY=8BITMIME SMTPUTF8 RET=HDRS "
+		 "ENVID=x+2B1\r\n",
 		 "250 ok\r\n" },
 	       { "RCPT TO:<a@plain.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+40x\r\n",
 		 "250 ok\r\n" },
@@ -185,7 +212,8 @@ static void handshakes(const char *rcpt, int want)
 	CHECK_EQ(signs, want);
 }
 
-/* A session spares the certificate's verification: so it is for the same host under the same policy, and no other. */
+/* A session spares the certificate's verification: so it is for the same host
+ * under the same policy, and no other. */
 static void sessions(void)
 {
 	static uint8_t mem[4096];
@@ -210,7 +238,8 @@ static void sessions(void)
 	tls_cache_init(&cache, mem, sizeof mem);
 	handshakes("a@pinned.example", 1);
 	handshakes("a@pinned.example", 0);
-	/* Opportunistic, and what was offered does harm: without it, and still with TLS. */
+	/* Opportunistic, and what was offered does harm: without it, and still with
+   * TLS. */
 	handshakes("a@plain.example", 1);
 	SCRIPT(HI, TLS_EHLO, { "STARTTLS", "220 go\r\nnot TLS at all\r\n" }, { "", NULL });
 	SCRIPT2(HI, TLS_EHLO, { "STARTTLS", "~220 go\r\n" }, EHLO_, LETTER_, QUIT_);
@@ -226,6 +255,7 @@ int main(void)
 {
 	start();
 	letters_share();
+	domains_share();
 	not_shared();
 	stale();
 	unasked();
