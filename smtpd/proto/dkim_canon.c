@@ -106,12 +106,26 @@ static void body_text(struct dkim_body *d, struct slice s)
 	body_put(d, s);
 }
 
+/* How many octets of s, which begins with text, are the same in canonical form and end with text: a line and the next,
+ * with what stands between them, go to the hash in one piece. */
 static size_t run_length(const struct dkim_body *d, struct slice s)
 {
-	size_t n = 0;
+	bool relaxed = d->canon == DKIM_RELAXED;
+	size_t n = 1, gap;
 
-	while (n < s.n && s.p[n] != '\r' && (d->canon == DKIM_SIMPLE || !is_blank(s.p[n])))
-		n++;
+	while (n < s.n) {
+		uint8_t c = s.p[n];
+
+		if (c > ' ' || (c != '\r' && !(relaxed && is_blank(c)))) {
+			n++;
+			continue;
+		}
+		gap = c == '\r' ? 2 : 1;
+		if (c == '\t' || n + gap >= s.n || (gap == 2 && s.p[n + 1] != '\n') ||
+		    s.p[n + gap] == '\r' || (relaxed && is_blank(s.p[n + gap])))
+			break;
+		n += gap + 1;
+	}
 	return n;
 }
 
