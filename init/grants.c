@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,38 +65,78 @@ static int silent_socket(struct grants *g)
 	return fcntl(g->silent[0], F_DUPFD_CLOEXEC, 0);
 }
 
-/* One socket for both families; IPv4 alone where the kernel has no IPv6. */
-static int listen_on(uint16_t port)
+static int listening(const void *sa, socklen_t n, int family, int v6only)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int on = 1, off = 0;
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd >= 0) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-		if (bind(fd, (struct sockaddr *)&six, sizeof six) == 0 &&
-		    listen(fd, BACKLOG) == 0)
-			return fd;
-		close(fd);
-	}
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, (struct sockaddr *)&four, sizeof four) == 0 && listen(fd, BACKLOG) == 0)
+	/* The machine gets its addresses later than this. */
+	if (family == AF_INET6) {
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+	} else {
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
+	}
+	if (bind(fd, sa, n) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
-static int listener(struct grants *g, enum grant_kind kind, uint16_t port)
+/* `*` is one socket for both families; IPv4 alone where the kernel has no IPv6. */
+static int listen_on(uint16_t port, const char *address)
 {
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	bool all = strcmp(address, "*") == 0;
+	int fd = -1;
+
+	if (all || inet_pton(AF_INET6, address, &six.sin6_addr) == 1)
+		fd = listening(&six, sizeof six, AF_INET6, !all);
+	if (fd < 0 && (all || inet_pton(AF_INET, address, &four.sin_addr) == 1))
+		fd = listening(&four, sizeof four, AF_INET, 0);
+	return fd;
+}
+
+bool grants_address(const char *words, const char *port, char out[GRANTS_ADDRESS])
+{
+	size_t n = strlen(port);
+
+	while (*words) {
+		size_t len = strcspn(words, " ");
+
+		if (len > n + 1 && len - n - 1 < GRANTS_ADDRESS &&
+		    strncmp(words, port, n) == 0 && words[n] == '=') {
+			memcpy(out, words + n + 1, len - n - 1);
+			out[len - n - 1] = 0;
+			return true;
+		}
+		words += len + (words[len] == ' ');
+	}
+	return false;
+}
+
+static int listener(struct grants *g, enum grant_kind kind)
+{
+	static const struct {
+		const char *word;
+		uint16_t port;
+	} ports[GRANT_MAX] = {
+		[GRANT_LISTEN_25] = { "25", 25 },
+		[GRANT_LISTEN_465] = { "465", 465 },
+		[GRANT_LISTEN_587] = { "587", 587 },
+		[GRANT_LISTEN_INNER] = { "submit25", 25 },
+	};
+	char address[GRANTS_ADDRESS];
+
+	if (!grants_address(CONFIG_SMTPD_LISTEN, ports[kind].word, address))
+		return -1;
 	if (g->listener[kind] < 0)
-		g->listener[kind] = listen_on(port);
+		g->listener[kind] = listen_on(ports[kind].port, address);
 	if (g->listener[kind] < 0)
-		say_errno("ev=grant listen=%u", port);
+		say_errno("ev=grant listen=%s address=%s", ports[kind].word, address);
 	return g->listener[kind];
 }
 
@@ -143,11 +184,6 @@ void grants_init(struct grants *g)
 
 int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 {
-	static const uint16_t ports[GRANT_MAX] = {
-		[GRANT_LISTEN_25] = 25,
-		[GRANT_LISTEN_465] = 465,
-		[GRANT_LISTEN_587] = 587,
-	};
 	int fd = -1;
 
 	*keep = false;
@@ -177,7 +213,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	case GRANT_LISTEN_25:
 	case GRANT_LISTEN_465:
 	case GRANT_LISTEN_587:
-		fd = listener(g, kind, ports[kind]);
+	case GRANT_LISTEN_INNER:
+		fd = listener(g, kind);
 		*keep = fd >= 0;
 		return fd >= 0 ? fd : silent_socket(g);
 	case GRANT_LOG_TAPS:

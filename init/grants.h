@@ -22,4 +22,9 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep);
  * none. */
 int grants_null(void);
 
+enum { GRANTS_ADDRESS = 46 }; /* the longest, with its NUL */
+
+/* What SMTPD_LISTEN (words PORT=ADDRESS) says of a port. False: nothing, so nothing listens there. */
+bool grants_address(const char *words, const char *port, char out[GRANTS_ADDRESS]);
+
 #endif

@@ -46,6 +46,7 @@ enum grant_kind {
 	GRANT_LISTEN_25,
 	GRANT_LISTEN_465,
 	GRANT_LISTEN_587,
+	GRANT_LISTEN_INNER, /* port 25 of an inner address, for submission */
 	GRANT_ANCHORS_PEM,
 	GRANT_PUBLIC_PEM,
 	GRANT_STS_CACHE,

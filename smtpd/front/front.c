@@ -29,6 +29,7 @@ static const struct {
 	{ GRANT_LISTEN_25, 25, false },
 	{ GRANT_LISTEN_465, 465, true },
 	{ GRANT_LISTEN_587, 587, false },
+	{ GRANT_LISTEN_INNER, 25, false },
 };
 
 /* The whole budget belongs to both lanes in halves; each lane must be able to take one letter. */
@@ -237,6 +238,15 @@ static void on_stop(struct proc *p)
 			session_stop(&f->session[i]);
 }
 
+/* A port without an address in SMTPD_LISTEN comes as a socket on which nobody ever calls. */
+static bool listens(int fd)
+{
+	socklen_t n = sizeof(int);
+	int on = 0;
+
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on;
+}
+
 static void take_listeners(struct front *f)
 {
 	struct listener *l = f->listener;
@@ -244,7 +254,7 @@ static void take_listeners(struct front *f)
 	for (int i = 0; i < FRONT_LISTENERS; i++)
 		f->listener[i].watch.fd = -1;
 	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-		if (f->proc.grant[ports[i].grant] < 0)
+		if (!listens(f->proc.grant[ports[i].grant]))
 			continue;
 		fcntl(f->proc.grant[ports[i].grant], F_SETFL, O_NONBLOCK);
 		*l++ = (struct listener){

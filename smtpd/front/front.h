@@ -12,7 +12,7 @@
 
 /* The process: front.mx (port 25) or front.sub (465 and 587). */
 
-enum { FRONT_LISTENERS = 2 };
+enum { FRONT_LISTENERS = 3 };
 
 struct listener {
 	struct watch watch; /* first */

@@ -17,7 +17,7 @@ import threading
 import time
 
 CTL_START, CTL_CHAN, CTL_STOP, CTL_READY, CTL_WORKED, CTL_ACCUSE = range(1, 7)
-PORTS = {"mx": [25], "sub": [465, 587]}
+PORTS = {"mx": [25], "sub": [465, 587, 25]}
 
 
 def topology():

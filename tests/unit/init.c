@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "init/grants.h"
 #include "init/log/taps.h"
 #include "init/supervise.h"
 #include "init/tables.h"
@@ -195,8 +196,28 @@ static void test_start(void)
 	CHECK_EQ(told(&m, sizeof m, PROG_DNS, 0), BUG);
 }
 
+static bool at(const char *words, const char *port, const char *want)
+{
+	char address[GRANTS_ADDRESS];
+	bool ok = grants_address(words, port, address);
+
+	return want ? ok && strcmp(address, want) == 0 : !ok;
+}
+
+static void test_listen(void)
+{
+	const char *words = "25=192.0.2.10 465=* submit25=10.0.0.1";
+
+	CHECK(at(words, "25", "192.0.2.10") && at(words, "465", "*"));
+	CHECK(at(words, "submit25", "10.0.0.1") && at(words, "587", NULL));
+	CHECK(at("submit25=10.0.0.1", "25", NULL) && at("", "25", NULL));
+	CHECK(at("587=2001:db8::1", "587", "2001:db8::1") && at("25=", "25", NULL));
+	CHECK(at("25=0123456789012345678901234567890123456789012345", "25", NULL));
+}
+
 int main(void)
 {
+	test_listen();
 	test_start();
 	test_super();
 	test_backoff();
