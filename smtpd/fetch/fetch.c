@@ -14,8 +14,9 @@
 /*
  * NOTES
  * A question is a waiter. When its domain was checked lately it is answered at once; else a lookup runs for it: TXT,
- * then the policy if the record's id is new or the policy is old, then everybody who waits for the domain is answered
- * from the cache. A failure at any step leaves what the cache holds (RFC 8461 3.3), and is not tried again for FETCH_CHECK.
+ * then the policy if the record's id is new or the policy is old, then everybody who waits for the domain is
+ * answered from the cache. A failure at any step leaves what the cache holds (RFC 8461 3.3), and is not tried again
+ * for FETCH_CHECK.
  */
 static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
 
