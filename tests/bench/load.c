@@ -7,7 +7,7 @@
  *	     [--letters N] [--parallel N] [--kept N] [--size OCTETS] [--rcpts N] [--domains N] [--rcpt ADDRESS]
  *	     [--sender ADDRESS] [--first N] [--pace MS]
  *
- * --kept: letters of one connection, 1 unless told. Recipients are r<number>@DOMAIN, where DOMAIN may hold one %u, the
+ * --kept: letters of one connection, 1 unless told. Recipients are r<number>@DOMAIN, where DOMAIN may hold one %, the
  * number modulo --domains; --rcpt ADDRESS is one for all. Latencies: `dot` from the octet behind the final dot to the
  * 250, `all` from the connection to the 250.
  */
