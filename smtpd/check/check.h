@@ -72,7 +72,7 @@ struct check {
 };
 
 enum {
-	JOBS = CONFIG_SMTPD_MAX_SESSIONS,
+	JOBS = CONFIG_SMTPD_MAX_SESSIONS + 2, /* and queue's reports */
 	JOB_ENV = 384 * 1024,
 	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
 	HEADER_SCRATCH = HEADER_OCTETS + 4,
@@ -107,10 +107,13 @@ bool account_may(struct check *c, struct slice account, uint32_t rcpts, struct b
 		 struct say *s);
 
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
-void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER */
+void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER, CHECK_REPORT */
 
 void forward_letter(struct job *j, const struct letter *l); /* mx */
 void submit_letter(struct job *j, const struct letter *l);  /* submission */
+/* Completes the header, signs it for that one of our domains, on to queue; j->env is done. */
+void submit_sign(struct job *j, const struct letter *l, unsigned slot);
+void dsn_letter(struct job *j, const struct letter *l); /* a report of queue's */
 void forward_more(struct check *c); /* out.mx has room again: the next letters that wait */
 
 /* Makes the head memfd from j->env, ENV_UTF8 when the letter needs it (not because the client said

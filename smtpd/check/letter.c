@@ -122,7 +122,7 @@ static void log_letter(const struct job *j, unsigned code, struct slice text)
 
 void job_say(struct job *j, const struct say *s)
 {
-	if (j->token.type == CHECK_LETTER)
+	if (j->token.type != CHECK_RCPT)
 		log_letter(j, s->code, slice_of(s->text));
 	say_token(&j->token, s, 0, 0);
 	job_free(j, false);
@@ -265,7 +265,9 @@ void letter_ask(void *ctx, struct call *call)
 		job_say(j, &large_header);
 	else {
 		j->utf8 = l.utf8 && utf8_needed(l.header);
-		(c->mx ? forward_letter : submit_letter)(j, &l);
+		(c->mx				       ? forward_letter
+		 : j->token.type == CHECK_REPORT ? dsn_letter
+						 : submit_letter)(j, &l);
 	}
 }
 
@@ -278,6 +280,7 @@ static const struct rule sub_rules[CHECK_TYPES] = {
 	[CHECK_RCPT] = { 1u << P_FRONT_SUB, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
 			 rcpt_ask },
 	[CHECK_LETTER] = { 1u << P_FRONT_SUB, sizeof(struct check_letter), 0, 2, letter_ask },
+	[CHECK_REPORT] = { 1u << P_QUEUE, sizeof(struct check_letter), 0, 2, letter_ask },
 };
 
 static void on_down_wired(struct chan *down)

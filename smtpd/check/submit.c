@@ -351,9 +351,18 @@ void submit_letter(struct job *j, const struct letter *l)
 	if (!judge(j, l, &g))
 		return;
 	count(j, l, g.account);
+	if (!put_envelope(j, l, &g))
+		job_say(j, &say_trouble);
+	else
+		submit_sign(j, l, j->slot);
+}
+
+void submit_sign(struct job *j, const struct letter *l, unsigned slot)
+{
+	j->slot = slot;
 	j->skip = (uint32_t)l->header.n;
 	write_header(j, l);
-	if (!put_envelope(j, l, &g) || !hash_body(j, l->body))
+	if (!hash_body(j, l->body))
 		job_say(j, &say_trouble);
 	else
 		ask_signature(j);

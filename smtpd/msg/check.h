@@ -4,8 +4,8 @@
 
 #include "smtpd/msg/answer.h"
 
-/* front -> check */
-enum check_type { CHECK_RCPT = 1, CHECK_LETTER, CHECK_TYPES };
+/* front -> check; CHECK_REPORT: queue -> check.sub */
+enum check_type { CHECK_RCPT = 1, CHECK_LETTER, CHECK_REPORT, CHECK_TYPES };
 
 /* May this recipient be given to this sender? Reply: struct answer. The tail is sender, recipient, grant, one after
  * the other; both paths in the canonical form of path_print(), an empty sender is <>; the grant is the octets auth
@@ -25,6 +25,10 @@ struct check_letter {
 	struct msg h;
 	uint64_t text_size; /* octets; the receiver compares with the descriptor */
 };
+
+/* CHECK_REPORT, the same struct: sign a report to a sender and hand it back by QUEUE_LETTER. Its head has an empty
+ * ENV_SENDER, one ENV_RCPT, and ENV_REPORT, which comes back as it is; its header and body are in text. Reply: struct
+ * answer, queue's own, or why it did not come so far; 5xx: it never will. */
 
 enum { CHECK_RCPT_TAIL = 256 + 256 + 1024 };
 

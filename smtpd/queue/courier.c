@@ -144,6 +144,8 @@ static bool verdict_of(struct courier *c, uint32_t rcpt, struct jr_note *note, s
 			     note->text);
 		return true;
 	}
+	if (CONFIG_SMTPD_QUEUE_WARN && j->now - e->born >= CONFIG_SMTPD_QUEUE_WARN * 1000ll)
+		journal_late(j, k->letter);
 	k->attempts += k->attempts < UINT8_MAX;
 	k->reason = reason_note(&c->reasons, note->code, note->enhanced, note->text);
 	log_delivery("deferred", e->r.letter, k->no, to, note->code, note->text);

@@ -15,7 +15,7 @@
  * The caller sets now and wall before each call.
  */
 enum {
-	JOURNAL_WAITING = CONFIG_SMTPD_MAX_SESSIONS,
+	JOURNAL_WAITING = CONFIG_SMTPD_MAX_SESSIONS + 2, /* and reports */
 	JOURNAL_RESULTS = CONFIG_SMTPD_QUEUE_ACTIVE < 40 ? 8 * CONFIG_SMTPD_QUEUE_ACTIVE + 64
 							 : 384,
 	JOURNAL_DIRTY = 256,
@@ -61,7 +61,7 @@ struct result {
 	uint8_t octets[UINT8_MAX + JR_NOTE_TEXT];
 };
 
-struct report { /* the one that is being made; its letter is `reporting` until it is over */
+struct journal_report { /* the one that is being made; its letter is `reporting` until it is over */
 	enum {
 		REPORT_NONE,
 		REPORT_ASKED,
@@ -91,7 +91,7 @@ struct journal {
 	unsigned nwaiting, taking; /* the first `taking` are in the job that runs */
 	struct result result[JOURNAL_RESULTS];
 	unsigned nresult;
-	struct report report;
+	struct journal_report report;
 	struct {
 		uint64_t letter; /* its own number; 0 = none */
 		struct jr_letter l;

@@ -44,7 +44,7 @@ bool journal_report_begin(struct journal *j, uint32_t letter, bool delay)
 	if (j->busy || j->report.state != REPORT_NONE || e->aside ||
 	    (e->open && !take_extra(j, e)))
 		return false;
-	j->report = (struct report){
+	j->report = (struct journal_report){
 		.state = REPORT_ASKED, .delay = delay, .id = e->r.letter, .covers = j->seq
 	};
 	e->reporting = true;

@@ -59,7 +59,7 @@ static uint32_t age_of(const struct journal *j, const struct letter *e)
 static void plan_report(struct plan *p)
 {
 	struct journal *j = p->j;
-	struct report *r = &j->report;
+	struct journal_report *r = &j->report;
 	struct jr_report content = { r->delay ? JR_WARNED : 0, r->covers };
 	uint32_t n = r->state == REPORT_TAKEN ? ledger_find(&j->g, r->id) : LEDGER_NONE;
 	struct buf b = plan_buf(p);

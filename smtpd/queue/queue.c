@@ -50,18 +50,6 @@ static void answer_kept(const struct token *t, uint64_t id)
 	chan_answer(t, &m, sizeof m, buf_slice(&b));
 }
 
-static bool has_word(struct slice list, struct slice word)
-{
-	while (list.n) {
-		size_t n = slice_find(list, ',');
-
-		if (slice_ieq(slice_head(list, n), word))
-			return true;
-		list = slice_from(list, n + 1);
-	}
-	return false;
-}
-
 /* Whether reports may be sent about a letter, and of what: enum jr_flag. Never about a report, and
  * never to <>. */
 static uint32_t flags_of(struct slice head)
@@ -76,7 +64,7 @@ static uint32_t flags_of(struct slice head)
 			return 0;
 		if (tag == ENV_SENDER)
 			flags |= JR_SENDER;
-		if (tag == ENV_NOTIFY && has_word(v, SLICE("SUCCESS")))
+		if (tag == ENV_NOTIFY && bounce_notify(v, SLICE("SUCCESS")))
 			flags |= JR_SUCCESS;
 	}
 	return flags;
@@ -140,8 +128,13 @@ static void on_letter(void *ctx, struct call *c)
 	case QUEUE_GOOD:
 		break;
 	}
+	if (!bounce_letter(&q->bounce, (struct slice){ q->head, l.head_size }, &l)) {
+		log_event("badreport", "from", proc_name((enum proc_id)c->from));
+		answer(&c->token, REPLY_BAD);
+		return;
+	}
 	sched_keys(&q->courier.sched, (struct slice){ q->head, l.head_size }, &keys);
-	if (account_full(q, keys.account)) {
+	if (!l.about && account_full(q, keys.account)) {
 		answer(&c->token, REPLY_ACCOUNT);
 		return;
 	}
@@ -159,7 +152,10 @@ static void on_letter(void *ctx, struct call *c)
 				   .head = c->fd[1],
 				   .size = l.text_size,
 				   .nrcpt = l.nrcpt,
-				   .keys = keys };
+				   .keys = keys,
+				   .report = l.about };
+	if (l.about)
+		bounce_offered(&q->bounce);
 	c->fd[0] = c->fd[1] = -1;
 	queue_pump(q);
 }
@@ -182,6 +178,8 @@ static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)
 	memfd_close(&e->text);
 	memfd_close(&e->head);
 	e->used = false;
+	if (e->report)
+		bounce_taken(&q->bounce, how == TAKEN_OK);
 	if (how != TAKEN_OK) {
 		answer(&e->token, how == TAKEN_FULL ? REPLY_FULL : REPLY_BROKEN);
 		return;
@@ -209,13 +207,17 @@ static void queue_pump(struct queue *q)
 	clock_gettime(CLOCK_REALTIME, &now);
 	j->now = loop_clock();
 	j->wall = now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
-	if (!q->stopping)
+	if (!q->stopping) {
 		courier_run(&q->courier);
+		bounce_run(&q->bounce);
+	}
 	if (!q->flusher.busy && journal_job(j, &q->job))
 		flusher_run(&q->flusher);
 	else if (!q->flusher.busy && q->stopping)
 		_exit(0);
 	due = courier_due(&q->courier);
+	if (bounce_due(&q->bounce) < due)
+		due = bounce_due(&q->bounce);
 	if (!q->flusher.busy && j->disk && journal_due(j) < due)
 		due = journal_due(j);
 	q->timer.due = due;
@@ -251,6 +253,11 @@ static void on_stop(struct proc *p)
 	queue_pump(q);
 }
 
+static void on_check_wired(struct chan *c)
+{
+	queue_pump(c->ctx);
+}
+
 static void on_wired(struct chan *c)
 {
 	struct queue *q = c->ctx;
@@ -261,7 +268,7 @@ static void on_wired(struct chan *c)
 
 void queue_init(struct queue *q, struct proc *p, const char *dir)
 {
-	struct chan *out = proc_chan(p, PROG_OUT);
+	struct chan *out = proc_chan(p, PROG_OUT), *check = proc_chan(p, PROG_CHECK);
 	struct timespec now = { 0, 0 };
 	bool disk = dir && disk_open(&q->files, dir);
 
@@ -278,8 +285,10 @@ void queue_init(struct queue *q, struct proc *p, const char *dir)
 	journal_init(&q->journal, disk ? &q->files.disk : NULL, loop_clock(),
 		     now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0);
 	courier_init(&q->courier, &q->journal, out, &q->timer);
-	out->ctx = q;
+	bounce_init(&q->bounce, &q->journal, check, &q->timer, q->head);
+	out->ctx = check->ctx = q;
 	out->wired = on_wired;
+	check->wired = on_check_wired;
 	p->stop = on_stop;
 	q->timer = (struct watch){ .fd = -1, .due = 0, .ready = on_timer };
 	loop_add(&p->loop, &q->timer);

@@ -4,6 +4,7 @@
 
 #include "smtpd/lib/proc.h"
 #include "smtpd/msg/queue.h"
+#include "smtpd/queue/bounce.h"
 #include "smtpd/queue/courier.h"
 #include "smtpd/queue/flusher.h"
 #include "smtpd/queue/journal.h"
@@ -16,6 +17,7 @@ struct queue_entry { /* a letter that waits for the disk */
 	uint64_t size;
 	uint32_t nrcpt;
 	struct keys keys;
+	bool report; /* ours, about another letter */
 };
 
 struct queue {
@@ -25,6 +27,7 @@ struct queue {
 	struct job job;
 	struct flusher flusher;
 	struct courier courier;
+	struct bounce bounce;
 	struct queue_entry entry[JOURNAL_WAITING];
 	struct watch timer;
 	bool stopping;

@@ -422,10 +422,10 @@ static void settle_report(struct journal *j)
 	if (e->l.flags == flags && e->notes == notes)
 		return;
 	e->extra = e->open;
-	j->report = (struct report){ .state = REPORT_TAKEN,
-				     .delay = l->flags & JR_DELAY,
-				     .id = l->about,
-				     .covers = l->covers };
+	j->report = (struct journal_report){ .state = REPORT_TAKEN,
+					     .delay = l->flags & JR_DELAY,
+					     .id = l->about,
+					     .covers = l->covers };
 }
 
 static void settle_letters(struct journal *j)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* The queue between a check and an out that the test plays, with its real files and its thread. */
+#define _GNU_SOURCE
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "smtpd/lib/memfd.h"
+#include "smtpd/msg/check.h"
 #include "smtpd/queue/clerk.h"
 #include "smtpd/queue/queue.h"
 
@@ -16,7 +19,7 @@ enum { SEEN = 8 };
 static struct world {
 	struct proc p;
 	struct queue *q;
-	struct chan check, out; /* the far ends */
+	struct chan check, out, sub; /* the far ends; sub: of check, asked by queue */
 	uint8_t rx[MSG_MAX];
 	uint32_t generation;
 	/* what the queue asked of out */
@@ -24,10 +27,17 @@ static struct world {
 	struct out_deliver deliver[SEEN];
 	uint32_t rcpt[SEEN], nrcpt[SEEN]; /* the first one; how many */
 	struct token token[SEEN];
-	char head[SEEN][1024], text[SEEN][1024];
+	char head[SEEN][1024], text[SEEN][8 * 1024];
 	struct out_ack ack[SEEN];
 	struct out_held rows[4];
 	unsigned nrows;
+	/* what the queue asked of check */
+	unsigned nreport;
+	uint16_t refuse; /* check says this and nothing else */
+	bool forged;	 /* check names another letter */
+	struct token reporter;
+	struct ask returning;
+	char report[8 * 1024], report_head[1024];
 	/* what the queue answered to check */
 	struct ask ask;
 	unsigned answers;
@@ -83,6 +93,68 @@ static const struct rule out_rules[OUT_TYPES] = {
 	[OUT_ACK] = { 1u << P_QUEUE, sizeof(struct out_ack), 0, 0, on_ack },
 };
 
+static int sealed(struct slice s, bool seal)
+{
+	int fd = memfd_make("t");
+
+	if (!memfd_append(fd, 0, s) || (seal && !memfd_seal(fd)))
+		abort();
+	return fd;
+}
+
+static void on_returned(struct ask *a, const void *reply, struct slice tail)
+{
+	struct answer m;
+
+	(void)a;
+	memcpy(&m, reply, sizeof m);
+	chan_answer(&w.reporter, &m, sizeof m, tail);
+	w.nreport++;
+}
+
+/* As check.sub does it: the report comes back as a letter. */
+static void on_report(void *ctx, struct call *c)
+{
+	static const struct want want = { QUEUE_LETTER, sizeof(struct answer), ANSWER_TEXT };
+	struct answer no = { .code = w.refuse, .enhanced = { 4, 3, 0 } };
+	struct queue_letter m = { .h.type = QUEUE_LETTER };
+	uint8_t head[1024];
+	struct buf b = BUF(head);
+	struct slice in, v;
+	uint64_t n;
+	int fd[2];
+
+	(void)ctx;
+	take(c->fd[0], w.report, sizeof w.report);
+	take(c->fd[1], w.report_head, sizeof w.report_head);
+	if (w.refuse) {
+		chan_answer(&c->token, &no, sizeof no, SLICE("no"));
+		w.nreport++;
+		return;
+	}
+	CHECK(memfd_check(c->fd[1], sizeof head, &n));
+	in = (struct slice){ (const uint8_t *)w.report_head, (size_t)n };
+	envelope_put(&b, ENV_SENDER, SLICE(""));
+	CHECK(envelope_get(in, ENV_REPORT, &v));
+	envelope_put(&b, ENV_REPORT, w.forged ? SLICE("1.2") : v);
+	CHECK(envelope_get(in, ENV_RCPT, &v));
+	envelope_put(&b, ENV_RCPT, v);
+	envelope_put_header(&b, SLICE("DKIM-Signature: x\r\n"));
+	m.text_size = strlen(w.report);
+	fd[0] = sealed(slice_of(w.report), true);
+	fd[1] = sealed(buf_slice(&b), true);
+	w.reporter = c->token;
+	w.returning.done = on_returned;
+	CHECK(chan_ask(&w.check, &w.returning, &m, sizeof m, (struct slice){ NULL, 0 }, fd, 2,
+		       &want, 20000));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static const struct rule sub_rules[CHECK_TYPES] = {
+	[CHECK_REPORT] = { 1u << P_QUEUE, sizeof(struct check_letter), 0, 2, on_report },
+};
+
 static void wire(struct chan *a, struct chan *b)
 {
 	int sv[2];
@@ -106,7 +178,9 @@ static void boot(const char *dir)
 	chan_init(&p->chan[1], &p->loop, P_OUT_SUB, CONFIG_SMTPD_QUEUE_ACTIVE + 2, p->rx);
 	p->chan_id[0] = CH_CHECK_SUB_QUEUE;
 	p->chan_id[1] = CH_QUEUE_OUT_SUB;
-	p->nchan = 2;
+	p->chan_id[2] = CH_QUEUE_CHECK_SUB;
+	p->nchan = 3;
+	chan_init(&p->chan[2], &p->loop, P_CHECK_SUB, 2, p->rx);
 	w.q = calloc(1, sizeof *w.q);
 	queue_init(w.q, p, dir);
 	proc_serve(p, queue_rules, QUEUE_TYPES, w.q);
@@ -114,7 +188,12 @@ static void boot(const char *dir)
 	chan_init(&w.out, &p->loop, P_QUEUE, CONFIG_SMTPD_QUEUE_ACTIVE + 2, w.rx);
 	w.out.rules = out_rules;
 	w.out.nrules = OUT_TYPES;
-	w.held = w.ndeliver = w.nack = 0;
+	chan_init(&w.sub, &p->loop, P_QUEUE, 2, w.rx);
+	w.sub.rules = sub_rules;
+	w.sub.nrules = CHECK_TYPES;
+	w.held = w.ndeliver = w.nack = w.nreport = 0;
+	memset(&w.returning, 0, sizeof w.returning);
+	wire(&w.sub, &p->chan[2]);
 	wire(&w.check, &p->chan[0]);
 	wire(&w.out, &p->chan[1]);
 }
@@ -143,17 +222,9 @@ static void on_reply(struct ask *a, const void *reply, struct slice tail)
 		memcpy(w.reply, tail.p, tail.n);
 }
 
-static int sealed(struct slice s, bool seal)
-{
-	int fd = memfd_make("t");
-
-	if (!memfd_append(fd, 0, s) || (seal && !memfd_seal(fd)))
-		abort();
-	return fd;
-}
-
 struct letter_in {
 	const char *name, *rcpts[3], *text;
+	const char *notify; /* of the first recipient */
 	uint32_t skip, lie; /* lie: octets added to text_size */
 	bool unsealed, grant, headless;
 	uint16_t code;
@@ -171,8 +242,11 @@ static void send_letter(const struct letter_in *in)
 
 	envelope_put(&b, ENV_SENDER, SLICE("app@example.org"));
 	envelope_put(&b, ENV_ACCOUNT, SLICE("app"));
-	for (unsigned i = 0; i < 3 && in->rcpts[i]; i++)
+	for (unsigned i = 0; i < 3 && in->rcpts[i]; i++) {
 		envelope_put(&b, ENV_RCPT, slice_of(in->rcpts[i]));
+		if (!i && in->notify)
+			envelope_put(&b, ENV_NOTIFY, slice_of(in->notify));
+	}
 	if (in->grant)
 		envelope_put(&b, ENV_GRANT, SLICE("secret"));
 	if (!in->headless)
@@ -305,6 +379,17 @@ static void test_path(void)
 	w.nrows = 0;
 }
 
+/* What is due to a sender comes back as a letter of its own, and goes to him. */
+static void reported(unsigned delivery, const char *wants)
+{
+	CHECK(until(&w.nreport, 1, 5000));
+	CHECK_ROW(strstr(w.report, wants) != NULL, wants);
+	CHECK(until(&w.ndeliver, delivery + 1, 5000));
+	CHECK(memmem(w.head[delivery], sizeof w.head[0], "app@example.org", 15) != NULL);
+	CHECK(!strcmp(w.text[delivery], w.report));
+	say(delivery, 250);
+}
+
 static void test_crash(void)
 {
 	boot(".");
@@ -325,6 +410,11 @@ static void test_crash(void)
 	CHECK_EQ(w.rcpt[3], 0);
 	say(3, 250);
 	CHECK(until(&w.nack, 2, 5000));
+	reported(4,
+		 "Final-Recipient: rfc822; b@y.example\r\nAction: failed\r\nStatus: 5.0.0\r\n"
+		 "Remote-MTA: dns; mx\r\nDiagnostic-Code: smtp; 550 said the far side\r\n");
+	CHECK(!strstr(w.report, "a@x.example"));
+	CHECK(until(&w.nack, 3, 5000));
 	CHECK_EQ(w.q->journal.g.letters, 0);
 }
 
@@ -348,6 +438,8 @@ static void test_lifetime(void)
 	CHECK(until(&w.ndeliver, 2, 5000));
 	say(1, 451);
 	CHECK(until(&w.nack, 1, 5000));
+	reported(2, "Action: failed\r\nStatus: 5.4.7\r\n");
+	CHECK(until(&w.nack, 2, 5000));
 	CHECK_EQ(j->g.letters, 0);
 }
 
@@ -498,6 +590,126 @@ static void test_clerk(void)
 	CHECK(until(&w.nack, 2, 5000));
 	CHECK_EQ(w.q->journal.g.letters, 0);
 	boot(".");
+}
+
+static struct letter_in notify(const char *said)
+{
+	struct letter_in in = one;
+
+	in.notify = said;
+	return in;
+}
+
+static void test_notify(void)
+{
+	static const struct {
+		const char *notify;
+		uint16_t code;
+		const char *wants; /* NULL: no report */
+	} rows[] = {
+		{ "NEVER", 550, NULL },
+		{ "SUCCESS,DELAY", 550, NULL },
+		{ "FAILURE", 550, "Action: failed" },
+		{ "FAILURE", 250, NULL },
+		{ "SUCCESS", 250, "Action: relayed" },
+		{ NULL, 250, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct letter_in in = notify(rows[i].notify);
+
+		boot(".");
+		send_letter(&in);
+		CHECK(until(&w.ndeliver, 1, 5000));
+		say(0, rows[i].code);
+		CHECK(until(&w.nack, 1, 5000));
+		if (rows[i].wants) {
+			reported(1, rows[i].wants);
+			CHECK(until(&w.nack, 2, 5000));
+		}
+		CHECK(!until(&w.nreport, 2, 100));
+		CHECK_ROW(w.nreport == (rows[i].wants != NULL), rows[i].notify);
+		CHECK_EQ(w.q->journal.g.letters, 0);
+	}
+}
+
+/* A warning, once; not when nobody wants it. */
+static void test_warning(void)
+{
+	static const char *const said[] = { NULL, "DELAY", "FAILURE" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct letter_in in = notify(said[i]);
+		struct journal *j;
+		uint32_t n;
+
+		boot(".");
+		j = &w.q->journal;
+		send_letter(&in);
+		CHECK(until(&w.ndeliver, 1, 5000));
+		n = ledger_find(&j->g, w.deliver[0].seq);
+		j->g.letter[n].born -= CONFIG_SMTPD_QUEUE_WARN * 1000ll;
+		say(0, 451);
+		if (i < 2)
+			reported(1, "Action: delayed\r\nStatus: 4.0.0\r\nWill-Retry-Until: ");
+		CHECK(!until(&w.nreport, 2, 200));
+		CHECK_EQ(w.nreport, i < 2);
+		/* the next try fails too: nothing more is said of it */
+		ledger_wait(&j->g, j->g.letter[n].first, 0);
+		CHECK(until(&w.ndeliver, i < 2 ? 3 : 2, 5000));
+		say(i < 2 ? 2 : 1, 451);
+		CHECK(!until(&w.nreport, 2, 200));
+		ledger_wait(&j->g, j->g.letter[n].first, 0);
+		CHECK(until(&w.ndeliver, i < 2 ? 4 : 3, 5000));
+		say(i < 2 ? 3 : 2, 250);
+		CHECK(until(&w.nack, i < 2 ? 2 : 1, 5000));
+		CHECK_EQ(j->g.letters, 0);
+	}
+}
+
+/* The letter stays until the report is one; a report about something else is not taken. */
+static void test_refused_report(void)
+{
+	boot(".");
+	w.refuse = 451;
+	send_letter(&one);
+	CHECK(until(&w.ndeliver, 1, 5000));
+	say(0, 550);
+	CHECK(until(&w.nreport, 1, 5000));
+	CHECK(!until(&w.nreport, 2, 200));
+	CHECK_EQ(w.q->journal.g.letters, 1);
+	w.refuse = 0;
+	w.forged = true;
+	boot(".");
+	CHECK_EQ(w.q->journal.g.letters, 1);
+	CHECK(until(&w.nreport, 1, 5000));
+	CHECK(!until(&w.nreport, 2, 200));
+	CHECK_EQ(w.q->journal.g.letters, 1);
+	CHECK_EQ(w.ndeliver, 0);
+	w.forged = false;
+	boot(".");
+	reported(0, "Action: failed");
+	CHECK(until(&w.nack, 1, 5000));
+	CHECK_EQ(w.q->journal.g.letters, 0);
+	/* a report that nobody can have ends */
+	boot(".");
+	w.refuse = 550;
+	send_letter(&one);
+	CHECK(until(&w.ndeliver, 1, 5000));
+	say(0, 550);
+	CHECK(until(&w.nreport, 1, 5000));
+	CHECK(!until(&w.nreport, 2, 200));
+	CHECK_EQ(w.q->journal.g.letters, 0);
+	w.refuse = 0;
+	/* and one that cannot be delivered ends too */
+	boot(".");
+	send_letter(&one);
+	CHECK(until(&w.ndeliver, 1, 5000));
+	say(0, 550);
+	CHECK(until(&w.ndeliver, 2, 5000));
+	say(1, 550);
+	CHECK(until(&w.nack, 2, 5000));
+	CHECK(!until(&w.nreport, 2, 200));
 	CHECK_EQ(w.q->journal.g.letters, 0);
 }
 
@@ -552,6 +764,9 @@ int main(void)
 	test_pause();
 	test_quota();
 	test_clerk();
+	test_notify();
+	test_warning();
+	test_refused_report();
 	test_damage();
 	boot(NULL);
 	send_letter(&two);
