@@ -265,7 +265,7 @@ void letter_ask(void *ctx, struct call *call)
 		job_say(j, &large_header);
 	else {
 		j->utf8 = l.utf8 && utf8_needed(l.header);
-		(c->mx				       ? forward_letter
+		(c->mx				 ? forward_letter
 		 : j->token.type == CHECK_REPORT ? dsn_letter
 						 : submit_letter)(j, &l);
 	}

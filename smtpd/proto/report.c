@@ -271,6 +271,10 @@ static void put_reply(struct buf *b, const struct report_rcpt *t)
 	if (t->code && t->host.n) {
 		buf_dec(b, t->code);
 		buf_u8(b, ' ');
+		for (unsigned i = 0; i < 3 && t->enhanced[0]; i++) {
+			buf_dec(b, t->enhanced[i]);
+			buf_u8(b, i < 2 ? '.' : ' ');
+		}
 	}
 	put_clean(b, t->text);
 }

@@ -65,6 +65,20 @@ struct telling { /* one report in the making */
 	struct slice account;
 };
 
+/* out names the host in its text; a report has a field for it. */
+static struct slice words_of(const struct jr_note *n)
+{
+	uint8_t bytes[16 + UINT8_MAX];
+	struct buf said = BUF(bytes);
+
+	buf_put(&said, SLICE("host "));
+	buf_put(&said, n->host);
+	buf_put(&said, SLICE(" said: "));
+	return n->host.n && slice_iprefix(n->text, buf_slice(&said))
+		       ? slice_from(n->text, said.len)
+		       : n->text;
+}
+
 /* What is to be said of a recipient; false: nothing. */
 static bool tell(struct telling *t, uint32_t rcpt, struct slice notify, struct report_rcpt *o)
 {
@@ -81,7 +95,7 @@ static bool tell(struct telling *t, uint32_t rcpt, struct slice notify, struct r
 		return false;
 	o->action = note.flags & NOTE_FAILED ? REPORT_FAILED : REPORT_RELAYED;
 	o->host = note.host;
-	o->text = note.text;
+	o->text = words_of(&note);
 	o->code = note.code;
 	o->time = note.time;
 	memcpy(o->enhanced, note.enhanced, sizeof o->enhanced);

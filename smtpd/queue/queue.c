@@ -55,7 +55,7 @@ static void answer_kept(const struct token *t, uint64_t id)
 static uint32_t flags_of(struct slice head)
 {
 	struct cur c = CUR(head);
-	uint32_t flags = 0;
+	uint32_t flags = 0, curious = 0; /* recipients of whom something may be said */
 	enum env_tag tag;
 	struct slice v;
 
@@ -64,10 +64,12 @@ static uint32_t flags_of(struct slice head)
 			return 0;
 		if (tag == ENV_SENDER)
 			flags |= JR_SENDER;
+		curious += tag == ENV_RCPT;
+		curious -= tag == ENV_NOTIFY && slice_ieq(v, SLICE("NEVER"));
 		if (tag == ENV_NOTIFY && bounce_notify(v, SLICE("SUCCESS")))
 			flags |= JR_SUCCESS;
 	}
-	return flags;
+	return curious ? flags : 0;
 }
 
 enum queue_shape queue_check(const struct queue_letter *m, int text, int head, uint8_t *scratch,

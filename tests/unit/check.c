@@ -678,15 +678,95 @@ static void test_front_restarts(void)
 	char text[512];
 
 	start(P_CHECK_SUB);
-	for (int i = 0; i <= CONFIG_SMTPD_MAX_SESSIONS; i++) {
+	for (int i = 0; i <= JOBS; i++) {
 		if (i == CONFIG_SMTPD_MAX_SESSIONS)
 			wires_renew(&c.proc, CH_FRONT_SUB_CHECK_SUB, 2);
 		give_letter(CH_FRONT_SUB_CHECK_SUB,
 			    with_domain("From: me@%s\r\n\r\n", text, sizeof text), "me@%s",
 			    "any@elsewhere.example", grant("@%s", INT64_MAX));
-		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM) == (i < CONFIG_SMTPD_MAX_SESSIONS));
+		CHECK(get(CH_CHECK_SUB_HOLDER_DKIM) == (i < JOBS));
 	}
 	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.h.status == MSG_FAILED);
+}
+
+/* Gives check.sub a report of queue's; the reply code, or 0 when it asks holder.dkim. */
+static unsigned give_report(const char *sender, const char *rcpt, const char *from, bool number)
+{
+	static uint8_t bytes[1024];
+	struct buf b = BUF(bytes);
+	struct check_letter m = { .h = { .type = CHECK_REPORT, .id = ++next_id } };
+	char s[300], r[300], text[500], f[300];
+	int fd[2];
+
+	snprintf(f, sizeof f, from, domain);
+	snprintf(text, sizeof text,
+		 "From: %s\r\nTo: <x@y.example>\r\nSubject: x\r\n\r\nHello\r\n", f);
+	m.text_size = strlen(text);
+	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
+	if (number)
+		envelope_put(&b, ENV_REPORT, SLICE("77.88"));
+	envelope_put(&b, ENV_RCPT, with_domain(rcpt, r, sizeof r));
+	envelope_put_header(&b, SLICE(""));
+	fd[0] = sealed(slice_of(text));
+	fd[1] = sealed(buf_slice(&b));
+	wires_put(CH_QUEUE_CHECK_SUB, &m, sizeof m, SLICE(""), fd[0], fd[1]);
+	close(fd[0]);
+	close(fd[1]);
+	return get(CH_QUEUE_CHECK_SUB) ? got.answer.code : 0;
+}
+
+static void test_report(void)
+{
+	static const char daemon[] = "MAILER-DAEMON@%s";
+	static const struct {
+		const char *sender, *rcpt, *from;
+		bool number;
+		uint16_t code;
+	} rows[] = {
+		{ "me@%s", "x@y.example", daemon, true, 550 },
+		{ "", "x@y.example", daemon, false, 550 },
+		{ "", "x@y.example", "boss@%s", true, 550 },
+		{ "", "x@y.example", "MAILER-DAEMON@elsewhere.example", true, 550 },
+		{ "", "x@y.example", "MAILER-DAEMON@%s, boss@elsewhere.example", true, 550 },
+		{ "", "nobody@%s", daemon, true, 550 },
+		{ "", "SRS0=h=t=b.example=a@%s", daemon, true, 550 },
+	};
+	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN }, .result = HOLDER_DONE };
+	struct answer a = { .h.type = QUEUE_LETTER, .code = 250, .enhanced = { 2, 0, 0 } };
+	static uint8_t bytes[4096];
+	struct slice head, v;
+	size_t n;
+
+	start(P_CHECK_SUB);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		CHECK_EQ(give_report(rows[i].sender, rows[i].rcpt, rows[i].from,
+				     rows[i].number),
+			 rows[i].code);
+	/* No key yet: later. */
+	CHECK_EQ(give_report("", "x@y.example", daemon, true), 0);
+	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+	r.h.id = got.h.id;
+	r.result = HOLDER_NOT_YET;
+	wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE(""), -1, -1);
+	CHECK(get(CH_QUEUE_CHECK_SUB) && got.answer.code == 451);
+	r.result = HOLDER_DONE;
+	/* A sender of ours is where the map says. */
+	CHECK_EQ(give_report("", "hello@%s", daemon, true), 0);
+	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM) && got.h.type == HOLDER_DKIM_SIGN);
+	r.h.id = got.h.id;
+	wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r, SLICE("signature"), -1, -1);
+	CHECK(get(CH_CHECK_SUB_QUEUE) && got.h.type == QUEUE_LETTER);
+	head = read_all(got_fd[1], bytes, sizeof bytes);
+	CHECK(envelope_check(head, &n) && n == 1);
+	CHECK(envelope_get(head, ENV_SENDER, &v) && !v.n);
+	CHECK(envelope_get(head, ENV_REPORT, &v));
+	CHECK_SLICE(v, "77.88");
+	CHECK(envelope_get(head, ENV_RCPT, &v));
+	CHECK_SLICE(v, "box@gmail.com");
+	CHECK(envelope_get(head, ENV_HEADER, &v) && slice_iprefix(v, SLICE("DKIM-Signature:")));
+	a.h.id = got.h.id;
+	wires_put(CH_CHECK_SUB_QUEUE, &a, sizeof a, SLICE("Ok"), -1, -1);
+	CHECK(get(CH_QUEUE_CHECK_SUB) && got.answer.code == 250);
 }
 
 int main(void)
@@ -708,6 +788,7 @@ int main(void)
 	test_long_to();
 	test_submit_dsn();
 	test_utf8();
+	test_report();
 	test_long_sender();
 	test_lying_front();
 	test_full_route();
