@@ -49,7 +49,7 @@ static bool put_recipient(struct job *j, struct slice rcpt)
 
 static void put_records(struct job *j, struct slice head)
 {
-	static const enum env_tag tags[] = { ENV_REPORT, ENV_ACCOUNT, ENV_BODY };
+	static const enum env_tag tags[] = { ENV_REPORT, ENV_ACCOUNT, ENV_BODY, ENV_UTF8 };
 	struct slice v;
 
 	envelope_put(&j->env, ENV_SENDER, SLICE(""));
@@ -66,7 +66,7 @@ void dsn_letter(struct job *j, const struct letter *l)
 	if (path_null(&l->sender) && l->nrcpt == 1 &&
 	    envelope_get(l->head, ENV_REPORT, &number) &&
 	    envelope_get(l->head, ENV_RCPT, &rcpt) &&
-	    header_check(l->header, &name) == HEADER_OK && writer(l->header, &domain))
+	    header_check(l->header, false, &name) == HEADER_OK && writer(l->header, &domain))
 		slot = alias_domain(j->check->domains.mail, domain);
 	if (slot < 0) {
 		job_say(j, &not_a_report);

@@ -230,9 +230,15 @@ static void put_header(struct buf *b, const struct report *r, unsigned all, bool
 
 	put(b, "From: Mail Delivery System <MAILER-DAEMON@");
 	put_clean(b, r->domain);
-	put(b, ">\r\nTo: <");
-	put_clean(b, r->to);
-	put(b, ">\r\nSubject: ");
+	put(b, ">\r\nTo: ");
+	if (is_ascii(r->to)) {
+		buf_u8(b, '<');
+		put_clean(b, r->to);
+		buf_u8(b, '>');
+	} else {
+		put(b, "undisclosed-recipients:;"); /* the header stays ASCII */
+	}
+	put(b, "\r\nSubject: ");
 	put(b, subject(all));
 	crlf(b);
 	put_date(b, "Date: ", r->now);

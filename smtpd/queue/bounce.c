@@ -275,6 +275,9 @@ static int make_head(const struct telling *t, bool eight)
 	if (t->account.n)
 		envelope_put(&head, ENV_ACCOUNT, t->account);
 	envelope_put(&head, ENV_BODY, eight ? SLICE("8") : SLICE("7"));
+	for (size_t i = 0, utf8 = 0; i < t->r.to.n && !utf8; i++)
+		if ((utf8 = t->r.to.p[i] & 0x80))
+			envelope_put(&head, ENV_UTF8, SLICE("1"));
 	envelope_put(&head, ENV_RCPT, t->r.to);
 	envelope_put_header(&head, (struct slice){ NULL, 0 });
 	return head.bad ? -1 : seal(buf_slice(&head), "head");
