@@ -175,8 +175,9 @@ static int route_socket(struct grants *g)
 	return silent_socket(g);
 }
 
-void grants_init(struct grants *g)
+void grants_init(struct grants *g, bool machine)
 {
+	g->machine = machine;
 	for (unsigned i = 0; i < GRANT_MAX; i++)
 		g->listener[i] = -1;
 	g->silent[0] = g->silent[1] = -1;
@@ -190,6 +191,9 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	switch (kind) {
 	case GRANT_CONSOLE:
 		return say_console();
+	case GRANT_INPUT:
+		fd = say_input(g->machine);
+		return fd >= 0 ? fd : grants_null();
 	case GRANT_USERS_CDB:
 		return open_file("/etc/tinpost/users.cdb");
 	case GRANT_SMARTHOST:

@@ -13,9 +13,10 @@
 struct grants {
 	int listener[GRANT_MAX]; /* owned; -1 = not bound yet */
 	int silent[2];		 /* owned; -1 = not needed yet */
+	bool machine;
 };
 
-void grants_init(struct grants *g);
+void grants_init(struct grants *g, bool machine);
 /* -1: the process cannot be started now. *keep: the descriptor stays init's after sending. */
 int grants_open(struct grants *g, enum grant_kind kind, bool *keep);
 /* Reads as empty and takes no octet: what a process gets as standard input and output. -1 =

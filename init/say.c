@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { LINE = 512, PATIENCE_MS = 200 };
@@ -31,6 +32,23 @@ int say_console(void)
 	int fd = open(OWN, O_WRONLY | O_NOCTTY | O_APPEND | O_CLOEXEC);
 
 	return fd >= 0 ? fd : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
+int say_input(bool machine)
+{
+	struct termios t;
+	int fd = machine ? open(CONFIG_INIT_CONSOLE, O_RDONLY | O_NOCTTY | O_CLOEXEC)
+			 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	/* The kernel edits the line. No key may stop what the log prints, or end the input. */
+	if (machine && fd >= 0 && tcgetattr(fd, &t) == 0) {
+		t.c_iflag = (t.c_iflag | ICRNL) & ~(tcflag_t)(IXON | IXOFF | INLCR | IGNCR);
+		t.c_lflag = (t.c_lflag | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL) &
+			    ~(tcflag_t)(ISIG | IEXTEN);
+		t.c_cc[VEOF] = t.c_cc[VEOL] = _POSIX_VDISABLE;
+		tcsetattr(fd, TCSANOW, &t);
+	}
+	return fd;
 }
 
 static void put(const char *p, size_t n)

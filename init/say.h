@@ -15,5 +15,7 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A new descriptor of the console for the log process; -1 = there is none. */
 int say_console(void);
+/* What is typed there, whole lines of it; in a container what its standard input is. -1 = nothing. */
+int say_input(bool machine);
 
 #endif

@@ -56,11 +56,15 @@ bool supervise_init(struct supervise *s, bool machine, unsigned flags)
 	s->place = (struct spawn_place){ .machine = machine,
 					 .flags = flags | (machine ? 0 : CTL_CONTAINER),
 					 .null = grants_null() };
-	grants_init(&s->grants);
+	grants_init(&s->grants, machine);
 	if (getrandom(s->grant_key, sizeof s->grant_key, 0) != sizeof s->grant_key)
 		return false;
 	for (int i = 0; i < P_MAX; i++) {
 		s->child[i].control = -1;
+		if (!tables_built((enum proc_id)i)) {
+			s->child[i].state = CHILD_DONE;
+			s->child[i].ready = true;
+		}
 		if (!wire_pair(s->child[i].log) || !wire_unblock(s->child[i].log[1]))
 			return false;
 	}

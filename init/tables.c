@@ -24,7 +24,7 @@ const char *const program_paths[] = {
 	[PROG_LOG] = "/bin/log",     [PROG_DNS] = "/bin/dns",	  [PROG_HOLDER] = "/bin/holder",
 	[PROG_AUTH] = "/bin/auth",   [PROG_NET] = "/bin/net",	  [PROG_CLOCK] = "/bin/clock",
 	[PROG_OUT] = "/bin/out",     [PROG_CHECK] = "/bin/check", [PROG_FRONT] = "/bin/front",
-	[PROG_QUEUE] = "/bin/queue", [PROG_FETCH] = "/bin/fetch",
+	[PROG_QUEUE] = "/bin/queue", [PROG_FETCH] = "/bin/fetch", [PROG_ADMIN] = "/bin/admin",
 };
 
 _Static_assert(sizeof proc_rows / sizeof *proc_rows == P_MAX, "row missing");
@@ -34,4 +34,9 @@ _Static_assert(sizeof program_paths / sizeof *program_paths == PROG_MAX, "row mi
 unsigned tables_uid(enum proc_id id)
 {
 	return UID_BASE + (unsigned)(id == P_KEYGEN ? P_HOLDER_DKIM : id);
+}
+
+bool tables_built(enum proc_id id)
+{
+	return proc_rows[id].program != PROG_ADMIN || ON(CONFIG_ADMIN_CONSOLE);
 }

@@ -39,5 +39,6 @@ extern const char *const program_paths[PROG_MAX];
 
 /* User and group id of a process; keygen shares that of the process that uses what it makes. */
 unsigned tables_uid(enum proc_id id);
+bool tables_built(enum proc_id id); /* its program is in the image */
 
 #endif

@@ -24,6 +24,7 @@ enum program {
 	PROG_FRONT,
 	PROG_QUEUE,
 	PROG_FETCH,
+	PROG_ADMIN,
 	PROG_MAX
 };
 
@@ -35,6 +36,7 @@ enum chan_id {
 
 enum grant_kind {
 	GRANT_CONSOLE,
+	GRANT_INPUT,	/* what is typed at the console */
 	GRANT_LOG_TAPS, /* P_MAX descriptors: one for each process */
 	GRANT_USERS_CDB,
 	GRANT_SMARTHOST,

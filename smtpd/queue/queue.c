@@ -9,6 +9,7 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/queue/desk.h"
 
 static void queue_pump(struct queue *q);
 
@@ -162,11 +163,67 @@ static void on_letter(void *ctx, struct call *c)
 	queue_pump(q);
 }
 
+static void answer_page(const struct call *c, struct queue_page *m, const struct buf *rows)
+{
+	if (rows->bad)
+		bug("a page is too small");
+	chan_answer(&c->token, m, sizeof *m, buf_slice(rows));
+}
+
+static void on_list(void *ctx, struct call *c)
+{
+	struct queue *q = ctx;
+	const struct queue_list *m = c->msg;
+	struct queue_page page = { .letters = 0 };
+	struct buf rows = BUF(q->rows);
+
+	q->journal.now = loop_clock();
+	desk_list(&q->courier, m->after, c->tail, &rows, &page);
+	answer_page(c, &page, &rows);
+}
+
+static void on_show(void *ctx, struct call *c)
+{
+	struct queue *q = ctx;
+	const struct queue_show *m = c->msg;
+	struct queue_page page = { .letters = 0 };
+	struct buf rows = BUF(q->rows);
+
+	q->journal.now = loop_clock();
+	desk_show(&q->courier, m->letter, m->from, &rows, &page);
+	answer_page(c, &page, &rows);
+}
+
+static void on_act(void *ctx, struct call *c)
+{
+	struct queue *q = ctx;
+	const struct queue_act *m = c->msg;
+	struct queue_acted reply = { .letters = 0 };
+	enum queue_how how;
+
+	q->journal.now = loop_clock();
+	if (!desk_act(&q->courier, m->letter, m->what, &how)) {
+		chan_fail(&c->token);
+		return;
+	}
+	reply.how = how;
+	reply.letters = q->journal.g.letters;
+	chan_answer(&c->token, &reply, sizeof reply, (struct slice){ NULL, 0 });
+}
+
 const struct rule queue_rules[QUEUE_TYPES] = {
 	[QUEUE_LETTER] = { .from = 1u << P_CHECK_SUB,
 			   .size = sizeof(struct queue_letter),
 			   .nfd = 2,
 			   .run = on_letter },
+	[QUEUE_LIST] = { .from = 1u << P_ADMIN,
+			 .size = sizeof(struct queue_list),
+			 .tail_max = QUEUE_FILTER,
+			 .run = on_list },
+	[QUEUE_SHOW] = { .from = 1u << P_ADMIN,
+			 .size = sizeof(struct queue_show),
+			 .run = on_show },
+	[QUEUE_ACT] = { .from = 1u << P_ADMIN, .size = sizeof(struct queue_act), .run = on_act },
 };
 
 static void on_taken(void *ctx, uint32_t tag, enum taken how, uint64_t id)

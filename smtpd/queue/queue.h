@@ -31,7 +31,8 @@ struct queue {
 	struct queue_entry entry[JOURNAL_WAITING];
 	struct watch timer;
 	bool stopping;
-	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */
+	uint8_t *head;		  /* owned: ENV_HEAD_MAX octets of scratch */
+	uint8_t rows[QUEUE_PAGE]; /* scratch: an answer to the operator */
 };
 
 enum { QUEUE_WATCHES = 2 };

@@ -6,6 +6,7 @@ import random
 import re
 import time
 
+import cases_admin
 import lan
 import machine
 import peers
@@ -115,5 +116,17 @@ def boot_time(w):
         q.__exit__()
 
 
-CASES = [boot_time, end_to_end, pc_and_power_key, ctrl_alt_del, broken_devices,
+def queue_commands(w):
+    """The serial line of the machine; the power is cut in between."""
+    w.end()
+    with machine.Qemu(w.files, "microvm", typing=True) as q:
+        w.publish(q, 240)
+
+        def again():
+            q.again()
+            w.publish(q, 60)
+        cases_admin.commands(w, q, again)
+
+
+CASES = [boot_time, end_to_end, queue_commands, pc_and_power_key, ctrl_alt_del, broken_devices,
          address_and_time_from_the_network]

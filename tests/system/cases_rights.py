@@ -11,7 +11,7 @@ UID_BASE, NET_ADMIN = 100, 12
 ROW = re.compile(r'^PROC\((\w+)\s*,\s*"([\w.]+)",\s*(\w+),\s*(\w+),\s*([^,]+),\s*([^,]+),\s*(\d+),\s*(\w+)\)', re.M)
 FILES = {"auth": {"users.cdb", "route", "ipv6_route"}, "check.mx": {"virtual.cdb"}, "check.sub": {"virtual.cdb"},
          "out.mx": {"anchors.pem"}, "out.sub": {"anchors.pem", "public.pem"}, "fetch": {"public.pem", "sts.cache"}, "dns": {"public.pem"},
-         "log": {"pipe"}, "queue": {"data", "eventfd"}}
+         "log": {"pipe"}, "admin": {"pipe"}, "queue": {"data", "eventfd"}}
 
 
 def number(text):
@@ -31,7 +31,7 @@ def rows():
     with open(world.TOP + "/init/topology.def", encoding="ascii") as f:
         text = f.read()
     found = ROW.findall(text)
-    need(len(found) == len(re.findall(r"^PROC\(", text, re.M)) == 17, "%d rows could be read" % len(found))
+    need(len(found) == len(re.findall(r"^PROC\(", text, re.M)) == 18, "%d rows could be read" % len(found))
     uids = {row[0]: UID_BASE + i for i, row in enumerate(found)}
     uids["KEYGEN"] = uids["HOLDER_DKIM"]
     return {name: {"uid": uids[ident], "bin": "bin/" + program.lower(), "root": root, "as": number(memory) << 20,

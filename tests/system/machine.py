@@ -49,6 +49,11 @@ class Machine:
     def mark(self):
         return len(self.lines)
 
+    def type(self, text):
+        """At the console of a machine that was made with typing=True."""
+        self.process.stdin.write(text if isinstance(text, bytes) else text.encode())
+        self.process.stdin.flush()
+
     def wait(self, pattern, deadline=30, after=0):
         """The first console line from number `after` on that matches."""
         def probe():
@@ -89,8 +94,9 @@ class Box(Machine):
 
     count = 0
 
-    def __init__(self, files=None, keys=None, data=None):
+    def __init__(self, files=None, keys=None, data=None, typing=False):
         super().__init__(files)
+        self.typing = typing
         Box.count += 1
         self.name = "box%d" % Box.count
         self.dir = os.path.join(world.root, "tmp", self.name)
@@ -118,7 +124,8 @@ class Box(Machine):
         cmd = ["unshare", "--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child",
                "/usr/bin/python3", "-B", HERE + "/contain.py", self.dir + "/root", self.keys or "-",
                self.data or "-", str(ready[1]), str(go[0])]
-        self.process = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stdin = subprocess.PIPE if self.typing else subprocess.DEVNULL
+        self.process = subprocess.Popen(cmd, stdin=stdin, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, pass_fds=(ready[1], go[0]))
         os.close(ready[1])
         os.close(go[0])
@@ -168,13 +175,13 @@ class Qemu(Machine):
     count = 0
 
     def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
-                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio", more=()):
+                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio", more=(), typing=False):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.board, self.memory, self.icount, self.terminal = board, memory, icount, terminal
-        self.at_once = start
+        self.at_once, self.typing = start, typing
         self.echo = echo           # console lines are printed as they come
         os.makedirs(self.dir)
         world.tap(self.name)
@@ -216,13 +223,17 @@ class Qemu(Machine):
         log = self.dir + "/console"
         if self.terminal:
             cmd += ["-chardev", "stdio,id=con,mux=on,signal=off,logfile=" + log, "-mon", "chardev=con"]
+        elif self.typing:
+            cmd += ["-chardev", "stdio,id=con,signal=off,logfile=" + log]
         else:
             cmd += ["-chardev", "file,id=con,path=" + log]
         return cmd + ["-serial", "chardev:con"] + self.more
 
     def start(self):
         open(self.dir + "/console", "wb").close()
-        self.process = subprocess.Popen(self.command(), stdin=None if self.terminal else subprocess.DEVNULL,
+        stdin = subprocess.PIPE if self.typing else None if self.terminal else subprocess.DEVNULL
+        self.process = subprocess.Popen(self.command(), stdin=stdin,
+                                        stdout=subprocess.DEVNULL if self.typing else None,
                                         preexec_fn=world.die_with_parent)
         self.listen(Tail(self.dir + "/console", self.process))
         return self

@@ -110,10 +110,10 @@ class Stage:
             f.close()
 
     @contextlib.contextmanager
-    def other(self, keys=None, data=None):
+    def other(self, keys=None, data=None, typing=False):
         """Another appliance beside the usual one, which is ended: both have the same address."""
         self.end()
-        box = machine.Box(self.files, keys, data)
+        box = machine.Box(self.files, keys, data, typing)
         try:
             yield box.start().ready()
         finally:

@@ -717,6 +717,8 @@ static void test_refused_report(void)
 	CHECK_EQ(w.q->journal.g.letters, 0);
 }
 
+#include "tests/unit/queuedesk.h"
+
 static void flip_last(const struct letter *e)
 {
 	int fd = w.q->files.fd[e->seg];
@@ -768,6 +770,7 @@ int main(void)
 	test_pause();
 	test_quota();
 	test_clerk();
+	test_desk();
 	test_notify();
 	test_warning();
 	test_refused_report();

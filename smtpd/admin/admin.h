@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SMTPD_ADMIN_ADMIN_H
+#define SMTPD_ADMIN_ADMIN_H
+
+#include "smtpd/admin/screen.h"
+#include "smtpd/admin/word.h"
+
+/*
+ * The operator at the console: one command at a time, the queue's answer printed whole. It knows
+ * nothing of a letter but what it prints.
+ */
+enum { ADMIN_WATCHES = 1 };
+
+struct admin {
+	struct chan *queue; /* borrowed */
+	struct watch input;
+	int output;
+	int64_t pause; /* ms after the input ended; doubles */
+	struct wordline line;
+	uint8_t chunk[256]; /* read, not yet taken */
+	struct slice rest;
+	struct ask ask;
+	struct word word; /* what was asked for */
+	struct word sure; /* what `y` does; WORD_NONE: nothing */
+	uint32_t from;	  /* recipient at which the page begins */
+	uint8_t filter[QUEUE_FILTER];
+	size_t filter_n;
+	struct screen_place next;
+	uint8_t text[SCREEN_TEXT];
+};
+
+/* Watches input; owns neither descriptor. */
+void admin_init(struct admin *a, struct loop *l, struct chan *queue, int input, int output);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/admin/admin.h"
+#include "smtpd/lib/proc.h"
+
+int main(void)
+{
+	static struct proc proc; /* this and the next: the process's context */
+	static struct admin admin;
+
+	proc_start(&proc, PROG_ADMIN, ADMIN_WATCHES);
+	admin_init(&admin, &proc.loop, proc_chan(&proc, PROG_QUEUE), proc.grant[GRANT_INPUT],
+		   proc.grant[GRANT_CONSOLE]);
+	proc_seal(&proc);
+	loop_run(&proc.loop);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/* The operator's process between a keyboard and a queue that the test plays. */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "init/topology.h"
+#include "smtpd/admin/admin.h"
+
+static struct world {
+	struct loop loop;
+	struct chan near, far;
+	uint8_t rx[2][MSG_MAX];
+	struct admin a;
+	int keys, screen; /* the test's ends */
+	struct queue_list list;
+	char filter[QUEUE_FILTER + 1];
+	struct queue_show show;
+	struct queue_act act;
+	unsigned asked;
+	uint32_t how, more;
+	bool odd, silent; /* answers nonsense; does not answer yet */
+} w;
+
+static void page(const struct token *t, uint64_t first)
+{
+	struct queue_row r = { .letter = first, .sender_len = w.odd ? 9 : 1 };
+	struct queue_page m = { .letters = 3, .more = w.more };
+	uint8_t rows[sizeof r + 1];
+	struct buf b = BUF(rows);
+
+	buf_put(&b, (struct slice){ (const uint8_t *)&r, sizeof r });
+	buf_u8(&b, 'x');
+	chan_answer(t, &m, sizeof m, first ? buf_slice(&b) : (struct slice){ NULL, 0 });
+}
+
+static void on_list(void *ctx, struct call *c)
+{
+	(void)ctx;
+	memcpy(&w.list, c->msg, sizeof w.list);
+	CHECK(slice_cstr(c->tail, w.filter, sizeof w.filter));
+	w.asked++;
+	page(&c->token, w.list.after + 1);
+}
+
+static void on_show(void *ctx, struct call *c)
+{
+	(void)ctx;
+	memcpy(&w.show, c->msg, sizeof w.show);
+	w.asked++;
+	page(&c->token, w.show.letter == 404 ? 0 : w.show.letter);
+}
+
+static void on_act(void *ctx, struct call *c)
+{
+	struct queue_acted m = { .how = w.how };
+
+	(void)ctx;
+	memcpy(&w.act, c->msg, sizeof w.act);
+	w.asked++;
+	if (!w.silent)
+		chan_answer(&c->token, &m, sizeof m, (struct slice){ NULL, 0 });
+}
+
+static const struct rule rules[QUEUE_TYPES] = {
+	[QUEUE_LIST] = { 1u << P_ADMIN, sizeof(struct queue_list), QUEUE_FILTER, 0, on_list },
+	[QUEUE_SHOW] = { 1u << P_ADMIN, sizeof(struct queue_show), 0, 0, on_show },
+	[QUEUE_ACT] = { 1u << P_ADMIN, sizeof(struct queue_act), 0, 0, on_act },
+};
+
+static void wire(void)
+{
+	static uint32_t generation;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv))
+		abort();
+	generation++;
+	chan_wire(&w.near, sv[0], generation);
+	chan_wire(&w.far, sv[1], generation);
+}
+
+static void boot(void)
+{
+	int in[2], out[2];
+
+	memset(&w, 0, sizeof w);
+	if (pipe(in) || pipe2(out, O_NONBLOCK))
+		abort();
+	w.keys = in[1];
+	w.screen = out[0];
+	loop_init(&w.loop, 8);
+	chan_init(&w.near, &w.loop, P_QUEUE, 1, w.rx[0]);
+	chan_init(&w.far, &w.loop, P_ADMIN, 1, w.rx[1]);
+	w.far.rules = rules;
+	w.far.nrules = QUEUE_TYPES;
+	wire();
+	admin_init(&w.a, &w.loop, &w.near, in[0], out[1]);
+}
+
+static void on_tick(struct watch *t, short got)
+{
+	(void)got;
+	t->due = LOOP_NEVER;
+}
+
+static void rounds(int n)
+{
+	struct watch tick = { .fd = -1, .ready = on_tick };
+
+	loop_add(&w.loop, &tick);
+	while (n--) {
+		tick.due = loop_clock() + 1;
+		loop_round(&w.loop);
+	}
+	loop_drop(&w.loop, &tick);
+}
+
+/* Everything that is on the screen after this was typed. */
+static const char *says(const char *line)
+{
+	static char text[SCREEN_TEXT + 1];
+	ssize_t n;
+
+	CHECK(write(w.keys, line, strlen(line)) == (ssize_t)strlen(line));
+	rounds(12);
+	n = read(w.screen, text, sizeof text - 1);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+#define SAYS(typed, part) CHECK_ROW(strstr(says(typed), part) != NULL, typed)
+
+static const struct {
+	const char *typed;
+	enum queue_what what;
+} deeds[] = {
+	{ "h 7\n", QUEUE_HOLD }, { "r 7\n", QUEUE_RELEASE },   { "t 7\n", QUEUE_RETRY },
+	{ "f\n", QUEUE_FLUSH },	 { "v 7\ny\n", QUEUE_REMOVE }, { "V 7\ny\n", QUEUE_DISCARD },
+};
+
+static void test_deeds(void)
+{
+	boot();
+	for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+		SAYS(deeds[i].typed, "Done.");
+		CHECK_EQ(w.act.what, deeds[i].what);
+		CHECK_EQ(w.act.letter, deeds[i].what == QUEUE_FLUSH ? 0 : 7);
+	}
+	w.how = QUEUE_UNKNOWN;
+	SAYS("h 8\n", "no such letter");
+	w.how = QUEUE_NOT_NOW;
+	SAYS("h 8\n", "Not possible now");
+	w.how = 77;
+	SAYS("h 8\n", "no sense");
+}
+
+/* Removing asks first, and only a `y` that follows at once is a yes. */
+static void test_sure(void)
+{
+	boot();
+	SAYS("v 7\n", "tell the sender? y");
+	CHECK_EQ(w.act.what, 0);
+	SAYS("\n", "It stays.");
+	SAYS("y\n", "nothing to say yes to");
+	SAYS("V 7\n", "tell NOBODY? y");
+	SAYS("what\n", "It stays.");
+	SAYS("y\n", "nothing to say yes to");
+	SAYS("v 404\n", "no such letter");
+	SAYS("y\n", "nothing to say yes to");
+	SAYS("v 7\n", "? y");
+	w.a.input.due = 0; /* a minute later */
+	SAYS("", "It stays.");
+	SAYS("y\n", "nothing to say yes to");
+	CHECK_EQ(w.act.what, 0);
+}
+
+static void test_pages(void)
+{
+	boot();
+	SAYS("m\n", "Nothing follows.");
+	w.more = 2;
+	SAYS("l gmail.com\n", "and 2 more: m");
+	CHECK(!strcmp(w.filter, "gmail.com") && w.list.after == 0);
+	SAYS("m\n", "and 2 more: m");
+	CHECK(!strcmp(w.filter, "gmail.com") && w.list.after == 1);
+	w.more = 0;
+	SAYS("more\n", "3 letters");
+	CHECK_EQ(w.list.after, 2);
+	SAYS("m\n", "Nothing follows.");
+	SAYS("l\n", "3 letters");
+	CHECK(!*w.filter);
+	w.odd = true;
+	SAYS("l\n", "no sense");
+	SAYS("s 7\n", "no sense");
+}
+
+/* Several lines that come at once are run one after the other; a queue that is away is said. */
+static void test_flow(void)
+{
+	unsigned before;
+
+	boot();
+	SAYS("l\ns 7\nh 7\nbad\n?\n", "flush");
+	CHECK_EQ(w.asked, 3);
+	w.silent = true;
+	SAYS("h 7\nl\n", "");
+	before = w.asked;
+	wire(); /* the queue died */
+	SAYS("", "does not answer");
+	rounds(10);
+	CHECK_EQ(w.asked, before + 1);
+}
+
+/* A keyboard that ended is looked at now and then, not all the time. */
+static void test_end(void)
+{
+	boot();
+	close(w.keys);
+	rounds(3);
+	CHECK_EQ(w.a.input.want, 0);
+	CHECK(w.a.input.due > loop_clock() && w.a.pause > 1000);
+	w.a.input.due = 0;
+	rounds(3);
+	CHECK_EQ(w.a.input.want, 0);
+	CHECK_EQ(w.a.pause, 4000);
+}
+
+int main(void)
+{
+	alarm(60);
+	test_deeds();
+	test_sure();
+	test_pages();
+	test_flow();
+	test_end();
+	TEST_END();
+}
