@@ -7,13 +7,13 @@ import peers
 from mail import letter, submit
 from stage import expect, need
 
-APP = "app@" + peers.HOME
+ME = "hello@" + peers.HOME      # has a mailbox, which is told of what is removed
 LATER = "451 4.3.0 later \x1b[2J\x07"
 
 
 def number(w, text):
     """Submits it; the letter's number, as the client was told, in hexadecimal."""
-    got = expect(submit(text, w.account, rcpt=peers.TO, timeout=60), 250)
+    got = expect(submit(text, w.account, sender=ME, rcpt=peers.TO, timeout=60), 250)
     return int(re.search(r"queued as ([0-9a-f]{12})", got[1]).group(1), 16)
 
 
@@ -21,7 +21,7 @@ def put_off(w, box, n):
     """So many letters that wait: [(mark, number)]."""
     out = []
     for _ in range(n):
-        mark, text = letter(APP)
+        mark, text = letter(ME)
         out.append((mark, number(w, text)))
         box.wait(r"queue: ev=deferred letter=%d " % out[-1][1], 60)
     return out
@@ -51,7 +51,7 @@ def commands(w, box, again):
     with w.fake(replies={"MAIL": LATER}) as f:
         (first, a), (third, c) = put_off(w, box, 2)
         rows = listed(box, "list")
-        need(re.match(r"^ +%d +\d+[smh]\S* +\d+K? +1 +\d+m  %s > %s$" % (a, re.escape(APP), re.escape(peers.TO)), rows[1]),
+        need(re.match(r"^ +%d +\d+[smh]\S* +\d+K? +1 +\d+m  %s > %s$" % (a, re.escape(ME), re.escape(peers.TO)), rows[1]),
              "the row is not as it should be: %r" % rows)
         need(re.match(r" {11}451 4\.3\.0 .*later", rows[2]) and "\x1b" not in rows[2] and "\x07" not in rows[2],
              "the reply: %r" % rows[2])
@@ -76,6 +76,9 @@ def commands(w, box, again):
         typed(box, "v %d" % c, r"^  End it, and tell the sender\? y$")
         deed(box, "y", "remove letter=%d" % c)
         box.wait(r"queue: ev=failed letter=%d .*removed by" % c, 20)
+        report = f.wait(third, 60)
+        need(not report["sender"] and b"multipart/report" in report["data"] and b"removed by" in report["data"],
+             "the sender was not told: %r" % report)
         deed(box, "f", "flush")
         f.wait(fourth, 60)
         need(not [x for x in f.letters if first.encode() in x["data"]], "a held letter was flushed")
