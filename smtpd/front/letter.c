@@ -22,7 +22,9 @@ enum {
 	HEAD_MAX = 128 *
 		   1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
 	RCPT_MS = 30 * 1000,
-	GRACE_MS = 60 * 1000, /* text has to come at SMTPD_MIN_RATE, but for this long */
+	IDLE_MS = CONFIG_SMTPD_TIMEOUT * 1000,
+	LONG_MS = 2 * IDLE_MS, /* text that takes longer gives way when memory is short */
+	GRACE_MS = 60 * 1000,  /* text has to come at SMTPD_MIN_RATE, but for this long */
 	HOURLY = CONFIG_SMTPD_CLIENT_LETTERS,
 	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */
 };
@@ -257,13 +259,24 @@ enum smtp_state letter_rcpt(struct session *s, const struct command_rcpt *r)
 /* What has come buys time for what is to come; ms from now. */
 static int64_t due_in(const struct session *s)
 {
-	int64_t grace = GRACE_MS, ms;
+	int64_t grace = GRACE_MS;
 
 	if (front_stressed(s->front) && !s->grant_n)
 		grace = CONFIG_SMTPD_STRESS_TIMEOUT * 1000;
-	ms = s->tx.began + grace - now_of(s) +
-	     (int64_t)(s->tx.taken * 1000 / CONFIG_SMTPD_MIN_RATE);
-	return ms < CONFIG_SMTPD_TIMEOUT * 1000 ? ms : CONFIG_SMTPD_TIMEOUT * 1000;
+	return s->tx.began + grace - now_of(s) +
+	       (int64_t)(s->tx.taken * 1000 / CONFIG_SMTPD_MIN_RATE);
+}
+
+/* No more of it than an idle client has: what came fast does not pay for a day of silence. */
+static void set_due(struct session *s)
+{
+	int64_t ms = due_in(s);
+
+	if (ms > IDLE_MS) {
+		s->tx.began -= ms - IDLE_MS;
+		ms = IDLE_MS;
+	}
+	stream_due(&s->stream, ms);
 }
 
 enum smtp_state letter_data(struct session *s)
@@ -275,7 +288,7 @@ enum smtp_state letter_data(struct session *s)
 	}
 	s->tx.began = now_of(s);
 	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
-	stream_due(&s->stream, due_in(s));
+	set_due(s);
 	return ST_DATA;
 }
 
@@ -283,6 +296,23 @@ static void lose(struct session *s, enum tx_lost why)
 {
 	s->tx.lost = (uint8_t)why;
 	let_go(s);
+}
+
+/* The letter whose text has been coming longest, and too long, makes room. False: there is none. */
+static bool make_room(const struct front *f)
+{
+	struct session *old = NULL;
+
+	for (size_t i = 0; i < CONFIG_SMTPD_MAX_SESSIONS; i++) {
+		struct session *x = &f->session[i];
+
+		if (x->live && x->state == ST_DATA && x->tx.held &&
+		    now_of(x) - x->since >= LONG_MS && (!old || x->since < old->since))
+			old = x;
+	}
+	if (old)
+		lose(old, TX_MEMORY);
+	return old;
 }
 
 static void keep(struct session *s, struct slice text)
@@ -301,9 +331,12 @@ static void keep(struct session *s, struct slice text)
 		if (need > CONFIG_SMTPD_MAX_SIZE)
 			need = CONFIG_SMTPD_MAX_SIZE;
 	}
-	if (!budget_raise(&s->front->budget, &t->held, need)) {
-		lose(s, TX_MEMORY);
-	} else if (!memfd_append(t->text, t->text_size, text)) {
+	while (!t->lost && !budget_raise(&s->front->budget, &t->held, need))
+		if (!make_room(s->front))
+			lose(s, TX_MEMORY);
+	if (t->lost)
+		return;
+	if (!memfd_append(t->text, t->text_size, text)) {
 		lose(s, TX_WORLD);
 	} else {
 		t->text_size += text.n;
@@ -463,6 +496,6 @@ bool letter_feed(struct session *s)
 	if (end)
 		finish(s);
 	else
-		stream_due(&s->stream, due_in(s));
+		set_due(s);
 	return true;
 }

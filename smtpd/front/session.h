@@ -32,7 +32,7 @@ struct tx {		/* one letter: until RSET, EHLO or its answer */
 	int text, head; /* owned memfds; -1 = none */
 	uint64_t text_size, head_size;
 	uint64_t taken; /* octets of DATA, with what was discarded */
-	int64_t began;	/* DATA */
+	int64_t began;	/* DATA, or earlier: see set_due() */
 	uint64_t held;	/* of the budget */
 	uint64_t route;
 	bool routed;

@@ -2,6 +2,7 @@
 /* The deadlines of a client (RULES N5): the clock is turned by hand, so nothing here waits. */
 #define _GNU_SOURCE
 #include "smtpd/front/front.h"
+#include "smtpd/front/letter.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ static void begin(bool sub)
 
 	if (!f.session) {
 		loop_init(&f.proc.loop, 16);
-		f.session = arena_reserve(sizeof *f.session);
+		f.session = arena_reserve(CONFIG_SMTPD_MAX_SESSIONS * sizeof *f.session);
 		f.budget.cap = CONFIG_LETTER_MEMORY;
 		chan_init(&auth, &f.proc.loop, P_AUTH, 1, rx);
 		f.auth = &auth;
@@ -205,6 +206,63 @@ static void test_slow_text(void)
 	}
 }
 
+/* What came fast buys no more than the time of an idle client: nobody pays at once for a day. */
+static void test_hoard(void)
+{
+	char chunk[1001];
+	int64_t more = CONFIG_SMTPD_TIMEOUT * CONFIG_SMTPD_MIN_RATE / 1000 + 61;
+
+	memset(chunk, 'x', sizeof chunk - 1);
+	chunk[1000] = 0;
+	begin(false);
+	say("EHLO a\r\n");
+	CHECK(heard("250 "));
+	s->state = ST_RCPT;
+	say("DATA\r\n");
+	CHECK(heard("354 "));
+	for (int64_t i = 0; i < 2 * more; i++)
+		say(chunk);
+	pass(IDLE - 1);
+	CHECK(!heard(""));
+	say("x");
+	pass(1);
+	CHECK(!heard(""));
+	pass(1000 / CONFIG_SMTPD_MIN_RATE);
+	CHECK(heard("421 4.4.2"));
+	end();
+}
+
+/* When memory is short, the letter that has been coming longest gives way, if it had ten minutes. */
+static void test_give_way(void)
+{
+	uint64_t cap = f.budget.cap;
+	struct session *old = &f.session[1];
+
+	for (int late = 0; late < 2; late++) {
+		begin(false);
+		say("EHLO a\r\n");
+		CHECK(heard("250 "));
+		s->state = ST_RCPT;
+		say("DATA\r\n");
+		CHECK(heard("354 "));
+		old->front = &f;
+		old->live = true;
+		old->state = ST_DATA;
+		old->since = f.proc.loop.now - 2 * IDLE + !late;
+		letter_init(&old->tx);
+		f.budget.cap = 128 * 1024;
+		CHECK(budget_raise(&f.budget, &old->tx.held, 128 * 1024));
+		say("Subject: x\r\n");
+		CHECK_EQ(old->tx.lost, late ? TX_MEMORY : TX_WHOLE);
+		CHECK_EQ(s->tx.lost, late ? TX_WHOLE : TX_MEMORY);
+		CHECK_EQ(old->tx.held, late ? 0 : 128 * 1024);
+		budget_give(&f.budget, &old->tx.held);
+		old->live = false;
+		f.budget.cap = cap;
+		end();
+	}
+}
+
 /* The keys of TLS sessions live no longer than they may. */
 static void test_forget(void)
 {
@@ -228,6 +286,8 @@ int main(void)
 	test_login();
 	test_stress();
 	test_slow_text();
+	test_hoard();
+	test_give_way();
 	test_forget();
 	TEST_END();
 }
