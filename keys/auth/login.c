@@ -75,7 +75,7 @@ static void answer_late(struct login *a, const struct token *t, enum auth_result
 static bool yes(struct login *a, const struct token *t, struct slice user, struct slice rights,
 		int64_t now)
 {
-	struct grant g = { user, rights, now + LOGIN_GRANT_MS };
+	struct grant g = { user, rights, now + AUTH_GRANT_MS };
 	uint8_t mem[AUTH_GRANT_MAX];
 	struct buf out = BUF(mem);
 

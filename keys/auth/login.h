@@ -16,7 +16,6 @@
  */
 enum {
 	LOGIN_FAIL_MS = 1000,
-	LOGIN_GRANT_MS = 3600 * 1000,
 	LOGIN_WAITING = 2 * CONFIG_SMTPD_MAX_SESSIONS, /* credit, and a dead requester's */
 };
 

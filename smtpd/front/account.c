@@ -7,7 +7,12 @@
 #include "smtpd/front/front.h"
 #include "smtpd/lib/log.h"
 
-enum { AUTH_MS = 30 * 1000, NETWORK_MS = 5 * 1000 };
+enum {
+	AUTH_MS = 30 * 1000,
+	NETWORK_MS = 5 * 1000,
+	GRANT_MS = AUTH_GRANT_MS /
+		   2, /* what is left is for the last letter, and ACCOUNT_KNOWN_MS */
+};
 
 static const struct want want_login = { AUTH_LOGIN, sizeof(struct auth_reply), AUTH_GRANT_MAX };
 static const struct want want_network = { AUTH_NETWORK, sizeof(struct auth_reply),
@@ -24,7 +29,8 @@ static void log_auth(struct session *s, const char *result)
 	struct logline l;
 
 	session_log(s, &l, "auth");
-	log_bytes(&l, "user", (struct slice){ s->account, s->account_n });
+	if (s->grant_n) /* what was refused may be a password typed in the wrong place; auth knows and tells */
+		log_bytes(&l, "user", (struct slice){ s->account, s->account_n });
 	log_text(&l, "result", result);
 	log_send(&l);
 }
@@ -35,9 +41,17 @@ static bool take_grant(struct session *s, const struct auth_reply *r, struct sli
 		return false;
 	memcpy(s->grant, grant.p, grant.n);
 	s->grant_n = (uint16_t)grant.n;
+	s->stale = s->front->proc.loop.now + GRANT_MS;
 	session_earned(s);
 	log_auth(s, "ok");
 	return true;
+}
+
+/* The log-in came to nothing: who has its network's grant keeps that. */
+static void still(struct session *s)
+{
+	if (s->grant_n && !s->authed)
+		name(s, SLICE(AUTH_MYNETWORKS));
 }
 
 static void on_login(struct ask *a, const void *reply, struct slice tail)
@@ -49,14 +63,14 @@ static void on_login(struct ask *a, const void *reply, struct slice tail)
 		s->authed = true;
 		session_reply(s, "235 2.7.0 Authentication successful");
 	} else if (r && r->result == AUTH_NO) {
+		still(s);
 		log_auth(s, "no");
 		session_refuse(s, "535 5.7.8 Authentication credentials invalid");
 	} else {
+		still(s);
 		log_auth(s, "later");
 		session_reply(s, "454 4.7.0 Temporary authentication failure");
 	}
-	if (s->grant_n && !s->authed) /* its network's, still */
-		name(s, SLICE(AUTH_MYNETWORKS));
 	session_resume(s, ST_READY);
 }
 
@@ -76,8 +90,10 @@ void account_login(struct session *s)
 	if (chan_ask(s->front->auth, &s->ask, &m, sizeof m, buf_slice(&b), NULL, 0, &want_login,
 		     AUTH_MS))
 		session_wait(s, WAIT_AUTH);
-	else
+	else {
 		session_reply(s, "454 4.7.0 Temporary authentication failure");
+		still(s);
+	}
 	explicit_bzero(mem, sizeof mem);
 }
 
@@ -107,6 +123,7 @@ static bool recall(struct session *s)
 	name(s, SLICE(AUTH_MYNETWORKS));
 	memcpy(s->grant, k->grant, k->grant_n);
 	s->grant_n = k->grant_n;
+	s->stale = s->front->proc.loop.now + GRANT_MS;
 	session_earned(s);
 	return true;
 }

@@ -86,6 +86,11 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 	struct tx *t = &s->tx;
 	struct buf b = BUF(t->sender);
 
+	if (s->grant_n && now_of(s) >= s->stale) { /* a new connection gets a new one */
+		session_end(s, "421 4.7.0 The session is too old, please connect again",
+			    "old session");
+		return false;
+	}
 	if (m->size > CONFIG_SMTPD_MAX_SIZE) {
 		session_refuse(s, "552 5.3.4 Message too big");
 		return false;

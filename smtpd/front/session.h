@@ -71,6 +71,7 @@ struct session {
 	uint16_t helo_n, account_n, grant_n;
 	int64_t since;	 /* the last whole command, or progress of another kind */
 	int64_t until;	 /* when it must have logged in, or brought a letter */
+	int64_t stale;	 /* from then on its grant is not good for a letter */
 	const char *why; /* of the end; static text */
 	struct ipaddr peer;
 	struct authline auth;

@@ -45,6 +45,7 @@ enum {
 	AUTH_USER_MAX = 64,
 	AUTH_PASSWORD_MAX = 256,
 	AUTH_GRANT_MAX = 1024,
+	AUTH_GRANT_MS = 3600 * 1000, /* so long check.sub takes a grant */
 	AUTH_PLAIN_MAX = 2 + 255 + 255,
 };
 

@@ -101,7 +101,7 @@ static void good(const char *user, const char *password)
 	CHECK(grant_open((struct slice){ seen.grant, seen.n }, grant_key, loop_clock(), &g));
 	CHECK(slice_eq(g.account, slice_of(user)));
 	CHECK_SLICE(g.rights, "@a.org me@b.org");
-	CHECK(g.expires <= loop_clock() + LOGIN_GRANT_MS && g.expires > loop_clock());
+	CHECK(g.expires <= loop_clock() + AUTH_GRANT_MS && g.expires > loop_clock());
 	CHECK(received_is_wiped(password));
 }
 

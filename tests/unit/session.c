@@ -174,6 +174,25 @@ static void test_stress(void)
 	end();
 }
 
+/* A grant that will end soon is not used for a letter that would be refused when it is whole. */
+static void test_old_grant(void)
+{
+	for (int old = 0; old < 2; old++) {
+		begin(true);
+		s->stream.secure = true;
+		s->authed = true;
+		s->grant_n = 1;
+		session_earned(s);
+		s->stale = f.proc.loop.now + 1;
+		say("EHLO a\r\n");
+		CHECK(heard("250 "));
+		pass(old);
+		say("MAIL FROM:<a@x>\r\n");
+		CHECK(heard(old ? "421 4.7.0" : "250 2.1.0"));
+		end();
+	}
+}
+
 /* Text has a minute, and then as much time as its octets buy. */
 static void test_slow_text(void)
 {
@@ -285,6 +304,7 @@ int main(void)
 	test_useless();
 	test_login();
 	test_stress();
+	test_old_grant();
 	test_slow_text();
 	test_hoard();
 	test_give_way();
