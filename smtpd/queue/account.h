@@ -24,6 +24,7 @@ struct account {
 	uint64_t octets;  /* in the journal */
 	struct link turn; /* the scheduler's: in its ring while a lane of it can run */
 	struct link lanes;
+	uint32_t woken; /* the scheduler's: lanes that are */
 };
 
 struct accounts {

@@ -11,7 +11,8 @@
  * How much each destination takes. A destination is a domain, or who runs the mail exchangers of
  * many of them (RULES S13); both begin with one connection and get one more when as many as are
  * allowed ended well. One that cannot be reached is left alone for a while, and then tried with one
- * letter. What was learnt is kept while letters wait, and beyond that for the last DEST_IDLE ones.
+ * letter. What was learnt is kept while letters are due or under way, and beyond that for the last
+ * DEST_IDLE ones.
  */
 enum {
 	DEST_MOST = CONFIG_SMTPD_QUEUE_DESTINATION,
@@ -34,11 +35,11 @@ struct gate { /* so many at the same time */
 };
 
 struct dest {
-	uint64_t key; /* of an group: with DEST_GROUP */
+	uint64_t key; /* of a group: with DEST_GROUP */
 	struct dest *chain;
 	struct dest *group; /* NULL: not known */
 	struct gate gate;
-	uint32_t refs; /* lanes, deliveries, domains of an group */
+	uint32_t refs; /* lanes, deliveries, domains of a group */
 	uint32_t well; /* since the gate became wider */
 	bool proven;   /* it took a letter once */
 	uint8_t failures;

@@ -13,9 +13,10 @@
 /*
  * NOTES. A recipient stands in a lane exactly while its state is RCPT_READY. A lane that is not
  * parked lies in its account's ring, and the account in the scheduler's, unless the account has all
- * the deliveries it may have. A lane is parked at a gate only while that gate is full, and whatever
- * makes room there wakes as many lanes as there is room for: so nothing parks for good. A lane that
- * ends without having run passes its turn on.
+ * the deliveries it may have. A lane is parked at a gate that is full, and whatever makes room there
+ * wakes as many lanes as there is room for. One that was woken and does not run passes its turn on:
+ * when it ends, when it parks at another gate, when its account has all that it may have, when its
+ * destination goes to another operator. So nothing is parked for good.
  */
 
 /* ---- lanes ---- */
@@ -31,6 +32,8 @@ static void unpark(struct sched *s, struct lane *l)
 	if (!l->parked)
 		return;
 	l->parked = false;
+	l->woken = true;
+	l->account->woken++;
 	link_drop(&l->turn);
 	link_put(&l->account->lanes, &l->turn);
 	offer(s, l->account);
@@ -40,8 +43,18 @@ static void wake(struct sched *s, struct gate *g, bool all)
 {
 	uint32_t n = all ? UINT32_MAX : g->most > g->active ? g->most - g->active : 0;
 
-	while (n-- && !link_empty(&g->parked))
-		unpark(s, OWNER(struct lane, turn, g->parked.next));
+	while (n && !link_empty(&g->parked)) {
+		struct lane *l = OWNER(struct lane, turn, g->parked.next);
+
+		unpark(s, l);
+		n -= l->account->active < SCHED_ACCOUNT; /* else it cannot use it */
+	}
+}
+
+static void settle(struct lane *l)
+{
+	l->account->woken -= l->woken;
+	l->woken = false;
 }
 
 static void wake_around(struct sched *s, struct dest *d, int64_t now)
@@ -50,6 +63,13 @@ static void wake_around(struct sched *s, struct dest *d, int64_t now)
 	if (d->group)
 		wake(s, &d->group->gate, d->group->until > now);
 	wake(s, &s->strangers, false);
+}
+
+/* What it was woken for is for another one. */
+static void pass_on(struct sched *s, struct lane *l)
+{
+	settle(l);
+	wake_around(s, l->dest, INT64_MAX);
 }
 
 static struct lane *lane_get(struct sched *s, struct account *a, uint32_t key)
@@ -87,7 +107,7 @@ static void lane_drop(struct sched *s, struct lane *l)
 	l->free = s->free;
 	s->free = l;
 	if (!l->parked)
-		wake_around(s, d, INT64_MAX - 1);
+		pass_on(s, l);
 	dest_put(&s->dests, d);
 }
 
@@ -208,6 +228,22 @@ static struct gate *full_gate(struct sched *s, struct dest *d)
 	return !d->proven && full(&s->strangers) ? &s->strangers : NULL;
 }
 
+/* The account has all the deliveries it may have. */
+static void pass_all_on(struct sched *s, struct account *a)
+{
+	for (struct link *i = a->lanes.next; a->woken && i != &a->lanes; i = i->next)
+		if (OWNER(struct lane, turn, i)->woken)
+			pass_on(s, OWNER(struct lane, turn, i));
+}
+
+static void park(struct sched *s, struct lane *l, struct gate *g)
+{
+	link_drop(&l->turn);
+	link_put(&g->parked, &l->turn);
+	l->parked = true;
+	pass_on(s, l);
+}
+
 uint32_t sched_next(struct sched *s, int64_t now, int64_t *until)
 {
 	promote(s, now);
@@ -216,7 +252,7 @@ uint32_t sched_next(struct sched *s, int64_t now, int64_t *until)
 		struct lane *l = OWNER(struct lane, turn, a->lanes.next);
 		struct gate *g;
 
-		if (link_empty(&a->lanes) || a->active >= SCHED_ACCOUNT) {
+		if (link_empty(&a->lanes)) {
 			link_drop(&a->turn);
 			continue;
 		}
@@ -224,9 +260,7 @@ uint32_t sched_next(struct sched *s, int64_t now, int64_t *until)
 		g = *until ? NULL : full_gate(s, l->dest);
 		if (!g)
 			return l->first;
-		link_drop(&l->turn);
-		link_put(&g->parked, &l->turn);
-		l->parked = true;
+		park(s, l, g);
 	}
 	return LEDGER_NONE;
 }
@@ -249,11 +283,14 @@ void sched_begin(struct sched *s, uint32_t rcpt, int64_t now, struct slot *slot)
 	dest_begin(d);
 	s->strangers.active += slot->stranger;
 	account_active(&s->accounts, a, 1);
+	settle(l);
 	/* The others are next. */
 	link_drop(&l->turn);
 	link_put(&a->lanes, &l->turn);
 	link_drop(&a->turn);
 	offer(s, a);
+	if (a->active >= SCHED_ACCOUNT)
+		pass_all_on(s, a);
 	ledger_unwait(s->g, rcpt);
 }
 
@@ -262,16 +299,19 @@ void sched_end(struct sched *s, struct slot *slot, enum dest_end how, uint64_t g
 {
 	struct dest *d = slot->dest;
 	struct account *a = slot->account;
+	struct dest *before = d->group;
 
 	dest_end(d, slot->group, how, slot->begun, now);
 	dest_learn(&s->dests, d, group);
 	s->strangers.active -= slot->stranger;
 	account_active(&s->accounts, a, -1);
 	offer(s, a);
-	if (slot->stranger && d->proven)
+	if ((slot->stranger && d->proven) || d->group != before)
 		for (struct link *i = d->lanes.next; i != &d->lanes; i = i->next)
 			unpark(s, OWNER(struct lane, of, i));
 	wake_around(s, d, now);
+	if (before && before != d->group)
+		wake(s, &before->gate, false);
 	if (slot->group) {
 		wake(s, &slot->group->gate, slot->group->until > now);
 		dest_put(&s->dests, slot->group);

@@ -28,6 +28,7 @@ struct lane {		  /* recipients of one account at one destination that are due */
 	struct dest *dest; /* referred to */
 	uint32_t first, last;
 	bool parked;
+	bool woken; /* a gate had room for it, which it did not use yet */
 };
 
 struct sched {

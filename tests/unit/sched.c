@@ -76,6 +76,13 @@ static void finish(struct run *r, enum dest_end how, uint64_t group)
 		ledger_wait(&w.g, r->rcpt, w.now);
 }
 
+/* It ended without a word about its destination, and the letter is taken away. */
+static void vanish(struct run *r, uint64_t group)
+{
+	finish(r, DEST_UNCLEAR, group);
+	ledger_drop(&w.g, w.g.rcpt[r->rcpt].letter);
+}
+
 static unsigned start_all(struct run *r, unsigned max)
 {
 	unsigned n = 0;
@@ -259,6 +266,181 @@ static void test_shares(void)
 	CHECK(start(&r[0]));
 }
 
+/* As many silent destinations as may be tried, each for an account of its own. */
+static void fill_strangers(struct run *r)
+{
+	char name[32];
+
+	for (int i = 0; i < SCHED_STRANGERS; i++) {
+		snprintf(name, sizeof name, "silent%d.example", i);
+		put(name, name, 1);
+	}
+	CHECK_EQ(start_all(r, SCHED_STRANGERS), SCHED_STRANGERS);
+}
+
+/* The first letter that it takes opens a destination to those who waited among the unknown. */
+static void test_proven(void)
+{
+	struct run r[SCHED_STRANGERS], more[2];
+
+	begin();
+	fill_strangers(r);
+	put("a", "new.example", 1);
+	put("b", "other.example", 1);
+	put("c", "new.example", 1);
+	CHECK(!start(&more[0]));
+	finish(&r[0], DEST_UNCLEAR, 0);
+	CHECK(start(&more[0]));
+	CHECK(!start(&more[1]));
+	finish(&more[0], DEST_WELL, 0);
+	CHECK_EQ(start_all(more, 2), 2);
+}
+
+/* A lane that goes from one gate to wait at another leaves its place to the next at the first. */
+static void test_two_gates(void)
+{
+	struct run r[SCHED_STRANGERS], x, more;
+
+	begin();
+	put("a", "x.example", 1);
+	CHECK(start(&x));
+	finish(&x, DEST_WELL, 77);
+	put("b", "new.example", 1);
+	for (int i = 0; i < 2; i++) {
+		CHECK(start(&x));
+		finish(&x, DEST_SLOW, 77);
+	}
+	ledger_drop(&w.g, w.g.rcpt[x.rcpt].letter);
+	put("a", "x.example", 1);
+	CHECK(start(&x)); /* all that 77 takes */
+	put("b", "new.example", 1);
+	put("c", "new.example", 1);
+	CHECK(!start(&more));
+	put("d", "x.example", 1);
+	CHECK(!start(&more));
+	fill_strangers(r);
+	vanish(&x, 77);
+	CHECK(start(&more));
+}
+
+/* A destination that changes its operator leaves nobody waiting for the old one. */
+static void test_operators(void)
+{
+	struct run y, x;
+
+	begin();
+	put("z", "y.example", 1);
+	put("a", "x.example", 1);
+	for (int i = 0; i < 2; i++) {
+		CHECK(start(&y));
+		finish(&y, DEST_SLOW, 77);
+	}
+	CHECK(start(&y)); /* all that 77 takes */
+	put("b", "x.example", 1);
+	put("c", "x.example", 1);
+	for (const char *c = "d\0e\0f\0g\0"; *c; c += 2)
+		put(c, "x.example", 1);
+	CHECK(!start(&x));
+	vanish(&y, 0);
+	for (int i = 0; i < 7; i++) {
+		bool begun = start(&x);
+
+		CHECK(begun);
+		if (begun)
+			vanish(&x, 88);
+	}
+	CHECK_EQ(w.g.letters, 0);
+}
+
+/* The same between being woken and its turn: what stays with the old operator goes on. */
+static void test_operators_turn(void)
+{
+	struct run first, y, z, more;
+
+	begin();
+	put("a", "x.example", 1);
+	CHECK(start(&first));
+	finish(&first, DEST_WELL, 0);
+	put("a", "x.example", 1);
+	CHECK(start(&first)); /* nothing is known of an operator */
+	put("b", "x.example", 1);
+	CHECK(start(&more));
+	vanish(&more, 77);
+	put("a", "y.example", 1);
+	put("b", "z.example", 1);
+	CHECK(start(&y));
+	CHECK(start(&z));
+	vanish(&z, 77);
+	finish(&y, DEST_SLOW, 77);
+	CHECK(start(&y));
+	finish(&y, DEST_SLOW, 77);
+	CHECK(start(&y)); /* all that 77 takes */
+	for (const char *c = "c\0d\0"; *c; c += 2)
+		put(c, "x.example", 1);
+	put("e", "z.example", 1);
+	CHECK(!start(&more));
+	vanish(&y, 77);
+	vanish(&first, 88);
+	CHECK(start(&more));
+	CHECK(start(&y));
+	CHECK(start(&z));
+}
+
+/* p0.example and so on have taken a letter each. */
+static void begin_proven(void)
+{
+	struct run r;
+	char name[32];
+
+	begin();
+	for (int i = 0; i < SCHED_ACCOUNT; i++) {
+		snprintf(name, sizeof name, "p%d.example", i);
+		put("a", name, 1);
+		CHECK(start(&r));
+		finish(&r, DEST_WELL, 0);
+	}
+}
+
+/* Until the account has all that it may have. */
+static void fill_account(struct run *r, int from)
+{
+	char name[32];
+
+	for (int n = from; n < SCHED_ACCOUNT; n++) {
+		snprintf(name, sizeof name, "p%d.example", n);
+		put("a", name, 1);
+		CHECK(start(&r[n]));
+	}
+	put("a", "p1.example", 1);
+}
+
+/* An account with all that it may have leaves the places it was woken for to others. */
+static void test_full_account(void)
+{
+	struct run r[SCHED_ACTIVE], more[2];
+
+	begin_proven();
+	put("a", "p0.example", 4);
+	CHECK_EQ(start_all(r, SCHED_ACTIVE), 2);
+	fill_account(r, 2);
+	put("b", "p0.example", 1);
+	CHECK(!start(&more[0]));
+	finish(&r[0], DEST_UNCLEAR, 0);
+	CHECK_EQ(start_all(more, 2), 2);
+	CHECK(more[0].slot.account != more[1].slot.account);
+
+	begin_proven();
+	put("b", "p0.example", 1);
+	CHECK(start(&more[0]));
+	put("a", "p0.example", 3);
+	CHECK_EQ(start_all(r, SCHED_ACTIVE), 1);
+	fill_account(r, 1);
+	put("c", "p0.example", 1);
+	CHECK(!start(&more[1]));
+	vanish(&more[0], 0);
+	CHECK(start(&more[1]));
+}
+
 static uint32_t dice(uint32_t n)
 {
 	w.random = w.random * 1664525 + 1013904223;
@@ -345,6 +527,11 @@ int main(void)
 	test_dead();
 	test_stop();
 	test_shares();
+	test_proven();
+	test_two_gates();
+	test_operators();
+	test_operators_turn();
+	test_full_account();
 	for (uint32_t seed = 1; seed <= 20; seed++)
 		test_day(seed);
 	test_forget();
