@@ -207,6 +207,12 @@ static void test_known(void)
 	CHECK(!account_network(&s));
 	CHECK_SLICE(((struct slice){ s.grant, s.grant_n }), "xy");
 	CHECK_SLICE(((struct slice){ s.account, s.account_n }), AUTH_MYNETWORKS);
+	/* A log-in that cannot be asked leaves it its name. */
+	s.stream.out = BUF(s.out);
+	s.auth =
+		(struct authline){ .user = "u", .user_n = 1, .password = "p", .password_n = 1 };
+	account_login(&s);
+	CHECK_SLICE(((struct slice){ s.account, s.account_n }), AUTH_MYNETWORKS);
 	s.grant_n = 0;
 	s.peer.b[0] = 1; /* another one at the same place */
 	CHECK(!account_network(&s) && s.grant_n == 0);

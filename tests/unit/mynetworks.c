@@ -44,6 +44,8 @@ static void gateways(void)
 		bool routed;
 	} cases[] = {
 		{ "10.0.0.0/8", HEAD, false },
+		{ "0.0.0.0/0", HEAD "eth0\t0000000A\t00000000\t0001\t0\n",
+		  false }, /* no gateway */
 		{ "10.0.0.0/8", HEAD "eth0\t0000000A\t00000000\t0001\t0\n", false },
 		/* not what it should be: nobody can tell */
 		{ "10.0.0.0/8", "", true },

@@ -110,6 +110,11 @@ static void back(void)
 	quota_back(&q, app, 5, HOUR + 4 * MIN, 3 * DAY); /* long over */
 	quota_used(&q, app, 3 * DAY, &letters, &rcpts);
 	CHECK(letters == 0 && rcpts == 0);
+	/* What is over is not taken off a later part that stands at its place. */
+	CHECK_EQ(take(app, 5, 4 * DAY), QUOTA_FINE);
+	quota_back(&q, app, 5, 4 * DAY - (QUOTA_PARTS + 1) * DAY / QUOTA_PARTS, 4 * DAY);
+	quota_used(&q, app, 4 * DAY, &letters, &rcpts);
+	CHECK_EQ(rcpts, 5);
 	quota_back(&q, SLICE("nobody"), 5, 3 * DAY, 3 * DAY);
 }
 

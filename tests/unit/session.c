@@ -255,7 +255,7 @@ static void test_hoard(void)
 static void test_give_way(void)
 {
 	uint64_t cap = f.budget.cap;
-	struct session *old = &f.session[1];
+	struct session *old = &f.session[1], *newer = &f.session[2];
 
 	for (int late = 0; late < 2; late++) {
 		begin(false);
@@ -267,13 +267,19 @@ static void test_give_way(void)
 		old->front = &f;
 		old->live = true;
 		old->state = ST_DATA;
-		old->since = f.proc.loop.now - 2 * IDLE + !late;
+		old->since = f.proc.loop.now - 2 * IDLE + (late ? -1 : 1);
 		letter_init(&old->tx);
+		*newer = *old; /* long enough, too */
+		newer->live = late;
+		newer->since++;
+		newer->tx.held = 1;
 		f.budget.cap = 128 * 1024;
 		CHECK(budget_raise(&f.budget, &old->tx.held, 128 * 1024));
 		say("Subject: x\r\n");
 		CHECK_EQ(old->tx.lost, late ? TX_MEMORY : TX_WHOLE);
 		CHECK_EQ(s->tx.lost, late ? TX_WHOLE : TX_MEMORY);
+		CHECK_EQ(newer->tx.lost, TX_WHOLE);
+		newer->live = false;
 		CHECK_EQ(old->tx.held, late ? 0 : 128 * 1024);
 		budget_give(&f.budget, &old->tx.held);
 		old->live = false;
