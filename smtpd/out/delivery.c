@@ -187,6 +187,7 @@ static bool dns_died(struct delivery *d, const void *reply)
 void delivery_next(struct delivery *d)
 {
 	note_tls(d);
+	ask_drop(&d->ask); /* of the smarthost's password */
 	if (d->peer)
 		peer_close(d->peer);
 	d->soft |= d->outcome.code / 100 == 4;

@@ -168,6 +168,9 @@ static void smart_fails(void)
 	no_password();
 	SCRIPT(SMART_, EHLO_, QUIT_);
 	gives("a@plain.example", 451, "4.7.0", "AUTH PLAIN");
+	/* It ends while auth is being asked. */
+	SCRIPT(SMART_, { "EHLO", "250-x\r\n250 AUTH PLAIN\r\n421 4.3.2 later\r\n" });
+	gives("a@plain.example", 451, "4.5.0", "does not speak SMTP");
 	SCRIPT(HI, PLAIN_EHLO, QUIT_); /* no TLS: no password */
 	asked = 0;
 	gives("a@plain.example", 451, "4.7.5", "STARTTLS is not offered");
