@@ -87,9 +87,9 @@ def broken_devices(w):
 def address_and_time_from_the_network(w):
     """The same sources with DHCP and SNTP; the machine's clock battery says 2020."""
     w.end()
-    need(os.path.exists(variant.ROOTFS), "the variant was not built")
+    need(os.path.exists(variant.rootfs("network")), "the variant was not built")
     dhcp, ntp = lan.Dhcp(), lan.Ntp()
-    with machine.Qemu(w.files, "q35", rootfs=variant.ROOTFS, more=["-rtc", "base=2020-02-02T02:02:02"]) as q:
+    with machine.Qemu(w.files, "q35", rootfs=variant.rootfs("network"), more=["-rtc", "base=2020-02-02T02:02:02"]) as q:
         line = q.wait(r"net: .*ev=address ", 20)
         need("address=%s/24 gateway=%s dns=%s" % (world.APPLIANCE, world.DNS, world.DNS) in line, line)
         need(dhcp.seen[:2] == [lan.DISCOVER, lan.REQUEST], "messages: %r" % dhcp.seen)

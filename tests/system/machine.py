@@ -17,7 +17,7 @@ import world
 HERE = os.path.dirname(os.path.abspath(__file__))
 IMAGES = os.path.join(world.OUT, "images")
 # files of the root file system that a test replaces
-ANCHORS, USERS, VIRTUAL = ("etc/tinpost/" + x for x in ("anchors.pem", "users.cdb", "virtual.cdb"))
+ANCHORS, PUBLIC, USERS, VIRTUAL = ("etc/tinpost/" + x for x in ("anchors.pem", "public.pem", "users.cdb", "virtual.cdb"))
 READY = r"\binit: (ev=)?ready\b"
 
 
@@ -94,7 +94,7 @@ class Box(Machine):
 
     count = 0
 
-    def __init__(self, files=None, keys=None, data=None, typing=False):
+    def __init__(self, files=None, keys=None, data=None, typing=False, rootfs=IMAGES + "/rootfs.cpio"):
         super().__init__(files)
         self.typing = typing
         Box.count += 1
@@ -102,7 +102,7 @@ class Box(Machine):
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.keys, self.data = keys, data     # folders on this side, or None: no such device
         os.makedirs(self.dir + "/root")
-        with open(IMAGES + "/rootfs.cpio", "rb") as f:
+        with open(rootfs, "rb") as f:
             newc.unpack(f.read(), self.dir + "/root")
         for name, octets in self.files.items():
             path = os.path.join(self.dir, "root", name)

@@ -83,6 +83,8 @@ def certificates():
     make_cert("ca", "good-ec", [GMAIL, "*." + GMAIL], ec)
     make_cert("ca", "name", ["mx.stranger.example"], ec)
     make_cert("unknown", "stray", [GMAIL, "*." + GMAIL], ec)
+    make_cert("ca", "other", ["mx.other.example"], ec)
+    make_cert("unknown", "other-stray", ["mx.other.example"], ec)
     openssl("x509", "-in", "/srv/ca/good-ec.csr", "-req", "-CA", "/srv/ca/ca.pem", "-CAkey", "/srv/ca/ca.key",
             "-CAcreateserial", "-days", "-1", "-extfile", "/srv/ca/good-ec.ext", "-out", "/srv/ca/old.pem")
     os.link(path("srv/ca/good-ec.key"), path("srv/ca/old.key"))
@@ -201,9 +203,9 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 maillog_file = /srv/postfix/mail.log
 maillog_file_prefixes = /srv
-virtual_mailbox_domains = %s, stranger.example
+virtual_mailbox_domains = %s, stranger.example, regexp:/srv/postfix/more
 virtual_mailbox_base = /srv/mail
-virtual_mailbox_maps = texthash:/srv/postfix/boxes
+virtual_mailbox_maps = texthash:/srv/postfix/boxes, regexp:/srv/postfix/more
 virtual_uid_maps = static:104
 virtual_gid_maps = static:106
 virtual_mailbox_limit = 0
@@ -234,6 +236,7 @@ proxymap unix - - n - - proxymap
         put("srv/postfix/main.cf", self.MAIN % (GMAIL, world.MX, world.MX2, ROUTE))
         put("srv/postfix/master.cf", self.MASTER)
         put("srv/postfix/boxes", "@%s gmail/\n@stranger.example stranger/\n" % ROUTE)
+        put("srv/postfix/more", r"/[.@](dane|sts)\.example$/ stranger/" + "\n")
         for d in ["srv/postfix/data"] + ["var/spool/postfix/" + q for q in self.QUEUES]:
             os.makedirs(path(d), exist_ok=True)
             if not d.endswith("/pid"):

@@ -41,7 +41,7 @@ class Stage:
         self.stranger = peers.Stranger(self.names)
         self.account, self.files = self.lists()
         self.keys, self.data = machine.Box.store("keys"), machine.Box.store("data")
-        self.box = None
+        self.box = self.dot = None
         self.failed = 0     # starts without success, one after the other
 
     @staticmethod
@@ -62,7 +62,7 @@ class Stage:
         self.tool("tinpost-users", home + "/users", home + "/users.cdb")
         self.tool("tinpost-virtual", "--domains", world.config.get("SMTPD_DOMAINS", peers.HOME),
                   "--forward-to", peers.TO, home + "/virtual", home + "/virtual.cdb")
-        files = {machine.ANCHORS: peers.anchors().encode()}
+        files = {x: peers.anchors().encode() for x in (machine.ANCHORS, machine.PUBLIC)}
         for name, path in ((machine.USERS, "/users.cdb"), (machine.VIRTUAL, "/virtual.cdb")):
             with open(home + path, "rb") as f:
                 files[name] = f.read()
