@@ -90,13 +90,19 @@ struct out_held_list {
 	uint32_t zero;
 };
 
-/* The RESULT record is on disk: out may forget it. Reply: struct out_acked. Unknown rows are fine. */
+/* These RESULT records are on disk: out may forget them. Tail: one to OUT_ACKS struct out_ack_row. Reply: struct
+ * out_acked. Unknown rows are fine. */
 struct out_ack {
 	struct msg h;
+};
+
+struct out_ack_row {
 	uint64_t seq;
 	uint32_t rcpt;
 	uint32_t zero;
 };
+
+enum { OUT_ACKS = 256 };
 
 struct out_acked {
 	struct msg h;
@@ -107,6 +113,6 @@ _Static_assert(sizeof(struct out_result) == 24, "no padding on the wire");
 _Static_assert(sizeof(struct out_verdict) == 8, "no padding on the wire");
 _Static_assert(sizeof(struct out_result) + OUT_RESULT_TAIL <= MSG_MAX, "one message");
 _Static_assert(sizeof(struct out_held) == 24, "no padding on the wire");
-_Static_assert(sizeof(struct out_ack) == 24, "no padding on the wire");
+_Static_assert(sizeof(struct out_ack_row) == 16, "no padding on the wire");
 
 #endif

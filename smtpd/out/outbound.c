@@ -122,12 +122,19 @@ static void on_held(void *ctx, struct call *c)
 static void on_ack(void *ctx, struct call *c)
 {
 	struct outbound *o = ctx;
-	const struct out_ack *m = c->msg;
-	struct out_held *row = held_find(&o->held, m->seq, m->rcpt);
 	struct out_acked done = { 0 };
+	struct slice rest = c->tail;
 
-	if (row && row->state == HELD_RESULT)
-		held_drop(row);
+	for (; rest.n >= sizeof(struct out_ack_row);
+	     rest = slice_from(rest, sizeof(struct out_ack_row))) {
+		struct out_ack_row r;
+		struct out_held *row;
+
+		memcpy(&r, rest.p, sizeof r);
+		row = held_find(&o->held, r.seq, r.rcpt);
+		if (row && row->state == HELD_RESULT)
+			held_drop(row);
+	}
 	chan_answer(&c->token, &done, sizeof done, nothing);
 }
 
@@ -142,7 +149,10 @@ const struct rule outbound_rules[OUT_TYPES] = {
 	[OUT_HELD] = { .from = FROM(QUEUE),
 		       .size = sizeof(struct out_held_ask),
 		       .run = on_held },
-	[OUT_ACK] = { .from = FROM(QUEUE), .size = sizeof(struct out_ack), .run = on_ack },
+	[OUT_ACK] = { .from = FROM(QUEUE),
+		      .size = sizeof(struct out_ack),
+		      .tail_max = OUT_ACKS * sizeof(struct out_ack_row),
+		      .run = on_ack },
 };
 
 void outbound_wired(struct chan *c)

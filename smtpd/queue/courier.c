@@ -77,10 +77,11 @@ void courier_kept(struct courier *c, uint64_t id, uint32_t no)
 {
 	unsigned at = (c->ack_first + c->nack) % COURIER_ACKS;
 
-	if (c->nack == COURIER_ACKS)
-		return; /* out names it again when it is asked */
-	c->acks[at].id = id;
-	c->acks[at].no = no;
+	if (c->nack == COURIER_ACKS) {
+		c->held_again = true; /* out names it when it is asked */
+		return;
+	}
+	c->acks[at] = (struct out_ack_row){ .seq = id, .rcpt = no };
 	c->nack++;
 }
 
@@ -91,20 +92,26 @@ static void on_acked(struct ask *a, const void *reply, struct slice tail)
 	woken(((struct ack *)a)->c);
 }
 
+/* As many as stand together in the ring. */
 static void send_acks(struct courier *c)
 {
-	for (unsigned i = 0; i < COURIER_ACK_ASKS && c->nack; i++) {
-		struct out_ack m = { .h.type = OUT_ACK,
-				     .seq = c->acks[c->ack_first].id,
-				     .rcpt = c->acks[c->ack_first].no };
+	struct out_ack m = { .h.type = OUT_ACK };
 
+	for (unsigned i = 0; i < COURIER_ACK_ASKS && c->nack; i++) {
+		unsigned n = COURIER_ACKS - c->ack_first;
+		struct slice rows = { (const uint8_t *)&c->acks[c->ack_first], 0 };
+
+		if (n > c->nack)
+			n = c->nack;
+		if (n > OUT_ACKS)
+			n = OUT_ACKS;
+		rows.n = n * sizeof *c->acks;
 		c->ack[i].ask.done = on_acked;
-		if (c->ack[i].ask.chan ||
-		    !chan_ask(c->out, &c->ack[i].ask, &m, sizeof m, (struct slice){ NULL, 0 },
-			      NULL, 0, &want_acked, HELD_MS))
+		if (c->ack[i].ask.chan || !chan_ask(c->out, &c->ack[i].ask, &m, sizeof m, rows,
+						    NULL, 0, &want_acked, HELD_MS))
 			continue;
-		c->ack_first = (c->ack_first + 1) % COURIER_ACKS;
-		c->nack--;
+		c->ack_first = (c->ack_first + n) % COURIER_ACKS;
+		c->nack -= n;
 	}
 }
 
@@ -291,10 +298,11 @@ static void on_held(struct ask *a, const void *reply, struct slice tail)
 	const struct out_held_list *m = reply;
 
 	woken(c);
-	c->held_again = false;
 	c->held_due = c->j->now + HELD_AGAIN_MS;
-	if (!m || tail.n != m->n * sizeof(struct out_held))
-		return; /* asked again */
+	if (!m || tail.n != m->n * sizeof(struct out_held)) {
+		c->held_again = true;
+		return;
+	}
 	for (uint32_t i = 0; i < m->n; i++) {
 		struct out_held row;
 
@@ -312,8 +320,9 @@ static void ask_held(struct courier *c)
 	if (c->held.chan || c->j->now < c->held_due)
 		return;
 	c->held.done = on_held;
-	chan_ask(c->out, &c->held, &m, sizeof m, (struct slice){ NULL, 0 }, NULL, 0, &want_held,
-		 HELD_MS);
+	if (chan_ask(c->out, &c->held, &m, sizeof m, (struct slice){ NULL, 0 }, NULL, 0,
+		     &want_held, HELD_MS))
+		c->held_again = false;
 }
 
 /* ---- starting a delivery ---- */

@@ -47,13 +47,11 @@ struct courier {
 	bool removing; /* the operator took letters away: their results are not all said yet */
 	struct ask held;
 	bool held_known; /* out was asked since its last wire, and since a delivery ended unclear */
-	bool held_again; /* some are past the final dot: ask again at held_due */
+	bool held_again; /* at held_due: some are past the final dot, or an ack had no place */
 	int64_t held_due;
 	struct ack ack[COURIER_ACK_ASKS];
-	struct {
-		uint64_t id;
-		uint32_t no;
-	} acks[COURIER_ACKS]; /* results on disk that out may still hold: a ring */
+	struct out_ack_row
+		acks[COURIER_ACKS]; /* results on disk that out may still hold: a ring */
 	unsigned ack_first, nack;
 	uint8_t *envelope; /* owned: WAYBILL_ENVELOPE octets of scratch */
 };

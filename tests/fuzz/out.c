@@ -51,6 +51,9 @@ static void message(unsigned type, struct slice s)
 		c.tail = slice_head(s, 4 * (m.deliver.skip >> 8 & 63));
 		s = slice_from(s, c.tail.n);
 	}
+	if (type == OUT_ACK)
+		c.tail = slice_head(s, s.n / sizeof(struct out_ack_row) *
+					       sizeof(struct out_ack_row));
 	c.fd[0] = memfd_of(SLICE("Subject: x\r\n\r\ntext\r\n"));
 	c.fd[1] = memfd_of(s);
 	if (m.deliver.skip & 1) /* mostly the truth */

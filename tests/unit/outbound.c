@@ -227,7 +227,7 @@ static void results_are_held(void)
 	CHECK_EQ(held[0].code, 250);
 	delivers("a@plain.example", 250, "2.6.0", "before"); /* not sent twice */
 	CHECK_EQ(far.conns, 0);
-	forget();
+	forget(0);
 	list();
 	CHECK_EQ(nheld, 0);
 }
@@ -261,7 +261,7 @@ static void requester_dies(void)
 	CHECK_EQ(nheld, 1);
 	CHECK_EQ(held[0].state, OUT_RESULT);
 	CHECK_EQ(held[0].code, 250);
-	forget();
+	forget(0);
 }
 
 static const struct slice one_index = { (const uint8_t *)"\0\0\0", 4 };

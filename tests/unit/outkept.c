@@ -19,7 +19,7 @@ static void kept_once(uint16_t code, const char *part, int conns)
 	CHECK_ROW(strstr(last_text, part) != NULL, last_text);
 	CHECK_EQ(far.conns, conns);
 	CHECK(!far.wrong);
-	forget();
+	forget(0);
 }
 
 /* Until the connection has been kept for long enough, and was left with QUIT.

@@ -138,7 +138,7 @@ static void smart_login(void)
 	seq++;
 	put_letter("a@null2.example", "8");
 	wait_answer();
-	forget();
+	forget(0);
 	CHECK_EQ(last.code, 0); /* the ack's */
 	CHECK_EQ(far.conns, 0);
 	CHECK_EQ(asked, 1);
@@ -201,7 +201,7 @@ static void auth_restarts(void)
 	wait_answer();
 	CHECK_EQ(last.code, 250);
 	settle();
-	forget();
+	forget(0);
 }
 
 /* Port 465: TLS before the first word. */

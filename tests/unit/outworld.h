@@ -348,19 +348,21 @@ static inline void settle(void) /* the QUIT, or the end of everything */
 			loop_round(&loop);
 }
 
-static inline void simple_ask(void *m, size_t n, const struct want *w)
+static inline void simple_ask(void *m, size_t n, struct slice tail, const struct want *w)
 {
 	answered = false;
-	CHECK(chan_ask(&asking, &ask, m, n, (struct slice){ NULL, 0 }, NULL, 0, w, 1000));
+	CHECK(chan_ask(&asking, &ask, m, n, tail, NULL, 0, w, 1000));
 	wait_answer();
 }
 
 /* The result is on disk, says the queue. */
-static inline void forget(void)
+static inline void forget(uint32_t rcpt)
 {
-	struct out_ack m = { .seq = seq };
+	struct out_ack m = { 0 };
+	struct out_ack_row row = { .seq = seq, .rcpt = rcpt };
 
-	simple_ask(&m, sizeof m, &want_acked);
+	simple_ask(&m, sizeof m, (struct slice){ (const uint8_t *)&row, sizeof row },
+		   &want_acked);
 }
 
 static inline void delivers(const char *rcpt, uint16_t code, const char *enhanced,
@@ -431,7 +433,7 @@ static inline void gives(const char *rcpt, uint16_t code, const char *enhanced,
 {
 	seq++;
 	delivers(rcpt, code, enhanced, part);
-	forget();
+	forget(0);
 }
 
 #define OK(verb)                         \
@@ -454,7 +456,7 @@ static inline void list(void)
 	struct out_held_ask m = { 0 };
 
 	nheld = 99;
-	simple_ask(&m, sizeof m, &want_held);
+	simple_ask(&m, sizeof m, (struct slice){ NULL, 0 }, &want_held);
 }
 
 static inline void rewire(uint32_t generation)

@@ -14,7 +14,7 @@
 #include "smtpd/queue/clerk.h"
 #include "smtpd/queue/queue.h"
 
-enum { SEEN = 8 };
+enum { SEEN = 8, ACKS = COURIER_ACKS + 1 };
 
 static struct world {
 	struct proc p;
@@ -28,7 +28,7 @@ static struct world {
 	uint32_t rcpt[SEEN], nrcpt[SEEN]; /* the first one; how many */
 	struct token token[SEEN];
 	char head[SEEN][1024], text[SEEN][8 * 1024];
-	struct out_ack ack[SEEN];
+	struct out_ack_row ack[ACKS];
 	struct out_held rows[4];
 	unsigned nrows;
 	/* what the queue asked of check */
@@ -82,7 +82,9 @@ static void on_ack(void *ctx, struct call *c)
 	struct out_acked m = { .h = { 0 } };
 
 	(void)ctx;
-	memcpy(&w.ack[w.nack++ % SEEN], c->msg, sizeof w.ack[0]);
+	CHECK(c->tail.n && c->tail.n % sizeof w.ack[0] == 0);
+	for (size_t at = 0; at < c->tail.n; at += sizeof w.ack[0])
+		memcpy(&w.ack[w.nack++ % ACKS], c->tail.p + at, sizeof w.ack[0]);
 	chan_answer(&c->token, &m, sizeof m, (struct slice){ NULL, 0 });
 }
 
@@ -90,7 +92,8 @@ static const struct rule out_rules[OUT_TYPES] = {
 	[OUT_DELIVER] = { 1u << P_QUEUE, sizeof(struct out_deliver),
 			  OUT_RCPTS * sizeof(uint32_t), 2, on_deliver },
 	[OUT_HELD] = { 1u << P_QUEUE, sizeof(struct out_held_ask), 0, 0, on_held_ask },
-	[OUT_ACK] = { 1u << P_QUEUE, sizeof(struct out_ack), 0, 0, on_ack },
+	[OUT_ACK] = { 1u << P_QUEUE, sizeof(struct out_ack),
+		      OUT_ACKS * sizeof(struct out_ack_row), 0, on_ack },
 };
 
 static int sealed(struct slice s, bool seal)
@@ -417,6 +420,29 @@ static void test_crash(void)
 	CHECK(!strstr(w.report, "a@x.example"));
 	CHECK(until(&w.nack, 3, 5000));
 	CHECK_EQ(w.q->journal.g.letters, 0);
+}
+
+/* More acks than have a place: the others are learnt from out, and all of them are said. */
+static void test_many_acks(void)
+{
+	static bool seen[COURIER_ACKS + 1];
+	unsigned missing = COURIER_ACKS + 1;
+
+	boot(".");
+	CHECK(until(&w.held, 1, 5000));
+	w.rows[0] = (struct out_held){ .seq = 9999, .rcpt = COURIER_ACKS, .state = OUT_RESULT };
+	w.nrows = 1;
+	for (uint32_t i = 0; i <= COURIER_ACKS; i++)
+		courier_kept(&w.q->courier, 9999, i);
+	CHECK(until(&w.nack, COURIER_ACKS + 1, 5000));
+	for (unsigned i = 0; i < ACKS; i++)
+		if (w.ack[i].seq == 9999 && w.ack[i].rcpt <= COURIER_ACKS &&
+		    !seen[w.ack[i].rcpt]) {
+			seen[w.ack[i].rcpt] = true;
+			missing--;
+		}
+	CHECK_EQ(missing, 0);
+	w.nrows = 0;
 }
 
 /* A letter that nobody takes is given up after its lifetime, and not before one more attempt. */
@@ -765,6 +791,7 @@ int main(void)
 	}
 	CHECK_EQ(w.q->journal.g.letters, 0);
 	test_crash();
+	test_many_acks();
 	test_lifetime();
 	test_together();
 	test_pause();
