@@ -215,7 +215,7 @@ bench-sign-y := tests/bench/sign.o keys/holder/mont64.o keys/holder/rsa64.o
 ctgrind-y := tests/check/ctgrind.o smtpd/lib/bytes.o
 bench-sign-libs := bearssl
 ctgrind-libs := bearssl
-filedisk-y := tests/power/filedisk.o $(filter-out $(addprefix smtpd/queue/,main.o queue.o courier.o parcel.o flusher.o),$(queue-y))
+filedisk-y := tests/power/filedisk.o $(queue-journal) $(addprefix smtpd/proto/,envelope.o path.o utf8.o ipaddr.o) $(lib-core)
 filedisk-libs := sodium
 filedisk-wrap := $(addprefix -Wl$(comma)--wrap=,open openat fstat fdatasync fsync renameat unlinkat memfd_read memfd_append)
 $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
