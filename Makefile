@@ -222,19 +222,18 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
-IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio keys.img data.img sbom.spdx.json SHA256SUMS)
+IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio.gz keys.img data.img sbom.spdx.json SHA256SUMS)
 host-programs := $(HOSTPROGS:%=$(O)/host/%)
 all: $(IMAGES) $(host-programs)
 	@printf '  %-7s %s, kernel + root file system %d KiB\n' DONE '$(I)' \
-		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio | wc -c) / 1024 ))
+		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio.gz | wc -c) / 1024 ))
 
 $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost)
-# Not compressed: unpacking xz would take a third of the boot.
-$(I)/rootfs.cpio: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
+$(I)/rootfs.cpio.gz: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
 	$(Q)$(if $(smarthost),umask 077; rm -f $@;) rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@

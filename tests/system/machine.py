@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The appliance, started in one of two ways with one interface: under init in namespaces, or in QEMU."""
 import glob
+import gzip
 import json
 import os
 import re
@@ -94,7 +95,7 @@ class Box(Machine):
 
     count = 0
 
-    def __init__(self, files=None, keys=None, data=None, typing=False, rootfs=IMAGES + "/rootfs.cpio"):
+    def __init__(self, files=None, keys=None, data=None, typing=False, rootfs=IMAGES + "/rootfs.cpio.gz"):
         super().__init__(files)
         self.typing = typing
         Box.count += 1
@@ -102,7 +103,7 @@ class Box(Machine):
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.keys, self.data = keys, data     # folders on this side, or None: no such device
         os.makedirs(self.dir + "/root")
-        with open(rootfs, "rb") as f:
+        with gzip.open(rootfs) as f:
             newc.unpack(f.read(), self.dir + "/root")
         for name, octets in self.files.items():
             path = os.path.join(self.dir, "root", name)
@@ -175,7 +176,7 @@ class Qemu(Machine):
     count = 0
 
     def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
-                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio", more=(), typing=False):
+                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio.gz", more=(), typing=False):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count

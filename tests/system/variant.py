@@ -20,7 +20,7 @@ def folder(name):
 
 
 def rootfs(name):
-    return folder(name) + "/images/rootfs.cpio"
+    return folder(name) + "/images/rootfs.cpio.gz"
 
 
 def build(name):
