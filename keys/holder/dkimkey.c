@@ -61,20 +61,37 @@ static bool sign_slowly(struct dkimkey *d, const uint8_t *sum, uint8_t *sig)
 	return sign(BR_HASH_OID_SHA256, sum, br_sha256_SIZE, &sk, sig) && right(d, sum, sig);
 }
 
-bool dkimkey_sign(struct dkimkey *d, struct slice preimage, uint8_t sig[DKIMKEY_N])
+static void hash(struct slice preimage, uint8_t sum[br_sha256_SIZE])
 {
-	uint8_t sum[br_sha256_SIZE];
 	br_sha256_context h;
 
 	br_sha256_init(&h);
 	br_sha256_update(&h, preimage.p, preimage.n);
 	br_sha256_out(&h, sum);
+}
+
+/* n signatures, DKIMKEY_N octets each. */
+static bool sign(struct dkimkey *d, const uint8_t (*sum)[br_sha256_SIZE], uint8_t *const *sig,
+		 size_t n)
+{
+	bool right = true;
+
 	if (d->fast) {
-		d->fast = rsa64_sign_sha256(&d->rsa64, sum, sig);
+		d->fast = rsa64_sign_sha256(&d->rsa64, sum, sig, n);
 		if (!d->fast)
 			log_event("wrong", "signer", "rsa64");
 	}
-	return d->fast || sign_slowly(d, sum, sig);
+	for (size_t i = 0; i < n && !d->fast; i++)
+		right = sign_slowly(d, sum[i], sig[i]) && right;
+	return right;
+}
+
+bool dkimkey_sign(struct dkimkey *d, struct slice preimage, uint8_t sig[DKIMKEY_N])
+{
+	uint8_t sum[1][br_sha256_SIZE];
+
+	hash(preimage, sum[0]);
+	return sign(d, sum, &sig, 1);
 }
 
 static struct slice piece(struct dkimkey *d, unsigned i)
@@ -87,7 +104,9 @@ void dkimkey_prepare(struct dkimkey *d)
 	struct rsa64_key key = { piece(d, 0), piece(d, 1), piece(d, 2),
 				 piece(d, 3), piece(d, 4), { part(d, 5), DKIMKEY_N } };
 
-	d->fast = ON(CONFIG_KEYS_RSA_AUTO) && rsa64_init(&d->rsa64, mont64_kernel(0), &key);
+	d->fast = !ON(CONFIG_KEYS_RSA_BEARSSL) && rsa64_init(&d->rsa64, mont64_kernel(0), &key);
+	if (d->fast && ON(CONFIG_KEYS_RSA_AUTO))
+		rsa64_widen(&d->rsa64);
 }
 
 void dkimkey_record(const struct dkimkey *d, struct buf *out)
@@ -149,21 +168,41 @@ static struct slice domain_of(struct slice words, unsigned slot)
 	return slice_word(&words);
 }
 
+/* Signs for all who wait. */
+static void flush(struct dkimkey *d)
+{
+	uint8_t mem[RSA64_JOBS][DKIMKEY_N];
+	uint8_t *const sig[RSA64_JOBS] = { mem[0], mem[1], mem[2], mem[3] };
+	size_t n = d->waiting;
+	bool right;
+
+	d->batch.due = LOOP_NEVER;
+	d->waiting = 0;
+	right = n && sign(d, d->sum, sig, n);
+	for (size_t i = 0; i < n; i++)
+		product_answer(&d->token[i], right ? HOLDER_DONE : HOLDER_REFUSED,
+			       (struct slice){ mem[i], DKIMKEY_N });
+}
+
 /* preimage.p NULL: it did not come as it should. */
 static void judge(struct dkimkey *d, const struct token *t, unsigned slot,
 		  struct slice preimage)
 {
-	struct slice domain = domain_of(d->domains, slot);
-	enum holder_result result = HOLDER_REFUSED;
-	uint8_t sig[DKIMKEY_N];
+	struct slice domain = domain_of(d->domains, slot), none = { NULL, 0 };
 
 	look(d);
-	if (!d->known)
-		result = HOLDER_NOT_YET;
-	else if (preimage.p && domain.n && dkim_preimage_check(preimage, domain, d->selector) &&
-		 dkimkey_sign(d, preimage, sig))
-		result = HOLDER_DONE;
-	product_answer(t, result, (struct slice){ sig, sizeof sig });
+	if (!d->known) {
+		product_answer(t, HOLDER_NOT_YET, none);
+	} else if (!preimage.p || !domain.n ||
+		   !dkim_preimage_check(preimage, domain, d->selector)) {
+		product_answer(t, HOLDER_REFUSED, none);
+	} else {
+		hash(preimage, d->sum[d->waiting]);
+		d->token[d->waiting++] = *t;
+		d->batch.due = d->loop->now;
+		if (!d->fast || d->waiting == d->rsa64.width)
+			flush(d);
+	}
 }
 
 static void on_sign(void *ctx, struct call *c)
@@ -204,6 +243,13 @@ static void on_timer(struct watch *w, short got)
 	look(OWNER(struct dkimkey, timer, w));
 }
 
+/* All requests that are here were read. */
+static void on_batch(struct watch *w, short got)
+{
+	(void)got;
+	flush(OWNER(struct dkimkey, batch, w));
+}
+
 void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
 		  struct slice selector)
 {
@@ -213,7 +259,9 @@ void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
 	d->loop = l;
 	d->preimage = arena_reserve(HOLDER_LONG_MAX);
 	d->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
+	d->batch = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_batch };
 	loop_add(l, &d->timer);
+	loop_add(l, &d->batch);
 	look(d);
 }
 

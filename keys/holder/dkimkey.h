@@ -26,7 +26,11 @@ struct dkimkey {
 	uint8_t secret[DKIMKEY_OCTETS];
 	struct rsa64 rsa64;
 	struct slice domains, selector; /* borrowed; slot i is the i-th word */
-	struct watch timer;
+	struct watch timer, batch;
+	/* Requests that were judged; they are signed together, as many as are here and fit, and never wait for more. */
+	struct token token[RSA64_JOBS];
+	uint8_t sum[RSA64_JOBS][32];
+	size_t waiting;
 	struct loop *loop;
 	uint8_t *preimage; /* owned: HOLDER_LONG_MAX octets, for one that came as a memfd */
 };

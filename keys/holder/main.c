@@ -57,7 +57,7 @@ int main(void)
 {
 	static struct holder h;
 
-	proc_start(&h.proc, PROG_HOLDER, 1);
+	proc_start(&h.proc, PROG_HOLDER, 2);
 	h.proc.stop = on_stop;
 	if (h.proc.me != P_KEYGEN)
 		start(&h);

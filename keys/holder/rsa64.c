@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { OCTETS_MIN = 128, OCTETS_MAX = 512, SUM = 32 };
+enum { OCTETS_MIN = 128, SUM = 32 };
 
 static size_t words_for(size_t octets)
 {
@@ -37,56 +37,102 @@ bool rsa64_init(struct rsa64 *r, const struct mont64_kernel *k, const struct rsa
 
 	memset(r, 0, sizeof *r);
 	r->octets = key->n.n;
-	if (!k || key->n.n < OCTETS_MIN || key->n.n > OCTETS_MAX || half > MONT64_EXP_MAX ||
-	    !mont64_init(&r->p, k, half, key->p.p, key->p.n) ||
+	r->width = 1;
+	if (!k || key->n.n < OCTETS_MIN || key->n.n > RSA64_OCTETS_MAX ||
+	    half > MONT64_EXP_MAX || !mont64_init(&r->p, k, half, key->p.p, key->p.n) ||
 	    !mont64_init(&r->q, k, half, key->q.p, key->q.n) ||
 	    !mont64_init(&r->n, k, words_for(key->n.n), key->n.p, key->n.n) ||
 	    r->n.n > 2 * half || !product_right(r) ||
-	    !mont64_get(r->iq, half, key->iq.p, key->iq.n) ||
+	    !mont64_get(r->iq_r, half, key->iq.p, key->iq.n) ||
 	    !take_exponent(key->dp, r->dp, &r->dp_octets) ||
 	    !take_exponent(key->dq, r->dq, &r->dq_octets))
 		return false;
-	mont64_mul(&r->p, &r->work, r->iq_r, r->iq, r->p.r2);
+	mont64_mul(&r->p, &r->work, r->iq_r, r->iq_r, r->p.r2);
 	mont64_whole(&r->p, r->iq_r);
-	mont64_mul(&r->p, &r->work, r->p_r3, r->p.r2, r->p.r2);
-	mont64_mul(&r->q, &r->work, r->q_r3, r->q.r2, r->q.r2);
 	return true;
 }
 
-/* out = R x^e modulo m, one factor. */
-static void half(struct rsa64 *r, const struct mont64 *m, const uint64_t *r3, const uint8_t *e,
-		 size_t octets, uint64_t *out)
+void rsa64_widen(struct rsa64 *r)
 {
-	memset(r->work.product, 0, sizeof r->work.product);
-	memcpy(r->work.product, r->x, r->n.n * sizeof *r->x);
-	mont64_reduce(m, &r->work, out); /* x < R^2 */
-	mont64_mul(m, &r->work, out, out, r3);
-	mont64_power(m, &r->work, out, e, octets);
+	if (mont52_has() && r->octets == 2 * MONT52_EXP &&
+	    mont52_set(&r->wide, 0, &r->p, &r->work, r->dp, r->dp_octets) &&
+	    mont52_set(&r->wide, 1, &r->q, &r->work, r->dq, r->dq_octets))
+		r->width = RSA64_JOBS;
 }
 
-/* x = x^d: y = x^dq mod q, x = y + q (x^dp iq - y iq mod p). A product with a factor below m is below 2m. */
-static void crt(struct rsa64 *r)
+/* out = x mod m for one factor, below it. A product with a number below m, divided by R, is below 2m. */
+static void residue(struct rsa64 *r, const struct mont64 *m, const uint64_t *x, uint64_t *out)
+{
+	memset(r->work.product, 0, sizeof r->work.product);
+	memcpy(r->work.product, x, r->n.n * sizeof *x);
+	mont64_reduce(m, &r->work, out); /* x < R^2 */
+	mont64_mul(m, &r->work, out, out, m->r2);
+	mont64_whole(m, out);
+}
+
+/* x = x^e modulo one factor, at most 2m. */
+static void power(struct rsa64 *r, const struct mont64 *m, uint64_t *x, const uint8_t *e,
+		  size_t octets)
 {
 	static const uint64_t unit[MONT64_EXP_MAX] = { 1 };
-	size_t n = r->p.n;
-	uint64_t below;
 
-	half(r, &r->q, r->q_r3, r->dq, r->dq_octets, r->y);
-	mont64_mul(&r->q, &r->work, r->y, r->y, unit);
-	mont64_whole(&r->q, r->y);
-	half(r, &r->p, r->p_r3, r->dp, r->dp_octets, r->z);
-	mont64_mul(&r->p, &r->work, r->z, r->z, r->iq);
-	mont64_whole(&r->p, r->z);
-	mont64_mul(&r->p, &r->work, r->x, r->y, r->iq_r);
-	mont64_whole(&r->p, r->x);
-	below = (uint64_t)0 - mont64_sub(r->z, r->x, n);
+	mont64_mul(m, &r->work, x, x, m->r2);
+	mont64_power(m, &r->work, x, e, octets);
+	mont64_mul(m, &r->work, x, x, unit);
+}
+
+static void powers(struct rsa64 *r, size_t n)
+{
+	if (r->width == 1) {
+		for (size_t i = 0; i < n; i++) {
+			power(r, &r->p, r->job[i].p, r->dp, r->dp_octets);
+			power(r, &r->q, r->job[i].q, r->dq, r->dq_octets);
+		}
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		mont52_put(&r->wide, 2 * i, r->job[i].p);
+		mont52_put(&r->wide, 2 * i + 1, r->job[i].q);
+	}
+	mont52_power(&r->wide);
+	for (unsigned i = 0; i < n; i++) {
+		mont52_get(&r->wide, 2 * i, r->job[i].p);
+		mont52_get(&r->wide, 2 * i + 1, r->job[i].q);
+	}
+}
+
+/* x = q + Q ((p - q) / Q mod P), for q and p modulo the factors Q and P. */
+static void join(struct rsa64 *r, struct rsa64_job *j)
+{
+	size_t n = r->p.n;
+	uint64_t below, less[MONT64_EXP_MAX];
+
+	mont64_whole(&r->p, j->p);
+	mont64_whole(&r->q, j->q);
+	mont64_mul(&r->p, &r->work, j->p, j->p, r->iq_r);
+	mont64_whole(&r->p, j->p);
+	mont64_mul(&r->p, &r->work, less, j->q, r->iq_r);
+	mont64_whole(&r->p, less);
+	below = (uint64_t)0 - mont64_sub(j->p, less, n);
 	for (size_t i = 0; i < n; i++)
-		r->x[i] = r->p.m[i] & below;
-	mont64_add(r->z, r->x, n);
-	mont64_product(r->p.k, r->work.product, r->q.m, r->z, n);
-	memset(r->y + n, 0, sizeof r->y - n * sizeof *r->y);
-	memcpy(r->x, r->work.product, r->n.n * sizeof *r->x);
-	mont64_add(r->x, r->y, r->n.n);
+		less[i] = r->p.m[i] & below;
+	mont64_add(j->p, less, n);
+	mont64_product(r->p.k, r->work.product, r->q.m, j->p, n);
+	memset(j->q + n, 0, sizeof j->q - n * sizeof *j->q);
+	memcpy(j->x, r->work.product, r->n.n * sizeof *j->x);
+	mont64_add(j->x, j->q, r->n.n);
+}
+
+/* x = x^d in the first n jobs. */
+static void crt(struct rsa64 *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		residue(r, &r->p, r->job[i].x, r->job[i].p);
+		residue(r, &r->q, r->job[i].x, r->job[i].q);
+	}
+	powers(r, n);
+	for (size_t i = 0; i < n; i++)
+		join(r, &r->job[i]);
 }
 
 /* out = x^65537 mod n. */
@@ -99,36 +145,42 @@ static void public(struct rsa64 *r, const uint64_t *x, uint64_t *out)
 	mont64_whole(&r->n, out);
 }
 
-bool rsa64_private(struct rsa64 *r, uint8_t *x)
+bool rsa64_private(struct rsa64 *r, uint8_t *const *x, size_t n)
 {
-	size_t n = r->n.n;
-	uint64_t differ = 0, below;
+	size_t words = r->n.n;
+	uint64_t wrong = 0, y[MONT64_MAX], z[MONT64_MAX];
 
-	mont64_get(r->x, n, x, r->octets);
-	memcpy(r->y, r->x, sizeof r->y);
-	below = mont64_sub(r->y, r->n.m, n);
-	crt(r);
-	public(r, r->x, r->y);
-	mont64_get(r->z, n, x, r->octets);
-	for (size_t i = 0; i < n; i++)
-		differ |= r->y[i] ^ r->z[i];
-	mont64_put(r->x, n, x, r->octets);
-	if (!differ && below)
-		return true;
-	memset(x, 0, r->octets);
-	return false;
+	for (size_t i = 0; i < n; i++) {
+		mont64_get(r->job[i].x, words, x[i], r->octets);
+		memcpy(y, r->job[i].x, sizeof y);
+		wrong |= mont64_sub(y, r->n.m, words) ^ 1;
+	}
+	crt(r, n);
+	for (size_t i = 0; i < n; i++) {
+		public(r, r->job[i].x, y);
+		mont64_get(z, words, x[i], r->octets);
+		for (size_t k = 0; k < words; k++)
+			wrong |= y[k] ^ z[k];
+		mont64_put(r->job[i].x, words, x[i], r->octets);
+	}
+	for (size_t i = 0; wrong && i < n; i++)
+		memset(x[i], 0, r->octets);
+	return !wrong;
 }
 
-bool rsa64_sign_sha256(struct rsa64 *r, const uint8_t sum[32], uint8_t *sig)
+bool rsa64_sign_sha256(struct rsa64 *r, const uint8_t (*sum)[SUM], uint8_t *const *sig,
+		       size_t n)
 {
 	static const uint8_t head[] = { 0x00, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09,
 					0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
 					0x02, 0x01, 0x05, 0x00, 0x04, 0x20 };
 
-	memset(sig, 0xff, r->octets);
-	sig[0] = 0;
-	sig[1] = 1;
-	memcpy(sig + r->octets - SUM - sizeof head, head, sizeof head);
-	memcpy(sig + r->octets - SUM, sum, SUM);
-	return rsa64_private(r, sig);
+	for (size_t i = 0; i < n; i++) {
+		memset(sig[i], 0xff, r->octets);
+		sig[i][0] = 0;
+		sig[i][1] = 1;
+		memcpy(sig[i] + r->octets - SUM - sizeof head, head, sizeof head);
+		memcpy(sig[i] + r->octets - SUM, sum[i], SUM);
+	}
+	return rsa64_private(r, sig, n);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Under valgrind: everything secret of an RSA key, and what is signed, counts as undefined; a branch or an address that
- * depends on it is an error. `plant` as argument makes such a branch on purpose. The sources are included for crt(). */
+ * depends on it is an error. `plant` as argument makes such a branch on purpose. The sources are included for crt().
+ * memcheck knows no AVX-512: of mont52 it sees the C that stands for the two instructions. */
 #include <bearssl.h>
 #include <valgrind/memcheck.h>
 
-#include "keys/holder/mont64.c"
+#define MONT52_PLAIN 1
+#include "keys/holder/mont52.c"
 #include "keys/holder/rsa64.c"
 
 #define SECRET(x) VALGRIND_MAKE_MEM_UNDEFINED(&(x), sizeof(x))
@@ -18,14 +20,44 @@ static void hide_modulus(struct mont64 *m)
 	SECRET(m->r2);
 }
 
+static void hide(void)
+{
+	hide_modulus(&r.p);
+	hide_modulus(&r.q);
+	SECRET(r.iq_r);
+	SECRET(r.dp);
+	SECRET(r.dq);
+	SECRET(r.wide);
+	SECRET(r.job);
+}
+
+static int sign(const struct mont64_kernel *k, const struct rsa64_key *key, bool widen,
+		bool plant)
+{
+	static volatile int seen;
+
+	if (!rsa64_init(&r, k, key))
+		return 1;
+	if (widen)
+		rsa64_widen(&r);
+	if (r.width != (widen ? RSA64_JOBS : 1))
+		return 1;
+	hide();
+	crt(&r, r.width);
+	if (plant && (r.job[0].x[0] & 1))
+		seen = 1;
+	return seen & 0;
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t priv[BR_RSA_KBUF_PRIV_SIZE(2048)], pub[BR_RSA_KBUF_PUB_SIZE(2048)];
 	br_hmac_drbg_context rng;
 	br_rsa_private_key sk;
 	br_rsa_public_key pk;
-	volatile int seen = 0;
+	int wrong = 0;
 
+	(void)argv;
 	br_hmac_drbg_init(&rng, &br_sha256_vtable, "ctgrind", 7);
 	br_rsa_i62_keygen_get()(&rng.vtable, &sk, priv, &pk, pub, 2048, 65537);
 	for (unsigned i = 0; mont64_kernel(i); i++) {
@@ -33,20 +65,9 @@ int main(int argc, char **argv)
 					 { sk.dp, sk.dplen }, { sk.dq, sk.dqlen },
 					 { sk.iq, sk.iqlen }, { pk.n, pk.nlen } };
 
-		if (!rsa64_init(&r, mont64_kernel(i), &key))
-			return 1;
-		hide_modulus(&r.p);
-		hide_modulus(&r.q);
-		SECRET(r.p_r3);
-		SECRET(r.q_r3);
-		SECRET(r.iq);
-		SECRET(r.iq_r);
-		SECRET(r.dp);
-		SECRET(r.dq);
-		SECRET(r.x);
-		crt(&r);
-		if (argc > 1 && argv[1] && (r.x[0] & 1))
-			seen = 1;
+		wrong |= sign(mont64_kernel(i), &key, false, argc > 1);
+		if (i == 0)
+			wrong |= sign(mont64_kernel(i), &key, true, argc > 1);
 	}
-	return seen & 0;
+	return wrong;
 }

@@ -24,7 +24,8 @@ static void any_key(struct slice in)
 	if (c.bad || !rsa64_init(&r, mont64_kernel(0), &k))
 		return;
 	memcpy(x, c.s.p, c.s.n < r.octets ? c.s.n : r.octets);
-	rsa64_private(&r, x);
+	rsa64_widen(&r);
+	rsa64_private(&r, (uint8_t *[]){ x }, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

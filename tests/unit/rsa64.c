@@ -62,7 +62,7 @@ static void same(const uint8_t *in)
 	memcpy(want, in, r.octets);
 	memcpy(got, in, r.octets);
 	CHECK(br_rsa_i62_private_get()(want, &t.sk));
-	CHECK(rsa64_private(&r, got));
+	CHECK(rsa64_private(&r, (uint8_t *[]){ got }, 1));
 	CHECK(memcmp(want, got, r.octets) == 0);
 }
 
@@ -98,42 +98,57 @@ static void numbers(void)
 	same(x);
 }
 
-static void signature(void)
+/* As many at once as go, and fewer. */
+static void signatures(void)
 {
-	uint8_t sum[32], want[BITS_MAX / 8], got[BITS_MAX / 8];
+	uint8_t sum[RSA64_JOBS][32], want[BITS_MAX / 8], got[RSA64_JOBS][BITS_MAX / 8];
+	uint8_t *sig[RSA64_JOBS];
 
 	br_hmac_drbg_generate(&t.rng, sum, sizeof sum);
-	CHECK(br_rsa_i62_pkcs1_sign_get()(BR_HASH_OID_SHA256, sum, sizeof sum, &t.sk, want));
-	CHECK(rsa64_sign_sha256(&r, sum, got));
-	CHECK(memcmp(want, got, r.octets) == 0);
+	for (size_t n = 1; n <= RSA64_JOBS; n++) {
+		for (size_t i = 0; i < n; i++)
+			sig[i] = got[n - 1 - i];
+		CHECK(rsa64_sign_sha256(&r, sum, sig, n));
+		for (size_t i = 0; i < n; i++) {
+			CHECK(br_rsa_i62_pkcs1_sign_get()(BR_HASH_OID_SHA256, sum[i],
+							  sizeof sum[i], &t.sk, want));
+			CHECK(memcmp(want, sig[i], r.octets) == 0);
+		}
+	}
 }
 
 static void too_large(void)
 {
-	uint8_t x[BITS_MAX / 8];
+	uint8_t x[BITS_MAX / 8], small[BITS_MAX / 8] = { 1 };
+	uint8_t *both[] = { small, x };
 
 	memcpy(x, t.pk.n, r.octets);
-	CHECK(!rsa64_private(&r, x) && !x[0] && !x[r.octets - 1]);
+	CHECK(!rsa64_private(&r, both, 2) && !x[0] && !x[r.octets - 1] && !small[0]);
 	memset(x, 0xff, r.octets);
-	CHECK(!rsa64_private(&r, x));
+	CHECK(!rsa64_private(&r, (uint8_t *[]){ x }, 1));
 }
 
 /* Whatever goes wrong in a half, nothing leaves. */
 static void faults(void)
 {
 	static struct rsa64 good;
-	uint8_t sum[32] = { 1 }, sig[BITS_MAX / 8], zero[BITS_MAX / 8] = { 0 };
-	uint8_t *const spots[] = { r.dp + 3, r.dq + 9, (uint8_t *)r.iq + 5,
-				   (uint8_t *)r.p_r3 + 2, (uint8_t *)r.q_r3 + 1 };
+	uint8_t sum[2][32] = { { 1 } }, zero[BITS_MAX / 8] = { 0 }, mem[2][BITS_MAX / 8];
+	uint8_t *sig[] = { mem[0], mem[1] };
+	uint8_t *const narrow[] = { r.dp + 3, r.dq + 9, (uint8_t *)r.iq_r + 5,
+				    (uint8_t *)r.p.r2 + 2, (uint8_t *)r.q.r2 + 1 };
+	uint8_t *const wide[] = { (uint8_t *)r.iq_r + 5, r.wide.e[0] + 3, r.wide.e[1] + 9,
+				  (uint8_t *)&r.wide.r2[4][2], (uint8_t *)&r.wide.m[7][3] };
+	uint8_t *const *spots = r.width == 1 ? narrow : wide;
 
 	good = r;
-	for (size_t i = 0; i < sizeof spots / sizeof *spots; i++) {
+	for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++) {
 		*spots[i] ^= 4;
-		CHECK(!rsa64_sign_sha256(&r, sum, sig));
-		CHECK(memcmp(sig, zero, r.octets) == 0);
+		CHECK(!rsa64_sign_sha256(&r, sum, sig, 2));
+		CHECK(memcmp(mem[0], zero, r.octets) == 0);
+		CHECK(memcmp(mem[1], zero, r.octets) == 0);
 		r = good;
 	}
-	CHECK(rsa64_sign_sha256(&r, sum, sig));
+	CHECK(rsa64_sign_sha256(&r, sum, sig, 2));
 }
 
 static void refused(void)
@@ -155,14 +170,28 @@ static void refused(void)
 	CHECK(!rsa64_init(&r, k, &bad));
 }
 
+static void try(void)
+{
+	numbers();
+	signatures();
+	too_large();
+}
+
 static void each_kernel(void)
 {
 	for (unsigned i = 0; mont64_kernel(i); i++) {
-		CHECK(rsa64_init(&r, mont64_kernel(i), &t.key));
-		numbers();
-		signature();
-		too_large();
+		CHECK(rsa64_init(&r, mont64_kernel(i), &t.key) && r.width == 1);
+		try();
+		if (r.octets != 256)
+			continue;
+		faults();
+		rsa64_widen(&r);
+		CHECK(r.width == (mont52_has() ? RSA64_JOBS : 1));
+		try();
+		faults();
 	}
+	rsa64_widen(&r);
+	CHECK(r.octets == 256 || r.width == 1);
 }
 
 int main(void)
@@ -178,7 +207,6 @@ int main(void)
 		exchange();
 		each_kernel();
 	}
-	faults();
 	refused();
 	TEST_END();
 }
