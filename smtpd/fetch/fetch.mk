@@ -4,5 +4,5 @@ PROGS += fetch
 fetch-y := $(addprefix smtpd/fetch/,main.o fetch.o httpget.o httpreply.o stscache.o)
 fetch-y += $(addprefix smtpd/proto/,sts.o dnsmsg.o)
 fetch-y += $(lib-core) $(lib-tls)
-fetch-libs := bearssl http_parser
+fetch-libs := bearssl sodium http_parser
 fetch-deny := br_rsa_%_private br_ecdsa_%_sign% cdb_% reply_% path_% envelope_%

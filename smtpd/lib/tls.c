@@ -9,6 +9,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/tlscurve.h"
 
 enum {
 	CURVES_ECDHE = 1 << BR_EC_curve25519 | 1 << BR_EC_secp256r1,
@@ -237,9 +238,7 @@ static void prepare(struct tls *t, br_ssl_engine_context *eng, size_t nsuites, u
 		id[i] = suites[i].id;
 	br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
 	br_ssl_engine_set_suites(eng, id, nsuites);
-	br_ssl_engine_set_default_ec(eng);
-	t->curves = *br_ssl_engine_get_ec(eng);
-	t->curves.supported_curves &= curves;
+	tlscurve_init(&t->curves, curves);
 	br_ssl_engine_set_ec(eng, &t->curves);
 	br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
 	br_ssl_engine_set_hash(eng, br_sha384_ID, &br_sha384_vtable);

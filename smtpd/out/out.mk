@@ -6,5 +6,5 @@ out-y := $(addprefix smtpd/out/,main.o outbound.o delivery.o peer.o smarthost.o 
 out-y += $(addprefix smtpd/proto/,envelope.o path.o utf8.o reply.o dot.o mxname.o ipaddr.o dnsmsg.o \
 	  base64.o tlsa.o)
 out-y += $(lib-core) $(lib-tls)
-out-libs := bearssl
+out-libs := bearssl sodium
 out-deny := br_rsa_%_private br_ecdsa_%_sign% cdb_%
