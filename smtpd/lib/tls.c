@@ -297,7 +297,8 @@ static void client(struct tls *t, const struct tls_anchors *anchors, struct tls_
 	prepare(t, &cc->eng, SUITES, CURVES_ECDHE | 1 << BR_EC_secp384r1);
 	br_ssl_client_set_default_rsapub(cc);
 	br_ssl_engine_set_default_rsavrfy(t->eng);
-	br_ssl_engine_set_default_ecdsa(t->eng);
+	/* br_ssl_engine_set_default_ecdsa() would change the curves. */
+	br_ssl_engine_set_ecdsa(t->eng, br_ecdsa_vrfy_asn1_get_default());
 	if (pinned) {
 		verify(t, &none);
 		tls_pinned_init(pinned, pins, &t->u.client.x509.minimal);

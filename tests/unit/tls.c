@@ -72,6 +72,8 @@ static void good(const struct tls_anchors *a, size_t step)
 	CHECK_EQ(c.state, TLS_UP);
 	CHECK(strncmp(tls_suite(&server), "ECDHE-ECDSA-", 12) == 0);
 	CHECK(strcmp(tls_suite(&server), tls_suite(&client)) == 0);
+	CHECK(br_ssl_engine_get_ec(server.eng) == &server.curves);
+	CHECK(br_ssl_engine_get_ec(client.eng) == &client.curves);
 	CHECK_EQ(cert.hash, 4);
 	CHECK(cert.tbs_len == 64 + 4 + 32 || cert.tbs_len == 64 + 4 + 65);
 	for (size_t i = 0; i < 20000; i++)
