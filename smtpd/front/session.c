@@ -158,9 +158,11 @@ static void free_slot(struct session *s)
 {
 	letter_drop(s);
 	explicit_bzero(&s->auth, sizeof s->auth);
-	explicit_bzero(s->in, sizeof s->in);
+	/* Pages that TLS touched are not kept for a client who may never come. */
 	if (s->stream.tls)
-		explicit_bzero(&s->tls, sizeof s->tls);
+		arena_wipe(s->in, sizeof *s - offsetof(struct session, in));
+	else
+		explicit_bzero(s->in, sizeof s->in);
 	s->live = false;
 	front_free(s->front);
 }

@@ -7,6 +7,8 @@
 
 #include "smtpd/lib/log.h"
 
+enum { PAGE = 4096 };
+
 void *arena_get(struct arena *a, size_t n)
 {
 	size_t at = (a->used + 15) & ~(size_t)15;
@@ -36,4 +38,14 @@ void *arena_reserve(size_t n)
 	if (p == MAP_FAILED)
 		bug("no memory at start");
 	return p;
+}
+
+void arena_wipe(void *p, size_t n)
+{
+	uintptr_t from = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t to = ((uintptr_t)p + n) & ~(uintptr_t)(PAGE - 1);
+
+	explicit_bzero(p, n);
+	if (from < to) /* a failure costs memory, nothing else */
+		madvise((void *)from, to - from, MADV_DONTNEED);
 }

@@ -21,5 +21,7 @@ bool arena_copy(struct arena *a, struct slice s,
 /* Reserves zeroed memory for the life of the process, before the sandbox closes; pages cost nothing
  * until they are touched. Exits the process when there is none. */
 void *arena_reserve(size_t n);
+/* Of reserved memory: wipes it, and gives its whole pages back until they are touched again. */
+void arena_wipe(void *p, size_t n);
 
 #endif
