@@ -42,7 +42,7 @@ ifneq ($(filter / $(abspath $(O))/%,$(abspath $(O)) $(CURDIR)/)$(filter $(source
 $(error O must be a folder of its own: $(O) holds the sources or is part of them)
 endif
 
-demo-goals := run check unit fuzz fuzz-replay bench test-system test-dialog check-% out/demo/%
+demo-goals := run check unit fuzz fuzz-replay bench soak test-system test-dialog check-% out/demo/%
 ifneq ($(filter $(demo-goals),$(filter-out check-fresh check-format check-deps,$(MAKECMDGOALS))),)
 ifeq ($(SITE)$(KCONFIG_CONFIG),)
 override O := $(O)/demo
@@ -388,7 +388,8 @@ $(bench-tools): $(O)/tools/%: tests/bench/%.c tests/bench/tube.c tests/bench/tub
 	$(call say,HOSTCC,tools/$*)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=c11 -D_GNU_SOURCE= -O2 $(warnings) -I. -o $@ $< tests/bench/tube.c -lssl -lcrypto
-bench: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign host-all
+soak: override CASE := soak
+bench soak: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign host-all
 	@$(if $(CASE),,$(O)/host/bench-sign)
 	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' tests/bench/run
 
@@ -419,7 +420,7 @@ help:
 
 FORCE:
 .PHONY: FORCE all unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user addr2line \
-	source rfc-index bench defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
+	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
 #= Start here
@@ -436,7 +437,9 @@ FORCE:
 #= Tests
 #=   check            everything; check-fresh does so in a fresh Debian root
 #=   unit, fuzz-replay, test-dialog, test-system
-#=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose
+#=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose;
+#=                    CASE=idle, slow, qemu: tinpost alone
+#=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 for less
 #=   fuzz             T=path: one fuzz target for a minute
 #=   check-power      10,000 cuts of the power; check has a few hundred
 #=   check-deps -config -format -headers -warnings -link -size -twice -constant-time

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 """What a system costs while it works: processor time, memory, octets and flushes of its disk. A system is all
 processes of one PID namespace."""
+import fcntl
 import glob
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 
@@ -13,6 +15,8 @@ import world
 
 TICKS = os.sysconf("SC_CLK_TCK")
 DISK_MB = 768
+# struct sock, inode, file and dentry of one socket, as slabinfo has them for Linux 6.x on x86-64
+TCP_OBJECTS, OTHER_OBJECTS = 2368 + 832 + 192 + 192, 1088 + 832 + 192 + 192
 
 
 def processes(init):
@@ -51,27 +55,42 @@ def cpu(init):
     return total, names
 
 
-def memory(init):
-    """Octets: PSS of all processes and the memfds that nobody maps."""
-    pss, shmem = 0, {}
-    for pid in processes(init):
-        m = re.search(r"^Pss:\s+(\d+) kB", text("/proc/%d/smaps_rollup" % pid), re.M)
-        pss += int(m.group(1)) * 1024 if m else 0
-        for fd in glob.glob("/proc/%d/fd/*" % pid):
-            try:
-                if os.readlink(fd).startswith("/memfd:"):
-                    st = os.stat(fd)
-                    shmem[st.st_ino] = st.st_blocks * 512
-            except OSError:
-                pass
-    return pss + sum(shmem.values())
+class Memory:
+    """Octets that all processes of the namespace hold now: `pss`, `shmem` (memfds, mapped by nobody), `sockets`; `by`: PSS by
+    name; `descriptors`: open ones."""
+
+    def __init__(self, init):
+        self.by, self.descriptors, shmem = {}, 0, {}
+        for pid in processes(init):
+            m = re.search(r"^Pss:\s+(\d+) kB", text("/proc/%d/smaps_rollup" % pid), re.M)
+            name = text("/proc/%d/cmdline" % pid).split("\0")[0].split("/")[-1]
+            self.by[name] = self.by.get(name, 0) + (int(m.group(1)) * 1024 if m else 0)
+            for fd in glob.glob("/proc/%d/fd/*" % pid):
+                self.descriptors += 1
+                try:
+                    if os.readlink(fd).startswith("/memfd:"):
+                        st = os.stat(fd)
+                        shmem[st.st_ino] = st.st_blocks * 512
+                except OSError:
+                    pass
+        self.pss, self.shmem, self.sockets = sum(self.by.values()), sum(shmem.values()), sockets(init)
+        self.total = self.pss + self.shmem + self.sockets
 
 
 def sockets(init):
-    """Octets of kernel memory in the sockets of the namespace's network: TCP and unix, reading and writing."""
-    out = subprocess.run(["nsenter", "-t", str(init), "-n", "ss", "-tuxanmH"], stdout=subprocess.PIPE, text=True,
-                         stdin=subprocess.DEVNULL, check=False).stdout
-    return sum(int(r) + int(t) for r, t in re.findall(r"skmem:\(r(\d+),rb\d+,t(\d+),", out))
+    """Octets of kernel memory in the sockets of the namespace's network: what waits in them and is reserved for them, and the
+    objects that a socket is. Not: what TIME_WAIT remembers of ended connections."""
+    out = subprocess.run(["nsenter", "-t", str(init), "-n", "ss", "-tuxnmHO", "exclude", "time-wait"], stdout=subprocess.PIPE,
+                         text=True, stdin=subprocess.DEVNULL, check=False).stdout
+    total = 0
+    for line in out.splitlines():
+        total += TCP_OBJECTS if line.startswith("tcp") else OTHER_OBJECTS
+        m = re.search(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f(\d+),w(\d+),o(\d+),bl(\d+)", line)
+        if m:
+            # TCP counts octets on their way in w, and once more in t when the network has them.
+            read, sent, ahead, waits, options, backlog = map(int, m.groups())
+            total += read + max(sent, waits) + ahead + options + backlog
+    return total
 
 
 class Peak(threading.Thread):
@@ -79,17 +98,23 @@ class Peak(threading.Thread):
 
     def __init__(self, init):
         super().__init__(daemon=True)
-        self.init, self.most, self.over = init, 0, threading.Event()
+        self.init, self.most, self.over = init, Memory(init), threading.Event()
         self.start()
+
+    def look(self):
+        now = Memory(self.init)
+        if now.total > self.most.total:
+            self.most = now
 
     def run(self):
         while not self.over.wait(0.5):
-            self.most = max(self.most, memory(self.init))
+            self.look()
 
     def end(self):
         self.over.set()
         self.join()
-        return max(self.most, memory(self.init))
+        self.look()
+        return self.most
 
 
 class Disk:
@@ -103,6 +128,11 @@ class Disk:
         folder = os.path.join(os.environ.get("BENCH_OUT", world.OUT), "disk")
         os.makedirs(folder, exist_ok=True)
         image = os.path.join(folder, "image")
+        self.lock = open(folder + "/lock", "w", encoding="ascii")    # held as long as this process lives
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit("bench: another one has its disk in " + folder)
         if os.getuid() or not self.loop(image):
             world.sh("mount", "--bind", folder, self.path)
 
@@ -148,5 +178,5 @@ class Reading:
         peak = self.peak.end()
         used, names = cpu(self.init)
         octets, flushes = self.disk.count()
-        return {"cpu": used - self.cpu, "peak": peak, "octets": octets - self.octets, "flushes": flushes - self.flushes,
+        return {"cpu": used - self.cpu, "peak": peak.total, "sockets": peak.sockets, "octets": octets - self.octets, "flushes": flushes - self.flushes,
                 "names": {k: v - self.names.get(k, 0) for k, v in names.items() if v - self.names.get(k, 0) > 0.005}}

@@ -5,11 +5,11 @@
  *
  *	load --to ADDRESS --port N [--from ADDRESS] [--tls start|wrap] [--user NAME --password WORD]
  *	     [--letters N] [--parallel N] [--kept N] [--size OCTETS] [--rcpts N] [--domains N] [--rcpt ADDRESS]
- *	     [--sender ADDRESS] [--first N] [--pace MS]
+ *	     [--sender ADDRESS] [--first N] [--pace MS] [--for SECONDS]
  *
  * --kept: letters of one connection, 1 unless told. Recipients are r<number>@DOMAIN, where DOMAIN may hold one %, the
- * number modulo --domains; --rcpt ADDRESS is one for all. Latencies: `dot` from the octet behind the final dot to the
- * 250, `all` from the connection to the 250.
+ * number modulo --domains; --rcpt ADDRESS is one for all. --for: after that time no further letter is begun.
+ * Latencies: `dot` from the octet behind the final dot to the 250, `all` from the connection to the 250.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -48,7 +48,7 @@ struct load {
 	bool wrap, start;
 	const char *domain, *rcpt, *sender, *user, *password;
 	unsigned letters, parallel, kept, rcpts, domains, first;
-	int64_t pace;
+	int64_t pace, time;
 	size_t size, nbody;
 	char *body; /* the same for all */
 	uint32_t drawn, done, refused, live;
@@ -142,6 +142,8 @@ static void draw(struct load *l, struct slot *s)
 static void hang_up(struct load *l, struct slot *s, int64_t pause)
 {
 	tube_close(&s->w);
+	if (l->time && tube_clock() - l->t_begin > l->time)
+		l->letters = l->drawn;
 	if (l->drawn < l->letters)
 		draw(l, s);
 	if (!s->has) {
@@ -360,7 +362,7 @@ static int by_size(const void *a, const void *b)
 static void report(struct load *l)
 {
 	struct rusage u;
-	unsigned p50 = l->letters / 2, p99 = l->letters - 1 - l->letters / 100;
+	unsigned p50 = l->done / 2, p99 = l->done - 1 - l->done / 100;
 
 	getrusage(RUSAGE_SELF, &u);
 	qsort(l->dots, l->done, sizeof *l->dots, by_size);
@@ -404,20 +406,29 @@ enum word {
 	RCPT,
 	SENDER,
 	FIRST,
-	PACE
+	PACE,
+	TIME
 };
 
-static const struct option options[] = {
-	{ "to", 1, NULL, TO },		 { "port", 1, NULL, PORT },
-	{ "from", 1, NULL, FROM },	 { "tls", 1, NULL, TLS },
-	{ "user", 1, NULL, USER },	 { "password", 1, NULL, PASSWORD },
-	{ "letters", 1, NULL, LETTERS }, { "parallel", 1, NULL, N_PARALLEL },
-	{ "kept", 1, NULL, KEPT },	 { "size", 1, NULL, SIZE },
-	{ "rcpts", 1, NULL, RCPTS },	 { "domains", 1, NULL, DOMAINS },
-	{ "domain", 1, NULL, DOMAIN },	 { "rcpt", 1, NULL, RCPT },
-	{ "sender", 1, NULL, SENDER },	 { "first", 1, NULL, FIRST },
-	{ "pace", 1, NULL, PACE },	 { NULL, 0, NULL, 0 }
-};
+static const struct option options[] = { { "to", 1, NULL, TO },
+					 { "port", 1, NULL, PORT },
+					 { "from", 1, NULL, FROM },
+					 { "tls", 1, NULL, TLS },
+					 { "user", 1, NULL, USER },
+					 { "password", 1, NULL, PASSWORD },
+					 { "letters", 1, NULL, LETTERS },
+					 { "parallel", 1, NULL, N_PARALLEL },
+					 { "kept", 1, NULL, KEPT },
+					 { "size", 1, NULL, SIZE },
+					 { "rcpts", 1, NULL, RCPTS },
+					 { "domains", 1, NULL, DOMAINS },
+					 { "domain", 1, NULL, DOMAIN },
+					 { "rcpt", 1, NULL, RCPT },
+					 { "sender", 1, NULL, SENDER },
+					 { "first", 1, NULL, FIRST },
+					 { "pace", 1, NULL, PACE },
+					 { "for", 1, NULL, TIME },
+					 { NULL, 0, NULL, 0 } };
 
 static void set_option(struct load *l, int which, const char *v)
 {
@@ -451,6 +462,9 @@ static void set_option(struct load *l, int which, const char *v)
 		break;
 	case PACE:
 		l->pace = n * 1000000ll;
+		break;
+	case TIME:
+		l->time = n * 1000000000ll;
 		break;
 	default:
 		if ((size_t)which < sizeof number / sizeof *number && number[which])
