@@ -82,13 +82,12 @@ static enum dkim_key_fault rsa_get(struct slice der, struct dkim_key *k)
 
 static enum dkim_key_fault key_get(struct slice p, struct dkim_key *k)
 {
-	uint8_t text[4 * ((DER_MAX + 2) / 3)], mem[DER_MAX];
-	struct buf b64 = BUF(text), der = BUF(mem);
+	uint8_t mem[DER_MAX];
+	struct buf der = BUF(mem);
 
 	if (!p.n)
 		return DKIM_KEY_REVOKED;
-	taglist_squeeze(p, &b64);
-	if (b64.bad || !base64_get(buf_slice(&b64), &der))
+	if (!taglist_base64(p, &der))
 		return DKIM_KEY_SYNTAX;
 	if (!k->ed25519)
 		return rsa_get(buf_slice(&der), k);

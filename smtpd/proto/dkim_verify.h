@@ -7,11 +7,10 @@
 #include "smtpd/lib/bytes.h"
 #include "smtpd/proto/dkim_canon.h"
 #include "smtpd/proto/dnsmsg.h"
-#include "smtpd/proto/header.h"
 
 /*
  * Verifies the DKIM signatures of a letter: RFC 6376 with RFC 8301 (no SHA-1, RSA from 1024 bits) and
- * RFC 8463 (Ed25519). In this order:
+ * RFC 8463 (Ed25519), and U-labels in d=, s= and i= (RFC 8616). In this order:
  *
  *   dkim_verify_init(v, header, now);
  *   dkim_verify_body(v, piece) ...; dkim_verify_end(v);
@@ -19,13 +18,16 @@
  *           dkim_verify_answer(v, kind, records);
  *   v->sig[0 .. v->n - 1].verdict
  *
- * The header is borrowed until the last answer, and *v must not move.
+ * The header is borrowed by dkim_verify_init() alone: what is kept while the names are looked up is *v, less than 10 KiB,
+ * which must not move. However many signatures there are, DKIM_SIGNATURES are judged, and no body is hashed more often than
+ * DKIM_BODIES times.
  */
 enum {
 	DKIM_SIGNATURES = 8, /* further ones are not looked at */
 	DKIM_FIELDS = 1024,  /* a header with more fields is not verified */
 	DKIM_NAMES = 256,    /* in one h= */
 	DKIM_SIG_MAX = 512,
+	DKIM_BODIES = 4,  /* forms of the body: canonicalisation and l= */
 	DKIM_DRIFT = 300, /* s that t= may be ahead of our clock */
 };
 
@@ -39,27 +41,30 @@ enum dkim_verdict {
 
 struct dkim_signature {
 	enum dkim_verdict verdict;
-	struct slice reason;	       /* static text, never empty when the verdict is there */
-	struct slice domain, selector; /* d=, s=; empty when they could not be read */
+	struct slice reason; /* static text, never empty when the verdict is there */
+	struct slice domain,
+		selector; /* d=, s= as DNS has them; empty when they could not be read */
 	/* the rest is internal */
-	struct slice raw, b_raw; /* the field, and the value of b= in it */
-	struct slice names, auid;
-	size_t field;
 	bool ed25519, limited;
-	enum dkim_canon header_canon;
-	uint8_t body_sha256[32];
+	bool below; /* i= is in a subdomain of d= */
+	uint8_t sum;
+	uint16_t name_n, b_n;
+	uint8_t sha256[32], body_sha256[32]; /* of the header, counted; of the body, promised */
+	uint8_t name[DNSMSG_NAME];	     /* of the key */
 	uint8_t b[DKIM_SIG_MAX];
-	size_t b_n;
-	br_sha256_context hash;
+};
+
+struct dkim_sum {
 	struct dkim_body body;
+	br_sha256_context hash;
 };
 
 struct dkim_verify {
 	size_t n;
 	struct dkim_signature sig[DKIM_SIGNATURES];
 	/* the rest is internal */
-	size_t asked, fields;
-	struct header_field field[DKIM_FIELDS];
+	size_t asked, sums;
+	struct dkim_sum sum[DKIM_BODIES];
 };
 
 /* now: seconds since 1970; 0: unknown, then times are not judged. */

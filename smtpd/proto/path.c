@@ -217,15 +217,7 @@ static void put_domain(struct buf *out, struct slice domain)
 		buf_put(out, domain);
 		return;
 	}
-	for (;;) {
-		size_t dot = slice_find(domain, '.');
-
-		utf8_label(out, slice_head(domain, dot));
-		if (dot == domain.n)
-			break;
-		buf_u8(out, '.');
-		domain = slice_from(domain, dot + 1);
-	}
+	utf8_domain(out, domain);
 	out->bad |= out->len - at > PATH_DOMAIN;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/proto/taglist.h"
 
+#include "smtpd/proto/base64.h"
+
 static bool is_fws(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -13,7 +15,7 @@ static bool is_tagchar(uint8_t c)
 
 static bool is_value(uint8_t c)
 {
-	return (c > ' ' && c <= '~' && c != ';') || is_fws(c);
+	return (c > ' ' && c != 0x7f && c != ';') || is_fws(c);
 }
 
 static struct slice trim(struct slice s)
@@ -42,11 +44,17 @@ bool taglist_next(struct cur *c, struct tag *t)
 	return !c->bad;
 }
 
-void taglist_squeeze(struct slice value, struct buf *out)
+bool taglist_base64(struct slice value, struct buf *out)
 {
+	uint8_t text[TAGLIST_BASE64];
+	struct buf b64 = BUF(text);
+
 	for (size_t i = 0; i < value.n; i++)
 		if (!is_fws(value.p[i]))
-			buf_u8(out, value.p[i]);
+			buf_u8(&b64, value.p[i]);
+	while (b64.len % 4 && !b64.bad)
+		buf_u8(&b64, '=');
+	return !b64.bad && base64_get(buf_slice(&b64), out);
 }
 
 bool taglist_word(struct slice *rest, uint8_t sep, struct slice *word)

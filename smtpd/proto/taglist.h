@@ -8,15 +8,18 @@
  * at the end. Slices borrow from the input. */
 struct tag {
 	struct slice name;
-	struct slice value; /* white space at both ends taken away; inside it may have folds */
-	struct slice raw;   /* all between '=' and ';' or the end */
+	struct slice
+		value; /* white space at both ends taken away; inside it may have folds, and octets above 127 */
+	struct slice raw; /* all between '=' and ';' or the end */
 };
 
 /* Takes the next tag off *c. False: the end, or *c is bad. That a name comes once is the caller's to see. */
 bool taglist_next(struct cur *c, struct tag *t);
 
-/* The value without its white space. */
-void taglist_squeeze(struct slice value, struct buf *out);
+/* Base64 as RFC 6376 2.10 has it: white space anywhere in it, and the padding may be left out. Up to TAGLIST_BASE64
+ * octets of text. False: it is something else, or too long; *out is as it was. */
+enum { TAGLIST_BASE64 = 800 };
+bool taglist_base64(struct slice value, struct buf *out);
 
 /* Cuts the next element of a list off *rest (at `sep`), trimmed. False: the end. */
 bool taglist_word(struct slice *rest, uint8_t sep, struct slice *word);

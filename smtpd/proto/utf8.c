@@ -132,3 +132,16 @@ void utf8_label(struct buf *out, struct slice label)
 		out->bad |= c.bad || out->len - at > LABEL;
 	}
 }
+
+void utf8_domain(struct buf *out, struct slice name)
+{
+	for (;;) {
+		size_t dot = slice_find(name, '.');
+
+		utf8_label(out, slice_head(name, dot));
+		if (dot == name.n)
+			break;
+		buf_u8(out, '.');
+		name = slice_from(name, dot + 1);
+	}
+}

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "smtpd/proto/header.h"
+
 #include "tests/unit/test.h"
 
 /* Signed by dkimpy with keys made for this test and thrown away. */
@@ -131,7 +133,7 @@ static void keys(void)
 		{ "v=DKIM1; k=rsa; p=", DKIM_PERMERROR },
 		{ "v=DKIM2; k=rsa; p=" P_RSA, DKIM_PERMERROR },
 		{ "k=rsa; v=DKIM1; p=" P_RSA, DKIM_PERMERROR },
-		{ "v=DKIM1; k=rsa; p=" P_SMALL, DKIM_PERMERROR },
+		{ "v=DKIM1; k=rsa; p=" P_SMALL, DKIM_FAIL },
 		{ "v=DKIM1; k=rsa; p=" P_ED, DKIM_PERMERROR },
 		{ "v=DKIM1; k=ed25519; p=" P_ED, DKIM_PERMERROR },
 		{ "v=DKIM1; k=ed25519; p=" P_RSA, DKIM_PERMERROR },
@@ -200,6 +202,8 @@ static void edits(void)
 		{ "i=@example.net", "i=@example.com", DKIM_PERMERROR },
 		{ "i=@example.net", "i=@xexample.net", DKIM_PERMERROR },
 		{ "i=@example.net", "i=example.net", DKIM_PERMERROR },
+		{ "i=@example.net", "i=", DKIM_PERMERROR },
+		{ "i=@example.net", "i=@EXAMPLE.net", DKIM_FAIL },
 		{ "i=@example.net", "i=@a.example.net", DKIM_FAIL },
 		{ "q=dns/txt", "q=other", DKIM_PERMERROR },
 		{ "h=from : to : subject :\r\n date : from", "h=to:subject", DKIM_PERMERROR },
@@ -207,6 +211,9 @@ static void edits(void)
 		{ "bh=", "bh=A", DKIM_PERMERROR },
 		{ "b=d/", "b=!", DKIM_PERMERROR },
 		{ "b=d/", "b=e/", DKIM_FAIL },
+		{ "3FC/U=;", "3FC/U;", DKIM_FAIL }, /* read, but signed otherwise */
+		{ "WqvA/xo4=", "WqvA/xo4", DKIM_PASS },
+		{ "WqvA/xo4=", "WqvA/xo", DKIM_PERMERROR },
 		{ "t=1795369250", "t=soon", DKIM_PERMERROR },
 		{ "t=1795369250", "t=1795369250; x=1795369250", DKIM_PERMERROR },
 		{ "t=1795369250", "t=1795369250; x=1795369299", DKIM_FAIL },
@@ -214,11 +221,18 @@ static void edits(void)
 		{ "s=r;", "s=r; l=17;", DKIM_FAIL },
 		{ "s=r;", "s=r; l=-1;", DKIM_PERMERROR },
 		{ "s=r;", "s=r; =;", DKIM_PERMERROR },
+		{ "s=r;", "s=;", DKIM_PERMERROR },
+		{ "s=r;", "s=r; n=\xc3\xa4;", DKIM_FAIL },
 	};
 
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
 		CHECK_ROW(edited(RSA LETTER, t[i].from, t[i].to) == t[i].want, t[i].to);
 	CHECK_EQ(edited(PART LETTER, "End", "Ende"), DKIM_FAIL);
+	CHECK_EQ(one(PART LETTER, KEY_RSA "; t=y"), DKIM_PASS);
+	CHECK_SLICE(v.sig[0].reason, "good signature over a part of the body, testing key");
+	CHECK_EQ(one(RSA "X: y\r\n" LETTER, KEY_RSA "; t=y"), DKIM_PASS);
+	CHECK_EQ(one(RSA "From: eve@example.net\r\n" LETTER, KEY_RSA "; t=y"), DKIM_FAIL);
+	CHECK_SLICE(v.sig[0].reason, "signature differs, testing key");
 	CHECK_EQ(edited(PART LETTER, "End\r\n", ""), DKIM_FAIL); /* shorter than l= */
 	CHECK_EQ(edited(PART LETTER, "two\r\n\tlines", "two lines"), DKIM_FAIL);
 	/* a clock that is not known judges no times */
@@ -263,8 +277,88 @@ static void several(void)
 	CHECK_EQ(v.sig[0].verdict, DKIM_PERMERROR);
 }
 
+/* What is asked for, with d= and s= replaced; empty: nothing, and a verdict. */
+static void names(void)
+{
+	static char label[65], deep[256];
+	static const struct {
+		const char *s, *d, *want;
+	} t[] = {
+		{ "s", "EXAMPLE.net", "s._domainkey.EXAMPLE.net" },
+		{ "a.b", "example.net", "a.b._domainkey.example.net" },
+		{ "s",
+		  "b\xc3\xbc"
+		  "cher.example",
+		  "s._domainkey.xn--bcher-kva.example" },
+		{ "\xc3\xbc", "example.net", "xn--tda._domainkey.example.net" },
+		{ "s", "\xc3.example", "" },
+		{ "s", "a..b", "" },
+		{ "s", "a b", "" },
+		{ "s", label, "" },
+		{ "s", deep, "" }, /* longer than a name may be, with what stands before it */
+	};
+	uint8_t mem[300];
+	struct slice header, body;
+
+	memset(label, 'a', 64);
+	snprintf(deep, sizeof deep, "%.62s.%.62s.%.62s.%.52s", label, label, label, label);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		static uint8_t text[2048];
+		struct buf name = BUF(mem);
+		struct buf in = BUF(text);
+
+		buf_put(&in, SLICE("DKIM-Signature: v=1; a=rsa-sha256; h=from; b=eA==; s="));
+		buf_put(&in, slice_of(t[i].s));
+		buf_put(&in, SLICE("; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;\r\n"
+				   " c=relaxed/relaxed; d="));
+		buf_put(&in, slice_of(t[i].d));
+		buf_put(&in, SLICE("; i=x@"));
+		buf_put(&in, slice_of(t[i].d));
+		buf_put(&in, SLICE("\r\nFrom: a@b\r\n\r\n"));
+		header_split(buf_slice(&in), &header, &body);
+		dkim_verify_init(&v, header, NOW);
+		memset(text, 0, sizeof text); /* nothing of it is needed any more */
+		dkim_verify_end(&v);
+		CHECK_ROW(v.n == 1 && dkim_verify_ask(&v, &name) == (*t[i].want != 0),
+			  t[i].want);
+		CHECK_ROW(slice_eq(buf_slice(&name), slice_of(t[i].want)), t[i].want);
+		CHECK_ROW((v.sig[0].verdict == DKIM_PERMERROR) == !*t[i].want, t[i].want);
+	}
+}
+
+/* The first DKIM_BODIES forms are hashed, each once however many signatures need it. */
+static void forms(void)
+{
+	static uint8_t mem[16 * 1024];
+	struct buf b = BUF(mem);
+	struct slice header, body;
+
+	for (int i = 0; i < DKIM_BODIES + 1; i++) {
+		if (i)
+			buf_put(&b, SLICE(RSA));
+		buf_put(&b,
+			slice_head(SLICE(RSA), SLICE(RSA).n - slice_of(strstr(RSA, " t=")).n));
+		buf_put(&b, SLICE(" l="));
+		buf_dec(&b, i);
+		buf_put(&b, SLICE(";"));
+		buf_put(&b, slice_of(strstr(RSA, " t=")));
+	}
+	buf_put(&b, SLICE(LETTER));
+	CHECK(!b.bad);
+	header_split(buf_slice(&b), &header, &body);
+	dkim_verify_init(&v, header, NOW);
+	CHECK_EQ(v.n, DKIM_SIGNATURES);
+	CHECK_EQ(v.sums, DKIM_BODIES);
+	CHECK_EQ(v.sig[7].verdict, DKIM_PENDING);
+	CHECK_EQ(v.sig[6].verdict, DKIM_PERMERROR);
+	CHECK_SLICE(v.sig[6].reason, "too many forms of the body");
+	CHECK(sizeof v < 10 * 1024);
+}
+
 int main(void)
 {
+	names();
+	forms();
 	good();
 	keys();
 	edits();

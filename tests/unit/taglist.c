@@ -22,7 +22,9 @@ static const struct {
 	{ "a=1;;", NULL },
 	{ ";a=1", NULL },
 	{ "a b=1", NULL },
-	{ "a=\xc3\xa4", NULL },
+	{ "a=\xc3\xa4", "a|\xc3\xa4," },
+	{ "\xc3\xa4=a", NULL },
+	{ "a=\x7f", NULL },
 	{ "a=\x01", NULL },
 };
 
@@ -57,7 +59,11 @@ int main(void)
 	CHECK(taglist_word(&list, ':', &word) && slice_eq(word, SLICE("c")));
 	CHECK(taglist_word(&list, ':', &word) && !word.n);
 	CHECK(!taglist_word(&list, ':', &word));
-	taglist_squeeze(SLICE(" a\r\n\tb c "), &out);
-	CHECK_SLICE(buf_slice(&out), "abc");
+	CHECK(taglist_base64(SLICE(" Y\r\n\tW I"),
+			     &out)); /* RFC 6376 2.10: [ "=" ] may be missing */
+	CHECK(taglist_base64(SLICE("Yw = ="), &out) && taglist_base64(SLICE("ZA"), &out));
+	CHECK_SLICE(buf_slice(&out), "abcd");
+	CHECK(!taglist_base64(SLICE("Y"), &out) && !taglist_base64(SLICE("Y==="), &out));
+	CHECK(!taglist_base64(SLICE("YW.J"), &out) && out.len == 4);
 	TEST_END();
 }
