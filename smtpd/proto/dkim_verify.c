@@ -81,7 +81,7 @@ static bool auid_ok(struct slice auid, struct slice domain, bool *below)
 		return false;
 	utf8_domain(&b, slice_from(auid, at + 1));
 	d = buf_slice(&b);
-	*below = d.n > domain.n && d.p[d.n - domain.n - 1] == '.' && slice_iends(d, domain);
+	*below = dnsmsg_name_below(d, domain);
 	return !b.bad && (*below || slice_ieq(d, domain));
 }
 

@@ -55,6 +55,12 @@ bool dnsmsg_name_ok(struct slice name)
 	return cur_done(&c);
 }
 
+bool dnsmsg_name_below(struct slice name, struct slice domain)
+{
+	return name.n > domain.n && name.p[name.n - domain.n - 1] == '.' &&
+	       slice_iends(name, domain);
+}
+
 static void question_name(struct buf *out, struct slice name)
 {
 	while (name.n) {

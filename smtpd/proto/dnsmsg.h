@@ -51,6 +51,8 @@ struct dnsmsg_answer {
 
 /* Letters, digits, '-' and '_', labels of 1 to 63, at most DNSMSG_NAME in all; not the root. */
 bool dnsmsg_name_ok(struct slice name);
+/* Does `name` end with a dot and `domain`, without regard to case? */
+bool dnsmsg_name_below(struct slice name, struct slice domain);
 
 /* One question, recursion desired, EDNS0 with DNSMSG_UDP; dnssec asks the server to say whether it validated the answer
  * (RFC 4035 4.1, RFC 6840 5.7). *out becomes bad when the name is. */

@@ -100,6 +100,11 @@ static bool is_ldh(uint8_t c)
 	return byte_alpha(c) || byte_digit(c) || c == '-';
 }
 
+static bool is_udh(uint8_t c)
+{
+	return is_ldh(c) || c >= 0x80;
+}
+
 static bool fold(struct cur *c)
 {
 	if (c->bad || c->s.n < 3 || c->s.p[0] != '\r' || c->s.p[1] != '\n' ||
@@ -168,7 +173,7 @@ static struct slice passed(struct slice before, const struct cur *c)
 	return slice_head(before, before.n - c->s.n);
 }
 
-static void addr_spec(struct cur *c, struct header_addr *a)
+static void addr_spec(struct cur *c, bool (*is)(uint8_t), struct header_addr *a)
 {
 	struct slice from = c->s;
 
@@ -179,7 +184,7 @@ static void addr_spec(struct cur *c, struct header_addr *a)
 	a->local = passed(from, c);
 	cur_lit(c, '@');
 	from = c->s;
-	dotted(c, is_ldh, LABEL);
+	dotted(c, is, LABEL);
 	a->domain = passed(from, c);
 	/* An encoded word is not an address (RFC 2047 5); a fold inside quotes neither. */
 	if (a->local.n > LOCAL || a->domain.n > DOMAIN ||
@@ -200,13 +205,13 @@ static void phrase(struct cur *c)
 	}
 }
 
-static void mailbox(struct cur *c, struct header_addr *a)
+static void mailbox(struct cur *c, bool (*is)(uint8_t), struct header_addr *a)
 {
 	struct cur bare;
 
 	cfws(c);
 	bare = *c;
-	addr_spec(&bare, a);
+	addr_spec(&bare, is, a);
 	cfws(&bare);
 	if (!bare.bad && (cur_end(&bare) || cur_at(&bare, ','))) {
 		*c = bare;
@@ -214,12 +219,13 @@ static void mailbox(struct cur *c, struct header_addr *a)
 	}
 	phrase(c);
 	cur_lit(c, '<');
-	addr_spec(c, a);
+	addr_spec(c, is, a);
 	cur_lit(c, '>');
 	cfws(c);
 }
 
-bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n)
+static bool mailboxes(struct slice body, bool (*is)(uint8_t), struct header_addr *out,
+		      size_t cap, size_t *n)
 {
 	struct cur c = CUR(body);
 	size_t got = 0;
@@ -229,12 +235,22 @@ bool header_addresses(struct slice body, struct header_addr *out, size_t cap, si
 	do {
 		if (got == cap)
 			return false;
-		mailbox(&c, &out[got++]);
+		mailbox(&c, is, &out[got++]);
 	} while (cur_try(&c, ','));
 	if (!cur_done(&c))
 		return false;
 	*n = got;
 	return true;
+}
+
+bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n)
+{
+	return mailboxes(body, is_ldh, out, cap, n);
+}
+
+bool header_authors(struct slice body, struct header_addr *out, size_t cap, size_t *n)
+{
+	return mailboxes(body, is_udh, out, cap, n);
 }
 
 /* --- what may be submitted --- */

@@ -40,8 +40,7 @@ static bool key_get(struct slice file, br_skey_decoder_context *key)
 	return br_skey_decoder_key_type(key) == BR_KEYTYPE_RSA;
 }
 
-/* A letter without any CR is a text file of this machine: its lines get the line ends of mail. */
-static struct slice letter_get(struct probe_args *a)
+struct slice probe_letter(struct probe_args *a)
 {
 	struct slice text = probe_read(a->n ? a->v[0] : NULL);
 
@@ -105,7 +104,7 @@ int probe_dkim_sign(struct probe_args a)
 		return probe_wrong("--key holds no RSA private key");
 	if (br_skey_decoder_get_rsa(&decoder)->n_bitlen < BITS_MIN)
 		return probe_wrong("--key has fewer than 1024 bits");
-	text = letter_get(&a);
+	text = probe_letter(&a);
 	header_split(text, &header, &body);
 	if (!header_count(header, SLICE("From")))
 		return probe_wrong("the letter has no From: in its header");
@@ -130,37 +129,49 @@ static void verdict_print(const struct dkim_signature *s)
 	putchar('\n');
 }
 
+void probe_txt(const char *zone_file, struct slice zone, struct slice name,
+	       struct dnsmsg_answer *out)
+{
+	unsigned bad;
+
+	zone_txt(zone, name, out, &bad);
+	if (!bad)
+		return;
+	fprintf(stderr, "probe: %s:%u: not a record\n", zone_file, bad);
+	exit(PROBE_USAGE);
+}
+
+void probe_signatures(const char *zone_file, struct slice zone, struct slice text, uint64_t now,
+		      struct dkim_verify *v)
+{
+	static struct dnsmsg_answer answer;
+	uint8_t mem[DNSMSG_NAME];
+	struct buf name = BUF(mem);
+	struct slice header, body;
+
+	header_split(text, &header, &body);
+	dkim_verify_init(v, header, now);
+	dkim_verify_body(v, body);
+	dkim_verify_end(v);
+	for (; dkim_verify_ask(v, &name); name.len = 0) {
+		probe_txt(zone_file, zone, buf_slice(&name), &answer);
+		dkim_verify_answer(v, answer.kind,
+				   (struct slice){ answer.records, answer.len });
+	}
+}
+
 /* Signatures that pass come first, so that the first word speaks for the letter. */
 int probe_dkim_verify(struct probe_args a)
 {
 	const char *zone_file = probe_option(&a, "zone");
 	uint64_t now = probe_number(&a, "time", (uint64_t)time(NULL), INT64_MAX);
 	static struct dkim_verify v;
-	static struct dnsmsg_answer answer;
-	uint8_t mem[2 * DNSMSG_NAME + 16];
-	struct buf name = BUF(mem);
-	struct slice zone, text, header, body;
-	unsigned bad;
 
 	if (!zone_file)
 		return probe_wrong("dkim-verify needs --zone");
 	if (!probe_words(&a, 0, 1))
 		return PROBE_USAGE;
-	zone = probe_read(zone_file);
-	text = letter_get(&a);
-	header_split(text, &header, &body);
-	dkim_verify_init(&v, header, now);
-	dkim_verify_body(&v, body);
-	dkim_verify_end(&v);
-	for (; dkim_verify_ask(&v, &name); name.len = 0) {
-		zone_txt(zone, buf_slice(&name), &answer, &bad);
-		if (bad) {
-			fprintf(stderr, "probe: %s:%u: not a record\n", zone_file, bad);
-			return PROBE_USAGE;
-		}
-		dkim_verify_answer(&v, answer.kind,
-				   (struct slice){ answer.records, answer.len });
-	}
+	probe_signatures(zone_file, probe_read(zone_file), probe_letter(&a), now, &v);
 	for (int pass = 1; pass >= 0; pass--)
 		for (size_t i = 0; i < v.n; i++)
 			if ((v.sig[i].verdict == DKIM_PASS) == pass)
