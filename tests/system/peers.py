@@ -330,7 +330,8 @@ class Stranger:
         openssl("rsa", "-in", "/srv/ca/stranger.key", "-pubout", "-outform", "PEM", "-out", "/srv/ca/stranger.pub")
         with open(path("srv/ca/stranger.pub"), encoding="ascii") as f:
             key = "".join(x.strip() for x in f if "-----" not in x)
-        publish(names, "s1._domainkey." + STRANGER, "v=DKIM1; k=rsa; p=" + key)
+        self.record = "v=DKIM1; k=rsa; p=" + key
+        publish(names, "s1._domainkey." + STRANGER, self.record)
 
     @staticmethod
     def sign(letter, canon=("simple", "simple")):
