@@ -16,6 +16,7 @@
  *   d->verdict
  *
  * The header is borrowed by dmarc_init() alone, the domains of dmarc_add() until the verdict is there; *d must not move.
+ * With DMARC_TEMPERROR `policy` stands there, too, if the record was found: where it is p=none nothing depends on the verdict.
  * No walk up the tree asks for more than DMARC_WALK names, and only as many names are asked for as the verdict needs:
  * one, where an identifier is the domain in From: and this has a record.
  */

@@ -284,6 +284,7 @@ static void verdict_rows(void)
 		CHECK_ROW(slice_eq(d.org, slice_of(verdicts[i].org)), row);
 		CHECK_ROW(d.asked == verdicts[i].asked, row);
 		CHECK_ROW((d.by.n > 0) == (d.verdict == DMARC_PASS), row);
+		CHECK_ROW(d.verdict == DMARC_NONE || d.record.there == (d.policy > 0), row);
 	}
 }
 
