@@ -160,22 +160,27 @@ void probe_signatures(const char *zone_file, struct slice zone, struct slice tex
 	}
 }
 
-/* Signatures that pass come first, so that the first word speaks for the letter. */
+/* Signatures that pass come first, so that the first word speaks for the letter; last those that were too many. */
 int probe_dkim_verify(struct probe_args a)
 {
 	const char *zone_file = probe_option(&a, "zone");
 	uint64_t now = probe_number(&a, "time", (uint64_t)time(NULL), INT64_MAX);
 	static struct dkim_verify v;
+	struct slice text, header, body;
 
 	if (!zone_file)
 		return probe_wrong("dkim-verify needs --zone");
 	if (!probe_words(&a, 0, 1))
 		return PROBE_USAGE;
-	probe_signatures(zone_file, probe_read(zone_file), probe_letter(&a), now, &v);
+	text = probe_letter(&a);
+	header_split(text, &header, &body);
+	probe_signatures(zone_file, probe_read(zone_file), text, now, &v);
 	for (int pass = 1; pass >= 0; pass--)
 		for (size_t i = 0; i < v.n; i++)
 			if ((v.sig[i].verdict == DKIM_PASS) == pass)
 				verdict_print(&v.sig[i]);
+	for (size_t n = header_count(header, SLICE("DKIM-Signature")); n > v.n; n--)
+		puts("permerror d= s= there are more signatures than are looked at");
 	if (!v.n)
 		puts("none no signature");
 	return 0;
