@@ -185,7 +185,8 @@ static bool prepare(enum volume v)
 		enum proc_id owner;
 	} kinds[] = { { "tls", P_HOLDER_TLS },
 		      { "srs", P_HOLDER_SRS },
-		      { "dkim", P_HOLDER_DKIM } };
+		      { "dkim", P_HOLDER_DKIM },
+		      { "ed25519", P_HOLDER_DKIM } };
 	bool ok = true;
 	char path[32];
 

@@ -2,10 +2,10 @@
 #define _GNU_SOURCE
 #include "keys/holder/dkimkey.h"
 
+#include <bearssl.h>
 #include <string.h>
 
 #include "keys/holder/keyfile.h"
-#include "keys/holder/keyrand.h"
 #include "keys/holder/product.h"
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
@@ -15,50 +15,17 @@
 #include "smtpd/proto/dkim_key.h"
 #include "smtpd/proto/dkim_preimage.h"
 
-enum { EXPONENT = 65537 };
+enum { SIGNATURE_MAX = DKIMRSA_N };
 
-static uint8_t *part(struct dkimkey *d, unsigned i)
+static enum keyfile_kind kind(bool ed25519)
 {
-	return d->secret + i * DKIMKEY_PART;
+	return ed25519 ? KEYFILE_ED25519 : KEYFILE_DKIM;
 }
 
-static br_rsa_private_key private_key(struct dkimkey *d)
+/* What the file holds: exactly as much as fits. */
+static struct buf secret(struct dkimkey *d)
 {
-	return (br_rsa_private_key){
-		.n_bitlen = DKIMKEY_BITS,
-		.p = part(d, 0),
-		.plen = DKIMKEY_PART,
-		.q = part(d, 1),
-		.qlen = DKIMKEY_PART,
-		.dp = part(d, 2),
-		.dplen = DKIMKEY_PART,
-		.dq = part(d, 3),
-		.dqlen = DKIMKEY_PART,
-		.iq = part(d, 4),
-		.iqlen = DKIMKEY_PART,
-	};
-}
-
-static bool right(struct dkimkey *d, const uint8_t *sum, const uint8_t *sig)
-{
-	static const uint8_t e[] = { 1, 0, 1 };
-	br_rsa_public_key pk = { part(d, 5), DKIMKEY_N, (uint8_t *)(uintptr_t)e, sizeof e };
-	uint8_t back[br_sha256_SIZE];
-
-	return br_rsa_i31_pkcs1_vrfy(sig, DKIMKEY_N, BR_HASH_OID_SHA256, sizeof back, &pk,
-				     back) &&
-	       memcmp(back, sum, sizeof back) == 0;
-}
-
-static bool sign_slowly(struct dkimkey *d, const uint8_t *sum, uint8_t *sig)
-{
-	br_rsa_private_key sk = private_key(d);
-	br_rsa_pkcs1_sign sign = br_rsa_i62_pkcs1_sign_get();
-
-	if (!sign)
-		sign = br_rsa_i31_pkcs1_sign;
-	/* A fault in one half of the CRT would give the key away. */
-	return sign(BR_HASH_OID_SHA256, sum, br_sha256_SIZE, &sk, sig) && right(d, sum, sig);
+	return d->ed25519 ? (struct buf)BUF(d->ed.seed) : (struct buf)BUF(d->rsa.secret);
 }
 
 static void hash(struct slice preimage, uint8_t sum[br_sha256_SIZE])
@@ -70,54 +37,29 @@ static void hash(struct slice preimage, uint8_t sum[br_sha256_SIZE])
 	br_sha256_out(&h, sum);
 }
 
-/* n signatures, DKIMKEY_N octets each. */
+static size_t width(const struct dkimkey *d)
+{
+	return d->ed25519 ? 1 : dkimrsa_width(&d->rsa);
+}
+
+/* n signatures, at most width(). */
 static bool sign(struct dkimkey *d, const uint8_t (*sum)[br_sha256_SIZE], uint8_t *const *sig,
 		 size_t n)
 {
-	bool right = true;
-
-	if (d->fast) {
-		d->fast = rsa64_sign_sha256(&d->rsa64, sum, sig, n);
-		if (!d->fast)
-			log_event("wrong", "signer", "rsa64");
-	}
-	for (size_t i = 0; i < n && !d->fast; i++)
-		right = sign_slowly(d, sum[i], sig[i]) && right;
-	return right;
-}
-
-bool dkimkey_sign(struct dkimkey *d, struct slice preimage, uint8_t sig[DKIMKEY_N])
-{
-	uint8_t sum[1][br_sha256_SIZE];
-
-	hash(preimage, sum[0]);
-	return sign(d, sum, &sig, 1);
-}
-
-static struct slice piece(struct dkimkey *d, unsigned i)
-{
-	return (struct slice){ part(d, i), DKIMKEY_PART };
-}
-
-void dkimkey_prepare(struct dkimkey *d)
-{
-	struct rsa64_key key = { piece(d, 0), piece(d, 1), piece(d, 2),
-				 piece(d, 3), piece(d, 4), { part(d, 5), DKIMKEY_N } };
-
-	d->fast = !ON(CONFIG_KEYS_RSA_BEARSSL) && rsa64_init(&d->rsa64, mont64_kernel(0), &key);
-	if (d->fast && ON(CONFIG_KEYS_RSA_AUTO))
-		rsa64_widen(&d->rsa64);
+	return d->ed25519 ? dkimed_sign(&d->ed, sum[0], sig[0])
+			  : dkimrsa_sign(&d->rsa, sum, sig, n);
 }
 
 void dkimkey_record(const struct dkimkey *d, struct buf *out)
 {
-	static const uint8_t e[] = { 1, 0, 1 };
-	uint8_t mem[DKIMKEY_N + 64];
-	struct buf spki = BUF(mem);
+	uint8_t mem[DKIMRSA_N + 64];
+	struct buf key = BUF(mem);
 
-	dkim_key_spki((struct slice){ d->secret + 5 * DKIMKEY_PART, DKIMKEY_N },
-		      (struct slice){ e, sizeof e }, &spki);
-	dkim_key_text(buf_slice(&spki), out);
+	if (d->ed25519)
+		buf_put(&key, (struct slice){ d->ed.public, sizeof d->ed.public });
+	else
+		dkimrsa_public(&d->rsa, &key);
+	dkim_key_text(d->ed25519, buf_slice(&key), out);
 }
 
 static void publish(const struct dkimkey *d)
@@ -142,19 +84,36 @@ static void publish(const struct dkimkey *d)
 	}
 }
 
+static void prepare(struct dkimkey *d)
+{
+	struct logline l;
+
+	if (d->ed25519)
+		dkimed_prepare(&d->ed);
+	else
+		dkimrsa_prepare(&d->rsa);
+	log_event("signer", "code", d->ed25519 ? "ed25519" : dkimrsa_code(&d->rsa));
+	if (keyfile_there(kind(!d->ed25519))) {
+		log_begin(&l, "unused");
+		log_text(&l, "key", d->ed25519 ? "rsa" : "ed25519");
+		log_text(&l, "effect", "it is kept, and signs nothing");
+		log_send(&l);
+	}
+}
+
 static void look(struct dkimkey *d)
 {
-	struct buf b = BUF(d->secret);
+	struct buf b = secret(d);
 	enum keyfile_state state;
 
 	if (d->known || d->hopeless)
 		return;
-	state = keyfile_load(KEYFILE_DKIM, false, &b);
-	d->known = state == KEYFILE_WHOLE && !b.bad && b.len == DKIMKEY_OCTETS;
+	state = keyfile_load(kind(d->ed25519), false, &b);
+	d->known = state == KEYFILE_WHOLE && !b.bad && b.len == b.cap;
 	d->hopeless = !d->known && state != KEYFILE_NEW;
 	d->timer.due = d->known || d->hopeless ? LOOP_NEVER : d->loop->now + DKIMKEY_LOOK_MS;
 	if (d->known) {
-		dkimkey_prepare(d);
+		prepare(d);
 		publish(d);
 	} else if (d->hopeless) {
 		log_event("nokey", "effect", "submission answers 451");
@@ -171,9 +130,9 @@ static struct slice domain_of(struct slice words, unsigned slot)
 /* Signs for all who wait. */
 static void flush(struct dkimkey *d)
 {
-	uint8_t mem[RSA64_JOBS][DKIMKEY_N];
+	uint8_t mem[RSA64_JOBS][SIGNATURE_MAX];
 	uint8_t *const sig[RSA64_JOBS] = { mem[0], mem[1], mem[2], mem[3] };
-	size_t n = d->waiting;
+	size_t n = d->waiting, octets = d->ed25519 ? DKIMED_SIGNATURE : DKIMRSA_N;
 	bool right;
 
 	d->batch.due = LOOP_NEVER;
@@ -181,7 +140,7 @@ static void flush(struct dkimkey *d)
 	right = n && sign(d, d->sum, sig, n);
 	for (size_t i = 0; i < n; i++)
 		product_answer(&d->token[i], right ? HOLDER_DONE : HOLDER_REFUSED,
-			       (struct slice){ mem[i], DKIMKEY_N });
+			       (struct slice){ mem[i], octets });
 }
 
 /* preimage.p NULL: it did not come as it should. */
@@ -194,13 +153,13 @@ static void judge(struct dkimkey *d, const struct token *t, unsigned slot,
 	if (!d->known) {
 		product_answer(t, HOLDER_NOT_YET, none);
 	} else if (!preimage.p || !domain.n ||
-		   !dkim_preimage_check(preimage, domain, d->selector)) {
+		   !dkim_preimage_check(preimage, d->ed25519, domain, d->selector)) {
 		product_answer(t, HOLDER_REFUSED, none);
 	} else {
 		hash(preimage, d->sum[d->waiting]);
 		d->token[d->waiting++] = *t;
 		d->batch.due = d->loop->now;
-		if (!d->fast || d->waiting == d->rsa64.width)
+		if (d->waiting == width(d))
 			flush(d);
 	}
 }
@@ -250,10 +209,11 @@ static void on_batch(struct watch *w, short got)
 	flush(OWNER(struct dkimkey, batch, w));
 }
 
-void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
+void dkimkey_init(struct dkimkey *d, struct loop *l, bool ed25519, struct slice domains,
 		  struct slice selector)
 {
 	memset(d, 0, sizeof *d);
+	d->ed25519 = ed25519;
 	d->domains = domains;
 	d->selector = selector;
 	d->loop = l;
@@ -267,49 +227,29 @@ void dkimkey_init(struct dkimkey *d, struct loop *l, struct slice domains,
 
 void dkimkey_wipe(struct dkimkey *d)
 {
-	explicit_bzero(d->secret, sizeof d->secret);
-	explicit_bzero(&d->rsa64, sizeof d->rsa64);
+	explicit_bzero(&d->rsa, sizeof d->rsa);
+	explicit_bzero(&d->ed, sizeof d->ed);
 }
 
-void dkimkey_make(struct dkimkey *d)
-{
-	br_hmac_drbg_context rng;
-	br_rsa_keygen keygen = br_rsa_i62_keygen_get();
-	uint8_t priv[BR_RSA_KBUF_PRIV_SIZE(DKIMKEY_BITS)],
-		pub[BR_RSA_KBUF_PUB_SIZE(DKIMKEY_BITS)];
-	br_rsa_private_key sk;
-	br_rsa_public_key pk;
-	struct buf b = BUF(d->secret);
-
-	if (!keygen)
-		keygen = br_rsa_i31_keygen;
-	keyrand_init(&rng);
-	if (!keygen(&rng.vtable, &sk, priv, &pk, pub, DKIMKEY_BITS, EXPONENT))
-		bug("no key");
-	buf_put(&b, (struct slice){ sk.p, sk.plen });
-	buf_put(&b, (struct slice){ sk.q, sk.qlen });
-	buf_put(&b, (struct slice){ sk.dp, sk.dplen });
-	buf_put(&b, (struct slice){ sk.dq, sk.dqlen });
-	buf_put(&b, (struct slice){ sk.iq, sk.iqlen });
-	buf_put(&b, (struct slice){ pk.n, pk.nlen });
-	explicit_bzero(&rng, sizeof rng);
-	explicit_bzero(priv, sizeof priv);
-	if (b.bad || sk.plen != DKIMKEY_PART || b.len != DKIMKEY_OCTETS)
-		bug("key of another size");
-}
-
-void dkimkey_keygen(void)
+void dkimkey_keygen(bool ed25519)
 {
 	static struct dkimkey d; /* the process's context */
-	struct buf b = BUF(d.secret);
-	uint8_t sig[DKIMKEY_N];
+	struct buf b;
+	uint8_t mem[SIGNATURE_MAX], *sig = mem;
+	static const uint8_t sum[1][br_sha256_SIZE] = { "try" };
 
+	d.ed25519 = ed25519;
+	b = secret(&d);
 	/* holder.dkim only looks: mending is done here, at every boot. */
-	if (keyfile_load(KEYFILE_DKIM, true, &b) == KEYFILE_NEW) {
-		dkimkey_make(&d);
-		if (!dkimkey_sign(&d, SLICE("try"), sig))
+	if (keyfile_load(kind(ed25519), true, &b) == KEYFILE_NEW) {
+		if (ed25519)
+			dkimed_make(&d.ed);
+		else
+			dkimrsa_make(&d.rsa);
+		if (!sign(&d, sum, &sig, 1))
 			bug("the new key does not work");
-		if (!keyfile_save(KEYFILE_DKIM, (struct slice){ d.secret, sizeof d.secret }))
+		b = secret(&d);
+		if (!keyfile_save(kind(ed25519), (struct slice){ b.p, b.cap }))
 			log_event("unkept", "secret", "dkim");
 	}
 	dkimkey_wipe(&d);

@@ -12,9 +12,9 @@
 
 enum { COPIES = 2, SUM = 32, HEAD = 16 + SUM, WHOLE_MAX = HEAD + KEYFILE_MAX };
 
-static const char *const folders[COPIES][KEYFILE_DKIM + 1] = {
-	{ NULL, "a/tls", "a/srs", "a/dkim" },
-	{ NULL, "b/tls", "b/srs", "b/dkim" },
+static const char *const folders[COPIES][KEYFILE_ED25519 + 1] = {
+	{ NULL, "a/tls", "a/srs", "a/dkim", "a/ed25519" },
+	{ NULL, "b/tls", "b/srs", "b/dkim", "b/ed25519" },
 };
 
 static void complain(const char *folder, const char *what, const char *why)
@@ -156,6 +156,24 @@ enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *o
 			complain(folders[i][kind], "mended", "yes");
 	sodium_memzero(mem, sizeof mem);
 	return all;
+}
+
+bool keyfile_there(enum keyfile_kind kind)
+{
+	bool there = false;
+
+	for (int i = 0; i < COPIES && !there; i++) {
+		int dir = open_folder(folders[i][kind]), fd = -1;
+
+		if (dir >= 0)
+			fd = openat(dir, "key", O_RDONLY | O_CLOEXEC);
+		there = fd >= 0;
+		if (fd >= 0)
+			close(fd);
+		if (dir >= 0)
+			close(dir);
+	}
+	return there;
 }
 
 bool keyfile_save(enum keyfile_kind kind, struct slice content)

@@ -9,7 +9,7 @@
  * Layout: magic[8], kind (4), length (4, big endian), BLAKE2b-256 of what precedes it and the content, content.
  * A copy is written aside, flushed and renamed, a before b, so that one of them is whole at any time.
  */
-enum keyfile_kind { KEYFILE_TLS = 1, KEYFILE_SRS, KEYFILE_DKIM };
+enum keyfile_kind { KEYFILE_TLS = 1, KEYFILE_SRS, KEYFILE_DKIM /* RSA */, KEYFILE_ED25519 };
 
 enum keyfile_state {
 	KEYFILE_NOWHERE, /* neither copy's folder is there: no key device */
@@ -23,6 +23,8 @@ enum { KEYFILE_MAX = 4096 }; /* octets of content */
 /* Puts the content of the first whole copy; mend: writes it over the other one where that differs. Says on the log
  * what it found wrong. */
 enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out);
+/* True when there is a file, whatever it holds. */
+bool keyfile_there(enum keyfile_kind kind);
 /* True when at least one copy is on disk. */
 bool keyfile_save(enum keyfile_kind kind, struct slice content);
 

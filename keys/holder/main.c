@@ -47,7 +47,8 @@ static void start(struct holder *h)
 		srskey_init(&h->u.srs, srs_domain());
 		rules = srskey_rules;
 	} else {
-		dkimkey_init(&h->u.dkim, &h->proc.loop, slice_of(CONFIG_SMTPD_DOMAINS),
+		dkimkey_init(&h->u.dkim, &h->proc.loop, ON(CONFIG_KEYS_DKIM_ED25519),
+			     slice_of(CONFIG_SMTPD_DOMAINS),
 			     slice_of(CONFIG_KEYS_DKIM_SELECTOR));
 	}
 	proc_serve(&h->proc, rules, HOLDER_TYPES, &h->u);
@@ -63,7 +64,7 @@ int main(void)
 		start(&h);
 	proc_seal(&h.proc);
 	if (h.proc.me == P_KEYGEN) {
-		dkimkey_keygen();
+		dkimkey_keygen(ON(CONFIG_KEYS_DKIM_ED25519));
 		_exit(0);
 	}
 	loop_run(&h.proc.loop);

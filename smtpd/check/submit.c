@@ -51,7 +51,8 @@ static struct dkim_sign signer(const struct job *j)
 	struct slice words = j->check->domains.mail;
 	struct dkim_sign s = { .selector = SLICE(CONFIG_KEYS_DKIM_SELECTOR),
 			       .time = (uint64_t)j->time,
-			       .body_sha256 = j->body_hash };
+			       .body_sha256 = j->body_hash,
+			       .ed25519 = ON(CONFIG_KEYS_DKIM_ED25519) };
 
 	for (unsigned i = 0; i <= j->slot; i++)
 		s.domain = slice_word(&words);

@@ -29,10 +29,10 @@ void dkim_key_spki(struct slice modulus, struct slice exponent, struct buf *out)
 	der_close(out, spki);
 }
 
-void dkim_key_text(struct slice spki, struct buf *out)
+void dkim_key_text(bool ed25519, struct slice key, struct buf *out)
 {
-	buf_put(out, SLICE("v=DKIM1; k=rsa; p="));
-	base64_put(out, spki);
+	buf_put(out, ed25519 ? SLICE("v=DKIM1; k=ed25519; p=") : SLICE("v=DKIM1; k=rsa; p="));
+	base64_put(out, key);
 }
 
 static bool number(struct cur *c, uint8_t *out, size_t cap, uint16_t *n)

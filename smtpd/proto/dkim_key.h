@@ -13,8 +13,8 @@ enum {
 
 /* SubjectPublicKeyInfo (RFC 5280 4.1) of an RSA key; numbers are unsigned, big-endian. */
 void dkim_key_spki(struct slice modulus, struct slice exponent, struct buf *out);
-/* "v=DKIM1; k=rsa; p=..." */
-void dkim_key_text(struct slice spki, struct buf *out);
+/* "v=DKIM1; k=rsa; p=..."; the key: SubjectPublicKeyInfo, or the 32 octets of Ed25519. */
+void dkim_key_text(bool ed25519, struct slice key, struct buf *out);
 
 struct dkim_key {
 	bool ed25519; /* else RSA */

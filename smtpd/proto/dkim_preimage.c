@@ -100,14 +100,17 @@ static void same(struct cur *c, struct slice want, bool fold)
 		c->bad = true;
 }
 
-bool dkim_preimage_check(struct slice preimage, struct slice domain, struct slice selector)
+bool dkim_preimage_check(struct slice preimage, bool ed25519, struct slice domain,
+			 struct slice selector)
 {
 	size_t last = slice_rfind(preimage, '\n');
 	struct cur c = CUR(slice_from(preimage, last + 1));
 
 	if (last == preimage.n)
 		return false;
-	same(&c, SLICE("dkim-signature:v=1; a=rsa-sha256; c=relaxed/relaxed; d="), false);
+	same(&c, SLICE("dkim-signature:v=1; a="), false);
+	same(&c, ed25519 ? SLICE("ed25519-sha256") : SLICE("rsa-sha256"), false);
+	same(&c, SLICE("; c=relaxed/relaxed; d="), false);
 	same(&c, domain, true);
 	same(&c, SLICE("; s="), false);
 	same(&c, selector, false);

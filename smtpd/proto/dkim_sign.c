@@ -98,7 +98,9 @@ static void names_put(const struct signed_fields *s, struct buf *out)
 static void field_head(const struct dkim_sign *s, const struct signed_fields *fields,
 		       struct buf *out)
 {
-	buf_put(out, SLICE("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n\td="));
+	buf_put(out, SLICE("DKIM-Signature: v=1; a="));
+	buf_put(out, s->ed25519 ? SLICE("ed25519-sha256") : SLICE("rsa-sha256"));
+	buf_put(out, SLICE("; c=relaxed/relaxed;\r\n\td="));
 	buf_put(out, s->domain);
 	buf_put(out, SLICE("; s="));
 	buf_put(out, s->selector);

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const uint8_t sum[32];
-	struct dkim_sign s = { SLICE("b.c"), SLICE("s"), 1, sum };
+	struct dkim_sign s = { SLICE("b.c"), SLICE("s"), 1, sum, n & 1 };
 	struct slice in = { p, n }, name;
 	struct header_field f;
 	struct header_addr a;
@@ -21,12 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct buf out = BUF(mem);
 	size_t k;
 
-	dkim_preimage_check(in, s.domain, s.selector);
+	dkim_preimage_check(in, s.ed25519, s.domain, s.selector);
 	if (header_check(in, true, &name) || !header_find(in, SLICE("from"), &f) ||
 	    !header_addresses(f.body, &a, 1, &k) || !slice_ieq(a.domain, s.domain))
 		return 0;
 	dkim_sign_preimage(&s, in, &out);
-	if (!out.bad && !dkim_preimage_check(buf_slice(&out), s.domain, s.selector))
+	if (!out.bad && !dkim_preimage_check(buf_slice(&out), s.ed25519, s.domain, s.selector))
 		abort();
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The messages that the three holders receive, with arbitrary bodies, through their rules. The first octet says who. */
+/* The messages that the holders receive, with arbitrary bodies, through their rules. The first octet says who. */
 #include "init/topology.h"
 #include "keys/holder/dkimkey.h"
 #include "keys/holder/srskey.h"
@@ -11,7 +11,7 @@ static struct loop loop;
 static struct chan chan;
 static struct tlskey tls;
 static struct srskey srs;
-static struct dkimkey dkim;
+static struct dkimkey dkim, ed;
 static uint8_t rx[MSG_MAX];
 
 static const struct {
@@ -22,17 +22,20 @@ static const struct {
 	{ tlskey_rules, &tls, P_FRONT_MX },
 	{ srskey_rules, &srs, P_CHECK_MX },
 	{ dkimkey_rules, &dkim, P_CHECK_SUB },
+	{ dkimkey_rules, &ed, P_CHECK_SUB },
 };
 
 static void start(void)
 {
-	loop_init(&loop, 2);
+	loop_init(&loop, 8);
 	chan_init(&chan, &loop, P_FRONT_MX, 1, rx);
 	/* No folder of keys where this runs: all secrets are ephemeral. */
 	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000);
 	srskey_init(&srs, SLICE("example.org"));
-	dkimkey_init(&dkim, &loop, SLICE("example.org"), SLICE("sel"));
-	dkim.known = true; /* so that the preimage is looked at; all zero it signs nothing */
+	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_init(&ed, &loop, true, SLICE("example.org"), SLICE("sel"));
+	dkim.known = ed.known =
+		true; /* so that the preimage is looked at; all zero it signs nothing */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -48,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	} m;
 	struct call c = { .token = { .chan = &chan }, .msg = &m, .fd = { -1, -1 } };
 	const struct rule *r;
-	unsigned who = n ? p[0] % 3 : 0;
+	unsigned who = n ? p[0] % 4 : 0;
 
 	if (!n)
 		return 0;

@@ -21,7 +21,8 @@
 #define BODY "bh=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=; "
 
 static const uint8_t zeros[32];
-static const struct dkim_sign base = { SLICE("example.org"), SLICE("sel"), 1700000000, zeros };
+static const struct dkim_sign base = { SLICE("example.org"), SLICE("sel"), 1700000000, zeros,
+				       false };
 
 static void preimage(void)
 {
@@ -31,7 +32,7 @@ static void preimage(void)
 	dkim_sign_preimage(&base, SLICE(LETTER), &out);
 	CHECK(!out.bad);
 	CHECK_SLICE(buf_slice(&out), FIELDS HEAD NAMES BODY "b=");
-	CHECK(dkim_preimage_check(buf_slice(&out), SLICE("Example.ORG"), SLICE("sel")));
+	CHECK(dkim_preimage_check(buf_slice(&out), false, SLICE("Example.ORG"), SLICE("sel")));
 	/* any room less is no preimage */
 	for (size_t cap = 0; cap < out.len; cap++) {
 		struct buf small = { .p = mem, .cap = cap };
@@ -65,6 +66,31 @@ static void field(void)
 	out = BUF(mem);
 	dkim_sign_field(&base, SLICE(LETTER), (struct slice){ mem, 514 }, &out);
 	CHECK(out.bad);
+}
+
+/* The holder of one kind of key takes no preimage for the other one. */
+static void ed25519(void)
+{
+	uint8_t mem[2048], sig[64] = { 0 };
+	struct buf out = BUF(mem);
+	struct dkim_sign s = base;
+	struct slice rest;
+	struct header_field f;
+
+	s.ed25519 = true;
+	dkim_sign_preimage(&s, SLICE(LETTER), &out);
+	CHECK(slice_iends(buf_slice(&out),
+			  SLICE("v=1; a=ed25519-sha256; c=relaxed/relaxed; "
+				"d=example.org; s=sel; t=1700000000; " NAMES BODY "b=")));
+	CHECK(dkim_preimage_check(buf_slice(&out), true, s.domain, s.selector));
+	CHECK(!dkim_preimage_check(buf_slice(&out), false, s.domain, s.selector));
+	CHECK(!dkim_preimage_check(slice_of(FIELDS HEAD NAMES BODY "b="), true, s.domain,
+				   s.selector));
+	out = BUF(mem);
+	dkim_sign_field(&s, SLICE(LETTER), (struct slice){ sig, sizeof sig }, &out);
+	rest = buf_slice(&out);
+	CHECK(!out.bad && header_next(&rest, &f) && !rest.n);
+	CHECK(slice_iprefix(f.body, SLICE(" v=1; a=ed25519-sha256; c=relaxed/relaxed;")));
 }
 
 static const struct {
@@ -116,16 +142,16 @@ static const struct {
 static void check(void)
 {
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-		CHECK_ROW(dkim_preimage_check(slice_of(checks[i].in), base.domain,
+		CHECK_ROW(dkim_preimage_check(slice_of(checks[i].in), false, base.domain,
 					      base.selector) == checks[i].ok,
 			  checks[i].in);
-	CHECK(!dkim_preimage_check(slice_of(checks[0].in), SLICE("example.com"),
+	CHECK(!dkim_preimage_check(slice_of(checks[0].in), false, SLICE("example.com"),
 				   base.selector));
-	CHECK(!dkim_preimage_check(slice_of(checks[0].in), base.domain, SLICE("sel2")));
-	CHECK(!dkim_preimage_check(slice_of(checks[0].in), base.domain, SLICE("se")));
+	CHECK(!dkim_preimage_check(slice_of(checks[0].in), false, base.domain, SLICE("sel2")));
+	CHECK(!dkim_preimage_check(slice_of(checks[0].in), false, base.domain, SLICE("se")));
 	for (size_t n = 0; n < strlen(checks[0].in); n++)
-		CHECK(!dkim_preimage_check(slice_head(slice_of(checks[0].in), n), base.domain,
-					   base.selector));
+		CHECK(!dkim_preimage_check(slice_head(slice_of(checks[0].in), n), false,
+					   base.domain, base.selector));
 }
 
 /* As many fields as a signature lists, and one more; what is signed is still what the holder takes. */
@@ -142,7 +168,7 @@ static void many(void)
 		dkim_sign_preimage(&base, buf_slice(&header), &out);
 		CHECK_EQ(out.bad, n == 200);
 		CHECK(out.bad ||
-		      dkim_preimage_check(buf_slice(&out), base.domain, base.selector));
+		      dkim_preimage_check(buf_slice(&out), false, base.domain, base.selector));
 		out = BUF(mem);
 		dkim_sign_field(&base, buf_slice(&header), SLICE("sig"), &out);
 		CHECK_EQ(out.bad, n == 200);
@@ -154,6 +180,7 @@ int main(void)
 	preimage();
 	many();
 	field();
+	ed25519();
 	check();
 	TEST_END();
 }

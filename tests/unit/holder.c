@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /* The three kinds of holder behind their channels, their secrets in this folder. */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <sodium.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "init/topology.h"
 #include "keys/holder/dkimkey.h"
+#include "keys/holder/keyfile.h"
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
 #include "smtpd/proto/base64.h"
 #include "smtpd/lib/memfd.h"
+#include "smtpd/proto/dkim_key.h"
 #include "smtpd/proto/dkim_sign.h"
 #include "tests/unit/test.h"
 
@@ -224,10 +228,12 @@ static void srs_holder(void)
 static const struct slice letter =
 	SLICE("From: app@example.org\r\nTo: x@y.example\r\nSubject: hi\r\n");
 
+static bool ask_ed; /* a= of the next request */
+
 static unsigned ask_dkim(uint8_t slot, const char *domain, const char *selector)
 {
 	static const uint8_t hash[32] = { 1 };
-	struct dkim_sign s = { slice_of(domain), slice_of(selector), 1700000000, hash };
+	struct dkim_sign s = { slice_of(domain), slice_of(selector), 1700000000, hash, ask_ed };
 	struct holder_dkim_sign m = { .slot = slot };
 	uint8_t mem[4096];
 	struct buf b = BUF(mem);
@@ -242,7 +248,7 @@ static unsigned ask_dkim_long(size_t n, bool seal, uint32_t more)
 {
 	static const uint8_t hash[32] = { 1 };
 	static uint8_t text[600 * 1024], mem[600 * 1024];
-	struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, hash };
+	struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, hash, false };
 	struct buf h = BUF(text), b = BUF(mem);
 	struct holder_dkim_long m = { .slot = 1 };
 	unsigned result;
@@ -266,7 +272,7 @@ static void dkim_long(void)
 	CHECK_EQ(ask_dkim_long(0, true, 0), HOLDER_DONE);
 	CHECK_EQ(ask_dkim_long(400, true, 0), HOLDER_DONE);
 	CHECK_EQ(ask_dkim_long(10000, true, 0), HOLDER_DONE);
-	CHECK_EQ(seen.product.len, DKIMKEY_N);
+	CHECK_EQ(seen.product.len, DKIMRSA_N);
 	CHECK_EQ(ask_dkim_long(13000, true, 0), HOLDER_REFUSED); /* over HOLDER_LONG_MAX */
 	CHECK_EQ(ask_dkim_long(400, false, 0), HOLDER_REFUSED);
 	CHECK_EQ(ask_dkim_long(400, true, 1), HOLDER_REFUSED);
@@ -287,7 +293,7 @@ static void record(void)
 	dkimkey_record(&dkim, &b);
 	CHECK(!b.bad && slice_iprefix(buf_slice(&b), SLICE("v=DKIM1; k=rsa; p=")));
 	CHECK(base64_get(slice_from(buf_slice(&b), 18), &d) && d.len == 294);
-	CHECK(!memcmp(der + 33, dkim.secret + 5 * DKIMKEY_PART, DKIMKEY_N));
+	CHECK(!memcmp(der + 33, dkim.rsa.secret + 5 * DKIMRSA_PART, DKIMRSA_N));
 }
 
 static void drop(void)
@@ -308,11 +314,11 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 {
 	static const uint8_t e[] = { 1, 0, 1 };
 	struct signing *l = (struct signing *)(void *)a;
-	br_rsa_public_key pk = { dkim.secret + 5 * DKIMKEY_PART, DKIMKEY_N,
+	br_rsa_public_key pk = { dkim.rsa.secret + 5 * DKIMRSA_PART, DKIMRSA_N,
 				 (uint8_t *)(uintptr_t)e, sizeof e };
 	uint8_t back[32];
 
-	l->right = reply && tail.n == DKIMKEY_N &&
+	l->right = reply && tail.n == DKIMRSA_N &&
 		   br_rsa_i31_pkcs1_vrfy(tail.p, tail.n, BR_HASH_OID_SHA256, sizeof back, &pk,
 					 back) &&
 		   !memcmp(back, l->sum, sizeof back);
@@ -329,7 +335,8 @@ static void dkim_together(void)
 	seen.calls = 0;
 	for (uint8_t i = 0; i < TOGETHER; i++) {
 		uint8_t body[32] = { i }, mem[4096];
-		struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, body };
+		struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, body,
+				       false };
 		struct holder_dkim_sign m = { .slot = 1 };
 		struct buf b = BUF(mem);
 		br_sha256_context h;
@@ -353,13 +360,13 @@ static void dkim_holder(void)
 {
 	struct holder_dkim_sign m = { 0 };
 
-	dkimkey_init(&dkim, &t.loop, SLICE("other.example example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("other.example example.org"), SLICE("sel"));
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
 	CHECK(!dkim.hopeless && dkim.timer.due != LOOP_NEVER);
-	dkimkey_keygen();
+	dkimkey_keygen(false);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
-	CHECK_EQ(seen.product.len, DKIMKEY_N);
+	CHECK_EQ(seen.product.len, DKIMRSA_N);
 	record();
 	dkim_together();
 	dkim_long();
@@ -368,17 +375,20 @@ static void dkim_holder(void)
 	CHECK_EQ(ask_dkim(2, "example.org", "sel"), HOLDER_REFUSED);
 	CHECK_EQ(ask_dkim(255, "example.org", "sel"), HOLDER_REFUSED);
 	CHECK_EQ(ask_dkim(1, "example.org", "les"), HOLDER_REFUSED);
+	ask_ed = true;
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
+	ask_ed = false;
 	m.slot = 1;
 	CHECK_EQ(ask(HOLDER_DKIM_SIGN, &m, sizeof m, SLICE("anything")), HOLDER_REFUSED);
 	CHECK_EQ(ask(HOLDER_DKIM_SIGN, &m, sizeof m, SLICE("")), HOLDER_REFUSED);
-	CHECK_EQ(dkim.fast, !ON(CONFIG_KEYS_RSA_BEARSSL) && mont64_kernel(0));
+	CHECK_EQ(dkim.rsa.fast, !ON(CONFIG_KEYS_RSA_BEARSSL) && mont64_kernel(0));
 	/* A fault in one half of the CRT: the other code steps in, for good. */
-	dkim.rsa64.dp[9] ^= 1;
-	dkim.rsa64.wide.e[0][9] ^= 1;
+	dkim.rsa.rsa64.dp[9] ^= 1;
+	dkim.rsa.rsa64.wide.e[0][9] ^= 1;
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
-	CHECK(!dkim.fast);
+	CHECK(!dkim.rsa.fast);
 	dkim_together();
-	dkim.secret[2 * DKIMKEY_PART + 9] ^= 1; /* and in that one */
+	dkim.rsa.secret[2 * DKIMRSA_PART + 9] ^= 1; /* and in that one */
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
 	unwire();
 	drop();
@@ -387,18 +397,107 @@ static void dkim_holder(void)
 /* The second call of keygen leaves the key alone and mends the lost copy. */
 static void keygen_again(void)
 {
-	uint8_t old[DKIMKEY_OCTETS];
+	uint8_t old[DKIMRSA_OCTETS];
 
-	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
 	CHECK(dkim.known);
-	memcpy(old, dkim.secret, sizeof old);
+	memcpy(old, dkim.rsa.secret, sizeof old);
 	drop();
 	CHECK(!unlink("b/dkim/key"));
-	dkimkey_keygen();
+	dkimkey_keygen(false);
 	CHECK(!access("b/dkim/key", F_OK) && !unlink("a/dkim/key"));
-	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
-	CHECK(dkim.known && !memcmp(old, dkim.secret, sizeof old));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.known && !memcmp(old, dkim.rsa.secret, sizeof old));
 	drop();
+}
+
+/* The signature verifies with the key of the record, over the hash of the preimage (RFC 8463 3). */
+static void ed_signature(void)
+{
+	static const uint8_t hash[32] = { 1 };
+	struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, hash, true };
+	uint8_t text[DKIMKEY_RECORD], mem[4096], sum[32];
+	struct buf r = BUF(text), b = BUF(mem);
+	struct dkim_key k;
+	br_sha256_context h;
+
+	dkimkey_record(&dkim, &r);
+	CHECK(dkim_key_parse(buf_slice(&r), &k) == DKIM_KEY_OK && k.ed25519);
+	dkim_sign_preimage(&s, letter, &b);
+	br_sha256_init(&h);
+	br_sha256_update(&h, b.p, b.len);
+	br_sha256_out(&h, sum);
+	CHECK_EQ(seen.product.len, DKIMED_SIGNATURE);
+	CHECK(!crypto_sign_ed25519_verify_detached(seen.mem, sum, sizeof sum, k.modulus));
+}
+
+/* On the disk of an RSA key: a key of its own beside it, and each configuration finds its own. */
+static void ed_holder(void)
+{
+	uint8_t rsa[DKIMRSA_OCTETS];
+
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.known);
+	memcpy(rsa, dkim.rsa.secret, sizeof rsa);
+	drop();
+	dkimkey_init(&dkim, &t.loop, true, SLICE("other.example example.org"), SLICE("sel"));
+	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
+	ask_ed = true;
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
+	CHECK(!dkim.hopeless && !keyfile_there(KEYFILE_ED25519));
+	dkimkey_keygen(true);
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
+	ed_signature();
+	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_REFUSED);
+	CHECK_EQ(ask_dkim(1, "example.org", "les"), HOLDER_REFUSED);
+	ask_ed = false;
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
+	ask_ed = true;
+	dkim.ed.pair[9] ^= 1; /* a fault */
+	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
+	unwire();
+	drop();
+	ask_ed = false;
+	CHECK(!unlink("b/ed25519/key"));
+	dkimkey_keygen(true); /* mends */
+	CHECK(!access("b/ed25519/key", F_OK));
+	dkimkey_keygen(false);
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	CHECK(dkim.known && !memcmp(rsa, dkim.rsa.secret, sizeof rsa));
+	CHECK(keyfile_there(KEYFILE_ED25519) && keyfile_there(KEYFILE_DKIM));
+	drop();
+}
+
+static size_t file_get(const char *path, uint8_t *out, size_t cap)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, out, cap);
+
+	CHECK(n > 0);
+	close(fd);
+	return (size_t)n;
+}
+
+/* The file of one kind in the folder of the other, or too little content: not taken, and not written over. */
+static void ed_confused(void)
+{
+	uint8_t was[KEYFILE_MAX], is[KEYFILE_MAX];
+	size_t n;
+
+	CHECK(!unlink("b/ed25519/key") && !unlink("a/ed25519/key"));
+	CHECK(!link("a/dkim/key", "a/ed25519/key"));
+	for (int round = 0; round < 2; round++) {
+		CHECK(!round ||
+		      keyfile_save(KEYFILE_ED25519, SLICE("thirty-one octets are no seed..")));
+		n = file_get("a/ed25519/key", was, sizeof was);
+		dkimkey_keygen(true);
+		dkimkey_init(&dkim, &t.loop, true, SLICE("example.org"), SLICE("sel"));
+		CHECK(!dkim.known && dkim.hopeless);
+		drop();
+		CHECK(file_get("a/ed25519/key", is, sizeof is) == n && !memcmp(was, is, n));
+	}
+	dkimkey_wipe(&dkim);
+	CHECK(sodium_is_zero(dkim.ed.seed, sizeof dkim.ed.seed));
 }
 
 /* Without a key device, and with a damaged file: forwarding has its secrets, submission waits for good. */
@@ -412,24 +511,25 @@ static void nothing_to_keep(void)
 	tlskey_init(&tls, SLICE("a.b"), 1700000000);
 	CHECK(tls.chain.n && memcmp(first, tls.secret, 32));
 	srskey_init(&srs, SLICE("a.b"));
-	dkimkey_keygen();
-	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	dkimkey_keygen(false);
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
 	CHECK(dkim.hopeless && dkim.timer.due == LOOP_NEVER);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_NOT_YET);
 	unwire();
 	drop();
 	CHECK(!mkdir("a", 0700) && !mkdir("a/dkim", 0700) && !mkdir("a/dkim/key", 0700));
-	dkimkey_keygen();
-	dkimkey_init(&dkim, &t.loop, SLICE("example.org"), SLICE("sel"));
+	dkimkey_keygen(false);
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
 	CHECK(dkim.hopeless);
 	drop();
 }
 
 int main(void)
 {
-	static const char *const folders[] = { "a",	"b",	 "a/tls",  "b/tls",
-					       "a/srs", "b/srs", "a/dkim", "b/dkim" };
+	static const char *const folders[] = { "a",	    "b",	"a/tls",  "b/tls",
+					       "a/srs",	    "b/srs",	"a/dkim", "b/dkim",
+					       "a/ed25519", "b/ed25519" };
 
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
 		CHECK(!mkdir(folders[i], 0700));
@@ -439,6 +539,8 @@ int main(void)
 	srs_holder();
 	dkim_holder();
 	keygen_again();
+	ed_holder();
+	ed_confused();
 	nothing_to_keep();
 	TEST_END();
 }

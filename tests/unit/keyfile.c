@@ -39,9 +39,11 @@ static size_t get(const char *path, uint8_t *out, size_t cap)
 static void life(void)
 {
 	CHECK_EQ(load(true), KEYFILE_NOWHERE);
+	CHECK(!keyfile_there(KEYFILE_SRS));
 	CHECK(!keyfile_save(KEYFILE_SRS, SLICE("x")));
 	CHECK(!mkdir("a", 0700) && !mkdir("a/srs", 0700));
 	CHECK_EQ(load(true), KEYFILE_NEW);
+	CHECK(!keyfile_there(KEYFILE_SRS));
 	CHECK(keyfile_save(KEYFILE_SRS, SLICE("secret\0one")));
 	CHECK_EQ(load(false), KEYFILE_WHOLE);
 	CHECK_SLICE(buf_slice(&got), "secret\0one");
@@ -49,9 +51,11 @@ static void life(void)
 	CHECK(!mkdir("b", 0700) && !mkdir("b/srs", 0700));
 	CHECK_EQ(load(false), KEYFILE_WHOLE);
 	CHECK(access("b/srs/key", F_OK) != 0);
+	CHECK(keyfile_there(KEYFILE_SRS) && !keyfile_there(KEYFILE_TLS));
 	CHECK_EQ(load(true), KEYFILE_WHOLE);
 	CHECK(!access("b/srs/key", F_OK));
 	CHECK(!unlink("a/srs/key"));
+	CHECK(keyfile_there(KEYFILE_SRS));
 	CHECK_EQ(load(true), KEYFILE_WHOLE);
 	CHECK_SLICE(buf_slice(&got), "secret\0one");
 	CHECK(!access("a/srs/key", F_OK));

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+#include "keys/holder/dkimrsa.h"
+
+#include <bearssl.h>
+#include <string.h>
+
+#include "keys/holder/keyrand.h"
+#include "smtpd/lib/log.h"
+#include "smtpd/lib/proc.h"
+#include "smtpd/proto/dkim_key.h"
+
+enum { EXPONENT = 65537 };
+
+static const uint8_t exponent[] = { 1, 0, 1 };
+
+static uint8_t *part(struct dkimrsa *r, unsigned i)
+{
+	return r->secret + i * DKIMRSA_PART;
+}
+
+static br_rsa_private_key private_key(struct dkimrsa *r)
+{
+	return (br_rsa_private_key){
+		.n_bitlen = DKIMRSA_BITS,
+		.p = part(r, 0),
+		.plen = DKIMRSA_PART,
+		.q = part(r, 1),
+		.qlen = DKIMRSA_PART,
+		.dp = part(r, 2),
+		.dplen = DKIMRSA_PART,
+		.dq = part(r, 3),
+		.dqlen = DKIMRSA_PART,
+		.iq = part(r, 4),
+		.iqlen = DKIMRSA_PART,
+	};
+}
+
+static bool right(struct dkimrsa *r, const uint8_t *sum, const uint8_t *sig)
+{
+	br_rsa_public_key pk = { part(r, 5), DKIMRSA_N, (uint8_t *)(uintptr_t)exponent,
+				 sizeof exponent };
+	uint8_t back[br_sha256_SIZE];
+
+	return br_rsa_i31_pkcs1_vrfy(sig, DKIMRSA_N, BR_HASH_OID_SHA256, sizeof back, &pk,
+				     back) &&
+	       memcmp(back, sum, sizeof back) == 0;
+}
+
+static bool sign_slowly(struct dkimrsa *r, const uint8_t *sum, uint8_t *sig)
+{
+	br_rsa_private_key sk = private_key(r);
+	br_rsa_pkcs1_sign sign = br_rsa_i62_pkcs1_sign_get();
+
+	if (!sign)
+		sign = br_rsa_i31_pkcs1_sign;
+	/* A fault in one half of the CRT would give the key away. */
+	return sign(BR_HASH_OID_SHA256, sum, br_sha256_SIZE, &sk, sig) && right(r, sum, sig);
+}
+
+bool dkimrsa_sign(struct dkimrsa *r, const uint8_t (*sum)[br_sha256_SIZE], uint8_t *const *sig,
+		  size_t n)
+{
+	bool all = true;
+
+	if (r->fast) {
+		r->fast = rsa64_sign_sha256(&r->rsa64, sum, sig, n);
+		if (!r->fast)
+			log_event("wrong", "signer", "rsa64");
+	}
+	for (size_t i = 0; i < n && !r->fast; i++)
+		all = sign_slowly(r, sum[i], sig[i]) && all;
+	return all;
+}
+
+static struct slice piece(struct dkimrsa *r, unsigned i)
+{
+	return (struct slice){ part(r, i), DKIMRSA_PART };
+}
+
+void dkimrsa_prepare(struct dkimrsa *r)
+{
+	struct rsa64_key key = { piece(r, 0), piece(r, 1), piece(r, 2),
+				 piece(r, 3), piece(r, 4), { part(r, 5), DKIMRSA_N } };
+
+	r->fast = !ON(CONFIG_KEYS_RSA_BEARSSL) && rsa64_init(&r->rsa64, mont64_kernel(0), &key);
+	if (r->fast && ON(CONFIG_KEYS_RSA_AUTO))
+		rsa64_widen(&r->rsa64);
+}
+
+size_t dkimrsa_width(const struct dkimrsa *r)
+{
+	return r->fast ? r->rsa64.width : 1;
+}
+
+const char *dkimrsa_code(const struct dkimrsa *r)
+{
+	if (!r->fast)
+		return "bearssl";
+	if (r->rsa64.width > 1)
+		return "avx512-ifma";
+	return mont64_kernel(1) ? "mulx-adx" : "128-bit-c";
+}
+
+void dkimrsa_public(const struct dkimrsa *r, struct buf *out)
+{
+	dkim_key_spki((struct slice){ r->secret + 5 * DKIMRSA_PART, DKIMRSA_N },
+		      (struct slice){ exponent, sizeof exponent }, out);
+}
+
+void dkimrsa_make(struct dkimrsa *r)
+{
+	br_hmac_drbg_context rng;
+	br_rsa_keygen keygen = br_rsa_i62_keygen_get();
+	uint8_t priv[BR_RSA_KBUF_PRIV_SIZE(DKIMRSA_BITS)],
+		pub[BR_RSA_KBUF_PUB_SIZE(DKIMRSA_BITS)];
+	br_rsa_private_key sk;
+	br_rsa_public_key pk;
+	struct buf b = BUF(r->secret);
+
+	if (!keygen)
+		keygen = br_rsa_i31_keygen;
+	keyrand_init(&rng);
+	if (!keygen(&rng.vtable, &sk, priv, &pk, pub, DKIMRSA_BITS, EXPONENT))
+		bug("no key");
+	buf_put(&b, (struct slice){ sk.p, sk.plen });
+	buf_put(&b, (struct slice){ sk.q, sk.qlen });
+	buf_put(&b, (struct slice){ sk.dp, sk.dplen });
+	buf_put(&b, (struct slice){ sk.dq, sk.dqlen });
+	buf_put(&b, (struct slice){ sk.iq, sk.iqlen });
+	buf_put(&b, (struct slice){ pk.n, pk.nlen });
+	explicit_bzero(&rng, sizeof rng);
+	explicit_bzero(priv, sizeof priv);
+	if (b.bad || sk.plen != DKIMRSA_PART || b.len != DKIMRSA_OCTETS)
+		bug("key of another size");
+}
