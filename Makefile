@@ -391,7 +391,7 @@ $(bench-tools): $(O)/tools/%: tests/bench/%.c tests/bench/tube.c tests/bench/tub
 soak: override CASE := soak
 bench soak: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign host-all
 	@$(if $(CASE),,$(O)/host/bench-sign)
-	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' MINUTES='$(MINUTES)' tests/bench/run
+	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' MINUTES='$(MINUTES)' SIGN='$(SIGN)' tests/bench/run
 
 # Kconfig.
 defconfig: qemu-x86_64_defconfig
@@ -437,8 +437,8 @@ FORCE:
 #= Tests
 #=   check            everything; check-fresh does so in a fresh Debian root
 #=   unit, fuzz-replay, test-dialog, test-system
-#=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose;
-#=                    CASE=idle, slow, qemu: tinpost alone
+#=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose,
+#=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, slow, qemu: tinpost alone
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute
 #=   check-power      10,000 cuts of the power; check has a few hundred

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What the cases share: the outside world, the generator, the sink, the appliance in a container."""
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -57,6 +58,7 @@ class Ours:
         self.box = machine.Box(w["files"], w["keys"], data)
         self.box.start().ready()
         self.box.wait(r"ev=publish name=", 120)
+        self.signer = re.search(r"code=(\S+)", self.box.wait(r"holder\.dkim: ev=signer code=")).group(1)
         self.init = self.box.init
 
     def said(self):

@@ -68,6 +68,7 @@ def greeted():
 
 class Rival:
     name = "postfix"
+    signer = "opendkim"
 
     def __init__(self):
         spool()
