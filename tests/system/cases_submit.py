@@ -6,6 +6,7 @@ import re
 
 import peers
 import world
+from cases_policy import over_tls
 from mail import Client, letter, stuffed, submit
 from stage import expect, need
 
@@ -25,6 +26,25 @@ def signed_and_verified(w):
         need(b"d=%s;" % peers.HOME.encode() in got, "no signature of ours")
         for judge, verdict in peers.judge(got).items():
             need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
+
+
+def ed25519(w):
+    """Configured to sign with Ed25519, on the key disk of one that signs with RSA, and back: each finds its own key."""
+    w.appliance()
+    w.end()
+    rsa = w.publish(w.appliance())
+    with over_tls(w) as (box, _):
+        box.wait(r"holder\.dkim: ev=unused key=rsa ")
+        need("k=ed25519; p=" in w.publish(box), "the record is not Ed25519's")
+        mark, text = letter(APP, to=peers.TO)
+        expect(submit(text, w.account, rcpt=peers.TO), 250)
+        got = w.standin.wait(mark)
+        need(b"a=ed25519-sha256;" in got, "the signature is not Ed25519's")
+        verdict = peers.judge(got)["dkimpy"]
+        need(verdict.startswith("pass"), "dkimpy says: " + verdict)
+    box = w.appliance()
+    box.wait(r"holder\.dkim: ev=unused key=ed25519 ")
+    need(w.publish(box) == rsa, "the RSA key is another one")
 
 
 def swaks_through_each_port(w):
@@ -237,6 +257,6 @@ def refused_for_good(w):
         need(not f.letters, "delivered")
 
 
-CASES = [signed_and_verified, long_lists_of_addresses, networks, utf8, swaks_through_each_port, missing_fields_are_added,
+CASES = [signed_and_verified, ed25519, long_lists_of_addresses, networks, utf8, swaks_through_each_port, missing_fields_are_added,
          auth_login, auth_needs_tls, wrong_passwords, foreign_senders_are_refused, own_domain_through_the_alias_map,
          many_recipients_and_places, elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]

@@ -10,8 +10,9 @@ VARIANTS = {
     # address by DHCP, time by SNTP
     "network": {"INIT_NET_STATIC": "n", "INIT_NET_DHCP": "y", "INIT_ADDRESS": '""', "INIT_GATEWAY": '""',
                 "INIT_NAMESERVERS": '""', "INIT_NTP_SERVERS": '"time.example"'},
-    # names over TLS; the server asked first has another name than this
-    "dot": {"DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
+    # names over TLS; the server asked first has another name than this. Letters are signed with Ed25519.
+    "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y",
+            "DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
 }
 
 
