@@ -119,8 +119,8 @@ static void on_query(void *ctx, struct call *c)
 		return;
 	}
 	/* A name that cannot be asked for does not exist. */
-	if (!dnsmsg_name_ok(c->tail) || dnscache_find(&r->cache, r->loop->now, c->tail,
-						      cache_type(m->qtype, over_tls), &a)) {
+	if (!dnsmsg_question_ok(c->tail) || dnscache_find(&r->cache, r->loop->now, c->tail,
+							  cache_type(m->qtype, over_tls), &a)) {
 		answer(&c->token, &a);
 		return;
 	}

@@ -43,16 +43,32 @@ static bool is_name(uint8_t c)
 	return byte_alpha(c) || byte_digit(c) || c == '-' || c == '_';
 }
 
-bool dnsmsg_name_ok(struct slice name)
+/* Octets that text form keeps apart from its own dots. Others make the message malformed. */
+static bool is_octet(uint8_t c)
+{
+	return c >= ' ' && c <= '~' && c != '.';
+}
+
+static bool labels_ok(struct slice name, bool (*is)(uint8_t))
 {
 	struct cur c = CUR(name);
 
 	if (name.n > DNSMSG_NAME)
 		return false;
 	do
-		cur_span(&c, is_name, LABEL);
+		cur_span(&c, is, LABEL);
 	while (cur_try(&c, '.'));
 	return cur_done(&c);
+}
+
+bool dnsmsg_name_ok(struct slice name)
+{
+	return labels_ok(name, is_name);
+}
+
+bool dnsmsg_question_ok(struct slice name)
+{
+	return labels_ok(name, is_octet);
 }
 
 bool dnsmsg_name_below(struct slice name, struct slice domain)
@@ -75,7 +91,7 @@ static void question_name(struct buf *out, struct slice name)
 
 void dnsmsg_query(struct buf *out, uint16_t id, struct slice name, uint16_t type, bool dnssec)
 {
-	if (!dnsmsg_name_ok(name)) {
+	if (!dnsmsg_question_ok(name)) {
 		out->bad = true;
 		return;
 	}
@@ -101,16 +117,6 @@ bool dnsmsg_same_case(struct slice msg, struct slice name)
 
 	question_name(&b, name);
 	return !b.bad && slice_eq(slice_head(slice_from(msg, HEADER), b.len), buf_slice(&b));
-}
-
-/* Octets that text form keeps apart from its own dots. Others make the message malformed. */
-static bool label_ok(struct slice label)
-{
-	for (size_t i = 0; i < label.n; i++)
-		if (label.p[i] <= ' ' || label.p[i] > '~' || label.p[i] == '.' ||
-		    label.p[i] == '\\')
-			return false;
-	return true;
 }
 
 /* RFC 1035 4.1.4. Reads the name at *c, which lies in msg. A pointer leads to before the place where the
@@ -139,8 +145,10 @@ static void name_get(struct slice msg, struct cur *c, struct name *out)
 			continue;
 		}
 		struct slice label = cur_take(&at, n);
+		struct cur odd = CUR(label);
 
-		if (at.bad || !label_ok(label))
+		cur_skip(&odd, is_octet);
+		if (at.bad || !cur_end(&odd))
 			break;
 		if (!n) {
 			out->n = text.len;

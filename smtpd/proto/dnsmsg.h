@@ -53,6 +53,8 @@ struct dnsmsg_answer {
 bool dnsmsg_name_ok(struct slice name);
 /* Does `name` end with a dot and `domain`, without regard to case? */
 bool dnsmsg_name_below(struct slice name, struct slice domain);
+/* The same with labels of any printable octets (RFC 2181 11): what can be asked for. */
+bool dnsmsg_question_ok(struct slice name);
 
 /* One question, recursion desired, EDNS0 with DNSMSG_UDP; dnssec asks the server to say whether it validated the answer
  * (RFC 4035 4.1, RFC 6840 5.7). *out becomes bad when the name is. */

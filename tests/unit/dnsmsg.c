@@ -72,29 +72,38 @@ static void names(void)
 {
 	static const struct {
 		const char *in;
-		bool ok;
+		bool ok, question;
 	} t[] = {
-		{ "a", true },
-		{ "a.b", true },
-		{ "_dmarc.a-b.c0", true },
-		{ "", false },
-		{ ".", false },
-		{ "a.", false },
-		{ ".a", false },
-		{ "a..b", false },
-		{ "a b", false },
-		{ "012345678901234567890123456789012345678901234567890123456789012.x", true },
-		{ "0123456789012345678901234567890123456789012345678901234567890123.x", false },
-		{ "\xc3\xa4.x", false },
+		{ "a", true, true },
+		{ "a.b", true, true },
+		{ "_dmarc.a-b.c0", true, true },
+		{ "", false, false },
+		{ ".", false, false },
+		{ "a.", false, false },
+		{ ".a", false, false },
+		{ "a..b", false, false },
+		{ "a b", false, true },
+		{ "a+~\\/:.b", false, true },
+		{ "a\x7f", false, false },
+		{ "a\t.b", false, false },
+		{ "012345678901234567890123456789012345678901234567890123456789012.x", true,
+		  true },
+		{ "0123456789012345678901234567890123456789012345678901234567890123.x", false,
+		  false },
+		{ "\xc3\xa4.x", false, false },
 	};
 	uint8_t big[256];
 
-	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		CHECK_ROW(dnsmsg_name_ok(slice_of(t[i].in)) == t[i].ok, t[i].in);
+		CHECK_ROW(dnsmsg_question_ok(slice_of(t[i].in)) == t[i].question, t[i].in);
+	}
 	for (size_t i = 0; i < sizeof big; i++)
 		big[i] = i % 2 ? '.' : 'a';
 	CHECK(dnsmsg_name_ok((struct slice){ big, 253 }));
 	CHECK(!dnsmsg_name_ok((struct slice){ big, 255 }));
+	CHECK(dnsmsg_question_ok((struct slice){ big, 253 }));
+	CHECK(!dnsmsg_question_ok((struct slice){ big, 255 }));
 }
 
 static void query(void)
