@@ -44,8 +44,8 @@ struct slice probe_letter(struct probe_args *a);
 /* Judges all signatures of a letter with the keys in the zone. */
 void probe_signatures(const char *zone_file, struct slice zone, struct slice text, uint64_t now,
 		      struct dkim_verify *v);
-/* zone_txt(); the program ends where a line of the zone cannot be read. */
-void probe_txt(const char *zone_file, struct slice zone, struct slice name,
-	       struct dnsmsg_answer *out);
+/* zone_find(); the program ends where a line of the zone cannot be read. */
+void probe_find(const char *zone_file, struct slice zone, struct slice name, uint16_t type,
+		struct dnsmsg_answer *out);
 
 #endif

@@ -189,12 +189,12 @@ static void verdict_print(const struct dkim_signature *s)
 	putchar('\n');
 }
 
-void probe_txt(const char *zone_file, struct slice zone, struct slice name,
-	       struct dnsmsg_answer *out)
+void probe_find(const char *zone_file, struct slice zone, struct slice name, uint16_t type,
+		struct dnsmsg_answer *out)
 {
 	unsigned bad;
 
-	zone_txt(zone, name, out, &bad);
+	zone_find(zone, name, type, out, &bad);
 	if (!bad)
 		return;
 	fprintf(stderr, "probe: %s:%u: not a record\n", zone_file, bad);
@@ -214,7 +214,7 @@ void probe_signatures(const char *zone_file, struct slice zone, struct slice tex
 	dkim_verify_body(v, body);
 	dkim_verify_end(v);
 	for (; dkim_verify_ask(v, &name); name.len = 0) {
-		probe_txt(zone_file, zone, buf_slice(&name), &answer);
+		probe_find(zone_file, zone, buf_slice(&name), DNSMSG_TXT, &answer);
 		dkim_verify_answer(v, answer.kind,
 				   (struct slice){ answer.records, answer.len });
 	}

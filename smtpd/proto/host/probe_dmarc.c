@@ -59,7 +59,7 @@ static void run(struct dmarc *d, const char *zone_file, struct slice zone)
 	struct buf name = BUF(mem);
 
 	for (; dmarc_ask(d, &name); name.len = 0) {
-		probe_txt(zone_file, zone, buf_slice(&name), &answer);
+		probe_find(zone_file, zone, buf_slice(&name), DNSMSG_TXT, &answer);
 		dmarc_answer(d, answer.kind, (struct slice){ answer.records, answer.len });
 	}
 }
