@@ -16,6 +16,7 @@ static const struct {
 	{ "dkim-sign", probe_dkim_sign,
 	  "dkim-sign --key FILE --domain D --selector S [--time T] [LETTER]" },
 	{ "dkim-verify", probe_dkim_verify, "dkim-verify --zone FILE [--time T] [LETTER]" },
+	{ "spf", probe_spf, "spf --ip A --helo NAME --from ADDRESS --zone FILE" },
 	{ "dmarc", probe_dmarc,
 	  "dmarc --zone FILE [--spf RESULT:DOMAIN] [--time T] [LETTER]\n"
 	  "probe dmarc --zone FILE --from DOMAIN [--spf RESULT:DOMAIN] [--dkim [RESULT:]DOMAIN ...]" },
