@@ -18,9 +18,9 @@
  *           dkim_verify_answer(v, kind, records);
  *   v->sig[0 .. v->n - 1].verdict
  *
- * The header is borrowed by dkim_verify_init() alone: what is kept while the names are looked up is *v, less than 10 KiB,
- * which must not move. However many signatures there are, DKIM_SIGNATURES are judged, and no body is hashed more often than
- * DKIM_BODIES times.
+ * The header is borrowed by dkim_verify_init() alone: what is kept while the names are looked up is *v, less than 10
+ * KiB, which must not move. However many signatures there are, DKIM_SIGNATURES are judged, and no body is hashed more
+ * often than DKIM_BODIES times.
  */
 enum {
 	DKIM_SIGNATURES = 8, /* further ones are not looked at */

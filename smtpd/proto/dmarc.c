@@ -255,9 +255,10 @@ static void aligned(struct dmarc *d, const struct dmarc_identifier *id)
 		pass(d, id);
 }
 
-/* RFC 9989 4.10.2, without a walk where the one of the author domain has told enough: the two organisational domains can
- * only be the same when the identifier is that domain or below it, and from there on upwards both walks see the same. What
- * remains to be looked at is whether a record with psd= stands between. False: *id is not aligned, as far as is known. */
+/* RFC 9989 4.10.2, without a walk where the one of the author domain has told enough: the two organisational domains
+ * can only be the same when the identifier is that domain or below it, and from there on upwards both walks see the
+ * same. What remains to be looked at is whether a record with psd= stands between. False: *id is not aligned, as far
+ * as is known. */
 static bool align_begin(struct dmarc *d, const struct dmarc_identifier *id)
 {
 	/* A public suffix that writes letters is an organisation of its own: step 2 passes over the start of a walk. */
@@ -338,8 +339,8 @@ static void policy_of(struct dmarc *d)
 	align(d);
 }
 
-/* RFC 9989 4.10.2: the organisational domain; 4.10.1: the record of the author domain, of the organisational one or of the
- * public suffix, in this order. */
+/* RFC 9989 4.10.2: the organisational domain; 4.10.1: the record of the author domain, of the organisational one or
+ * of the public suffix, in this order. */
 static void walked(struct dmarc *d)
 {
 	d->org = d->above.there ? d->above.domain : d->author;

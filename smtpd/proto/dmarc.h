@@ -15,10 +15,10 @@
  *           dmarc_answer(d, kind, records);
  *   d->verdict
  *
- * The header is borrowed by dmarc_init() alone, the domains of dmarc_add() until the verdict is there; *d must not move.
- * With DMARC_TEMPERROR `policy` stands there, too, if the record was found: where it is p=none nothing depends on the verdict.
- * No walk up the tree asks for more than DMARC_WALK names, and only as many names are asked for as the verdict needs:
- * one, where an identifier is the domain in From: and this has a record.
+ * The header is borrowed by dmarc_init() alone, the domains of dmarc_add() until the verdict is there; *d must not
+ * move. With DMARC_TEMPERROR `policy` stands there, too, if the record was found: where it is p=none nothing depends
+ * on the verdict. No walk up the tree asks for more than DMARC_WALK names, and only as many names are asked for as
+ * the verdict needs: one, where an identifier is the domain in From: and this has a record.
  */
 enum {
 	DMARC_WALK = 8,	       /* RFC 9989 4.10 */
@@ -79,16 +79,16 @@ struct dmarc {
 
 void dmarc_init(struct dmarc *d, struct slice header);
 void dmarc_init_domain(struct dmarc *d, struct slice author);
-/* What SPF says of the domain of MAIL FROM, or with the null path of HELO; what DKIM says of d=. `passed` is false for a
- * temporary error, and what neither passed nor may pass another time is not added. */
+/* What SPF says of the domain of MAIL FROM, or with the null path of HELO; what DKIM says of d=. `passed` is false
+ * for a temporary error, and what neither passed nor may pass another time is not added. */
 void dmarc_add(struct dmarc *d, enum dmarc_means means, struct slice domain, bool passed);
 /* Puts the name whose TXT records are needed next. False: the verdict is there. */
 bool dmarc_ask(struct dmarc *d, struct buf *name);
 /* The answer for the name asked last; records as in struct dnsmsg_answer. */
 void dmarc_answer(struct dmarc *d, enum dnsmsg_kind kind, struct slice records);
 
-/* One record, RFC 9989 4.7 and 4.8; r->domain is left alone. False: it is not one of DMARC. Tags that are not known, and
- * values without meaning, are as if they were not there. */
+/* One record, RFC 9989 4.7 and 4.8; r->domain is left alone. False: it is not one of DMARC. Tags that are not known,
+ * and values without meaning, are as if they were not there. */
 bool dmarc_record_parse(struct slice text, struct dmarc_record *r);
 
 struct slice dmarc_verdict_text(enum dmarc_verdict verdict);

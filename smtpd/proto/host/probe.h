@@ -39,8 +39,8 @@ int probe_dmarc(struct probe_args a);
 struct dkim_verify;
 struct dnsmsg_answer;
 
-/* The file named last, or standard input. A letter without any CR is a text file of this machine: its lines get the line
- * ends of mail. */
+/* The file named last, or standard input. A letter without any CR is a text file of this machine: its lines get the
+ * line ends of mail. */
 struct slice probe_letter(struct probe_args *a);
 /* Judges all signatures of a letter with the keys in the zone. */
 void probe_signatures(const char *zone_file, struct slice zone, struct slice text, uint64_t now,
