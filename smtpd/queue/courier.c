@@ -19,6 +19,7 @@ enum {
 	HELD_MS = 10 * 1000,
 	HELD_AGAIN_MS = 1000,
 	SOON_MS = 5 * 1000,
+	ROOM_MS = 500, /* until a letter that found no memory asks again */
 };
 
 static const struct want want_answer = { OUT_DELIVER, sizeof(struct out_result),
@@ -389,6 +390,31 @@ static bool send_delivery(struct courier *c, struct delivery *d, const struct le
 	return chan_ask(c->out, &d->ask, &m, sizeof m, tail, fd, 2, &want_answer, DELIVER_MS);
 }
 
+/* Octets of letters of this size that are on their way to the recipient's destination. */
+static uint64_t held_by(struct courier *c, uint32_t rcpt, const struct parcel_pool *pool)
+{
+	const struct dest *to = sched_dest(&c->sched, rcpt);
+	uint64_t octets = 0;
+
+	for (unsigned i = 0; i < COURIER_ACTIVE; i++) {
+		const struct delivery *d = &c->delivery[i];
+
+		if (d->used && parcels_pool(&c->parcels, d->parcel->octets) == pool &&
+		    (d->slot.dest == to || (to->group && d->slot.dest->group == to->group)))
+			octets += d->parcel->octets;
+	}
+	return octets;
+}
+
+static bool room_for(struct courier *c, uint32_t rcpt)
+{
+	const struct letter *e = &c->j->g.letter[c->j->g.rcpt[rcpt].letter];
+	uint64_t octets = e->l.text_size + e->l.head_size;
+
+	return parcels_room(&c->parcels, e,
+			    held_by(c, rcpt, parcels_pool(&c->parcels, octets)));
+}
+
 /* False: nothing more can be started now. */
 static bool deliver(struct courier *c, uint32_t rcpt)
 {
@@ -399,6 +425,10 @@ static bool deliver(struct courier *c, uint32_t rcpt)
 	bool damaged, ok;
 	int fd;
 
+	if (!room_for(c, rcpt)) {
+		ledger_wait(&j->g, rcpt, j->now + ROOM_MS);
+		return true; /* others are smaller, or go elsewhere */
+	}
 	while (d->used)
 		d++;
 	d->c = c;
@@ -410,8 +440,7 @@ static bool deliver(struct courier *c, uint32_t rcpt)
 		return true;
 	}
 	if (!d->parcel) {
-		if (!c->active)
-			ledger_wait(&j->g, rcpt, j->now + SOON_MS);
+		ledger_wait(&j->g, rcpt, j->now + SOON_MS);
 		return false;
 	}
 	fd = make_head(c, d, head, rcpt);

@@ -15,14 +15,27 @@ struct unpack { /* a LETTER's content, as it comes from the disk */
 
 void parcels_init(struct parcels *s, struct journal *j)
 {
-	*s = (struct parcels){ .j = j, .head = arena_reserve(ENV_HEAD_MAX) };
+	*s = (struct parcels){ .j = j,
+			       .small.cap = PARCEL_SMALL_OCTETS,
+			       .large.cap = PARCEL_LARGE_OCTETS,
+			       .head = arena_reserve(ENV_HEAD_MAX) };
 	for (unsigned i = 0; i < PARCELS; i++)
 		s->slot[i].text = s->slot[i].head = -1;
 }
 
+static uint64_t octets_of(const struct letter *e)
+{
+	return e->l.text_size + e->l.head_size;
+}
+
+struct parcel_pool *parcels_pool(struct parcels *s, uint64_t octets)
+{
+	return octets > PARCEL_SMALL ? &s->large : &s->small;
+}
+
 static void drop(struct parcels *s, struct parcel *p)
 {
-	s->octets -= p->octets;
+	parcels_pool(s, p->octets)->octets -= p->octets;
 	memfd_close(&p->text);
 	memfd_close(&p->head);
 	p->id = 0;
@@ -36,30 +49,69 @@ static struct parcel *find(struct parcels *s, uint64_t id)
 	return NULL;
 }
 
-static struct parcel *idle_one(struct parcels *s)
+static struct parcel *idle_one(struct parcels *s, const struct parcel_pool *pool)
 {
 	for (unsigned i = 0; i < PARCELS && s->idle; i++)
-		if (s->slot[i].id && !s->slot[i].refs)
+		if (s->slot[i].id && !s->slot[i].refs &&
+		    parcels_pool(s, s->slot[i].octets) == pool)
 			return &s->slot[i];
 	return NULL;
 }
 
 void parcels_keep(struct parcels *s, const struct letter *e, int *text, int *head)
 {
-	uint64_t octets = e->l.text_size + e->l.head_size;
+	uint64_t octets = octets_of(e);
+	struct parcel_pool *pool = parcels_pool(s, octets);
 	struct parcel *p = find(s, 0);
 
 	/* The first ones are kept, because the first ones are delivered first. */
-	if (!p || s->idle >= PARCELS / 2 || s->octets + octets > PARCEL_OCTETS)
+	if (!p || s->idle >= PARCELS / 2 || pool->octets + octets > pool->cap)
 		return;
 	*p = (struct parcel){ .id = e->r.letter,
 			      .text = *text,
 			      .head = *head,
 			      .octets = octets,
 			      .since = s->j->now };
-	s->octets += octets;
+	pool->octets += octets;
 	s->idle++;
 	*text = *head = -1;
+}
+
+static bool claimed(const struct parcel_pool *pool, uint64_t id, int64_t now)
+{
+	return pool->claim && pool->claim != id && now < pool->claim_until;
+}
+
+bool parcels_room(struct parcels *s, const struct letter *e, uint64_t held)
+{
+	uint64_t octets = octets_of(e), id = e->r.letter;
+	struct parcel_pool *pool = parcels_pool(s, octets);
+	struct parcel *p = find(s, id), *idle;
+	int64_t now = s->j->now;
+
+	if (p && p->refs)
+		return true;
+	if (held && held + octets > pool->cap / 4)
+		return false;
+	if (p)
+		return true;
+	if (claimed(pool, id, now))
+		return false;
+	while (pool->octets + octets > pool->cap && (idle = idle_one(s, pool))) {
+		drop(s, idle);
+		s->idle--;
+	}
+	/* One letter alone may be larger than the pool. */
+	if (!pool->octets || pool->octets + octets <= pool->cap) {
+		if (pool->claim == id)
+			pool->claim = 0;
+		return true;
+	}
+	if (now >= pool->claim_until + PARCEL_CLAIM_MS || !pool->claim) {
+		pool->claim = id;
+		pool->claim_until = now + PARCEL_CLAIM_MS;
+	}
+	return false;
 }
 
 static bool unpack_piece(void *ctx, uint64_t off, struct slice s)
@@ -111,23 +163,14 @@ static int unpack(struct parcels *s, const struct letter *e, bool *damaged)
 
 static struct parcel *unpacked(struct parcels *s, const struct letter *e, bool *damaged)
 {
-	uint64_t octets = e->l.text_size + e->l.head_size;
-	struct parcel *p;
-	int text;
+	uint64_t octets = octets_of(e);
+	struct parcel *p = find(s, 0);
+	int text = p ? unpack(s, e, damaged) : -1;
 
-	while ((s->octets + octets > PARCEL_OCTETS || !find(s, 0)) && (p = idle_one(s))) {
-		drop(s, p);
-		s->idle--;
-	}
-	p = find(s, 0);
-	/* One letter alone may be larger than the budget. */
-	if (!p || (s->octets && s->octets + octets > PARCEL_OCTETS))
-		return NULL;
-	text = unpack(s, e, damaged);
 	if (text < 0)
 		return NULL;
 	*p = (struct parcel){ .id = e->r.letter, .text = text, .head = -1, .octets = octets };
-	s->octets += octets;
+	parcels_pool(s, octets)->octets += octets;
 	s->idle++;
 	return p;
 }
