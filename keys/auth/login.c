@@ -60,15 +60,24 @@ static void on_timer(struct watch *w, short got)
 	set_timer(a);
 }
 
-static void answer_late(struct login *a, const struct token *t, enum auth_result result,
-			int64_t now)
+static struct login_waiter *waiter(struct login *a, size_t i)
 {
+	return &a->waiting[(a->first + i) % LOGIN_WAITING];
+}
+
+static void answer_late(struct login *a, const struct token *t, enum auth_result result,
+			int64_t asked)
+{
+	size_t at = a->n;
+
 	if (a->n == LOGIN_WAITING) {
 		chan_fail(t);
 		return;
 	}
-	a->waiting[(a->first + a->n++) % LOGIN_WAITING] =
-		(struct login_waiter){ *t, (uint8_t)result, now + LOGIN_FAIL_MS };
+	for (; at && waiter(a, at - 1)->due > asked + LOGIN_FAIL_MS; at--)
+		*waiter(a, at) = *waiter(a, at - 1);
+	*waiter(a, at) = (struct login_waiter){ *t, (uint8_t)result, asked + LOGIN_FAIL_MS };
+	a->n++;
 	set_timer(a);
 }
 
@@ -86,21 +95,102 @@ static bool yes(struct login *a, const struct token *t, struct slice user, struc
 	return true;
 }
 
-/* value: what the map holds, p NULL for an unknown name. */
-static enum auth_result judge(struct login *a, const uint8_t peer[16], struct slice user,
-			      struct slice password, struct slice value, int64_t now)
-{
-	struct slice hash = value.p ? slice_word(&value) : a->dummy;
-	bool right;
+/* A login as it is judged: where it came from, and what the map holds for the name, p NULL: nothing. */
+struct attempt {
+	const struct token *token;
+	const uint8_t *peer;
+	struct slice user, password, value;
+	int64_t asked;
+};
 
-	if (a->damaged || !throttle_allows(&a->throttle, peer, user, now))
-		return AUTH_LATER;
-	right = passhash_check(hash, password) && value.p;
-	if (right)
-		throttle_worked(&a->throttle, peer, user, now);
+static void end(struct login *a, struct attempt *t, enum auth_result result, int64_t now)
+{
+	struct slice rights = t->value;
+
+	/* An unknown name is not logged: it may be a password typed in the wrong place. */
+	note(t->peer, slice_head(t->user, t->value.p ? t->user.n : 0), result, NULL);
+	if (result == AUTH_YES)
+		throttle_worked(&a->throttle, t->peer, t->user, now);
+	if (result == AUTH_NO)
+		throttle_failed(&a->throttle, t->peer, t->user, now);
+	slice_word(&rights);
+	if (result != AUTH_YES || !yes(a, t->token, t->user, slice_trim(rights), now))
+		answer_late(a, t->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER, t->asked);
+}
+
+static void too_busy(const struct token *t, const uint8_t peer[16])
+{
+	note(peer, SLICE(""), AUTH_LATER, "busy");
+	answer(t, AUTH_LATER, SLICE(""));
+}
+
+static void set_work(struct login *a)
+{
+	a->work.due = a->pending.n ? 0 : LOOP_NEVER;
+}
+
+static void put_off(struct login *a, const struct attempt *t)
+{
+	bool friend = throttle_friend(&a->throttle, t->peer, t->user, t->asked);
+	struct pending *p = pending_place(&a->pending, t->peer, friend);
+
+	if (!p) {
+		too_busy(t->token, t->peer);
+		return;
+	}
+	if (p->used)
+		too_busy(&p->token, p->peer);
+	pending_wipe(&a->pending, p);
+	pending_put(&a->pending, p, t->token, t->peer, friend, t->user, t->password, t->asked);
+	set_work(a);
+}
+
+/* One dear check. A token that was wrong costs as much as a name that nobody has. */
+static void on_work(struct watch *w, short got)
+{
+	struct login *a = OWNER(struct login, work, w);
+	struct pending *p = pending_next(&a->pending);
+	struct attempt t = {
+		&p->token,   p->peer, { p->user, p->user_n }, { p->password, p->password_n },
+		{ NULL, 0 }, p->asked
+	};
+	struct slice hash = a->dummy;
+	bool own = false, right;
+
+	(void)got;
+	map_get(&a->users, t.user, &t.value);
+	if (t.value.p) {
+		struct slice rest = t.value, word = slice_word(&rest);
+
+		own = passhash_kind(word) == PASSHASH_CHOSEN;
+		hash = own ? word : hash;
+	}
+	if (!throttle_allows(&a->throttle, t.peer, t.user, loop_clock())) {
+		end(a, &t, AUTH_LATER, loop_clock());
+	} else {
+		right = passhash_check(hash, t.password) && own;
+		end(a, &t, right ? AUTH_YES : AUTH_NO, loop_clock());
+	}
+	pending_wipe(&a->pending, p);
+	set_work(a);
+}
+
+static void judge(struct login *a, struct attempt *t)
+{
+	struct slice rest, word;
+
+	map_get(&a->users, t->user, &t->value);
+	rest = t->value;
+	word = t->value.p ? slice_word(&rest) : a->dummy;
+	if (a->damaged || !throttle_allows(&a->throttle, t->peer, t->user, t->asked))
+		end(a, t, AUTH_LATER, t->asked);
+	else if (passhash_kind(word) != PASSHASH_CHOSEN && passhash_check(word, t->password) &&
+		 t->value.p)
+		end(a, t, AUTH_YES, t->asked);
+	else if (!a->dear)
+		end(a, t, AUTH_NO, t->asked);
 	else
-		throttle_failed(&a->throttle, peer, user, now);
-	return right ? AUTH_YES : AUTH_NO;
+		put_off(a, t);
 }
 
 static void on_login(void *ctx, struct call *c)
@@ -108,22 +198,16 @@ static void on_login(void *ctx, struct call *c)
 	struct login *a = ctx;
 	const struct auth_login *m = c->msg;
 	struct cur in = CUR(c->tail);
-	struct slice user = cur_take(&in, m->user_len), password = in.s, value = { NULL, 0 };
-	int64_t now = loop_clock(); /* the round may be older: checks take their time */
-	enum auth_result result;
+	struct attempt t = {
+		.token = &c->token, .peer = m->peer, .asked = loop_clock()
+	}; /* the round may be older: checks take time */
 
-	if (in.bad || user.n > AUTH_USER_MAX || password.n > AUTH_PASSWORD_MAX) {
+	t.user = cur_take(&in, m->user_len);
+	t.password = in.s;
+	if (in.bad || t.user.n > AUTH_USER_MAX || t.password.n > AUTH_PASSWORD_MAX)
 		chan_fail(&c->token);
-	} else {
-		map_get(&a->users, user, &value);
-		result = judge(a, m->peer, user, password, value, now);
-		/* An unknown name is not logged: it may be a password typed in the wrong place. */
-		note(m->peer, slice_head(user, value.p ? user.n : 0), result, NULL);
-		slice_word(&value);
-		if (result != AUTH_YES || !yes(a, &c->token, user, slice_trim(value), now))
-			answer_late(a, &c->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER,
-				    now);
-	}
+	else
+		judge(a, &t);
 	sodium_memzero((void *)(uintptr_t)c->tail.p, c->tail.n); /* our receive buffer */
 }
 
@@ -188,7 +272,8 @@ static void make_dummy(struct login *a)
 	struct buf b = BUF(a->dummy_mem);
 
 	randombytes_buf(random, sizeof random);
-	if (!passhash_make(any_chosen(&a->users) ? PASSHASH_CHOSEN : PASSHASH_TOKEN,
+	a->dear = any_chosen(&a->users);
+	if (!passhash_make(a->dear ? PASSHASH_CHOSEN : PASSHASH_TOKEN,
 			   (struct slice){ random, sizeof random }, &b))
 		bug("no memory for a password");
 	a->dummy = buf_slice(&b);
@@ -212,11 +297,14 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 	randombytes_buf(secret, sizeof secret);
 	throttle_init(&a->throttle, secret);
 	a->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
+	a->work = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_work };
 	loop_add(l, &a->timer);
+	loop_add(l, &a->work);
 }
 
 void login_wipe(struct login *a)
 {
 	sodium_memzero(a->grant_key, sizeof a->grant_key);
 	hostpass_wipe(&a->hostpass);
+	sodium_memzero(&a->pending, sizeof a->pending);
 }

@@ -5,6 +5,7 @@
 #include "keys/auth/hostpass.h"
 #include "keys/auth/mynetworks.h"
 #include "keys/auth/passhash.h"
+#include "keys/auth/pending.h"
 #include "keys/auth/throttle.h"
 #include "smtpd/lib/map.h"
 #include "smtpd/lib/proc.h"
@@ -12,10 +13,13 @@
 
 /*
  * Who may log in, as whom, how often; who may submit without; and the password for the smarthost. A login that fails is
- * answered LOGIN_FAIL_MS after the question, however long the check took, so that its time says nothing.
+ * answered LOGIN_FAIL_MS after the question, however long the check took, so that its time says nothing. Checks that
+ * take their time (argon2id) wait for what does not: between two of them everything that came is answered. Whoever
+ * finds no place among those that wait is told so at once, whatever his name and password are worth.
  */
 enum {
 	LOGIN_FAIL_MS = 1000,
+	LOGIN_WATCHES = 2,
 	LOGIN_WAITING = 2 * CONFIG_SMTPD_MAX_SESSIONS, /* credit, and a dead requester's */
 };
 
@@ -32,12 +36,14 @@ struct login {
 	uint8_t grant_key[CTL_GRANT_KEY];
 	uint8_t dummy_mem[PASSHASH_MAX];
 	struct slice dummy; /* what an unknown name is checked against: as dear as the dearest */
+	bool dear;	    /* some account has a chosen password: failing costs a dear check */
 	struct throttle throttle;
+	struct pendings pending;
+	struct watch work; /* due when somebody is pending */
 	struct mynetworks networks;
 	struct hostpass hostpass;
 	struct watch timer;
-	struct login_waiter
-		waiting[LOGIN_WAITING]; /* ring, oldest first: all wait equally long */
+	struct login_waiter waiting[LOGIN_WAITING]; /* ring, the next one due first */
 	size_t first, n;
 };
 

@@ -25,7 +25,7 @@ int main(void)
 {
 	static struct auth a;
 
-	proc_start(&a.proc, PROG_AUTH, 1);
+	proc_start(&a.proc, PROG_AUTH, LOGIN_WATCHES);
 	a.proc.stop = on_stop;
 	login_init(&a.login, &a.proc.loop, a.proc.grant[GRANT_USERS_CDB], a.proc.grant_key);
 	mynetworks_init(&a.login.networks, SLICE(CONFIG_SMTPD_MYNETWORKS),

@@ -10,11 +10,17 @@ struct key {
 	uint8_t b[16];
 };
 
+void throttle_network(const uint8_t peer[16], uint8_t net[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memset(net, 0, 16);
+	memcpy(net, peer, memcmp(peer, mapped, sizeof mapped) == 0 ? 15 : 8);
+}
+
 static struct key key_of(const struct throttle *t, enum kind kind, const uint8_t peer[16],
 			 struct slice account)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	bool v4 = memcmp(peer, mapped, sizeof mapped) == 0;
 	crypto_generichash_state s;
 	uint8_t tag = (uint8_t)kind;
 	struct key k;
@@ -22,9 +28,9 @@ static struct key key_of(const struct throttle *t, enum kind kind, const uint8_t
 	crypto_generichash_init(&s, t->secret, sizeof t->secret, sizeof k.b);
 	crypto_generichash_update(&s, &tag, 1);
 	if (kind & NETWORK) {
-		uint8_t net[16] = { 0 };
+		uint8_t net[16];
 
-		memcpy(net, peer, v4 ? 15 : 8);
+		throttle_network(peer, net);
 		crypto_generichash_update(&s, net, sizeof net);
 	}
 	if (kind & ACCOUNT)
@@ -81,12 +87,18 @@ static uint32_t failures(const struct throttle *t, enum kind kind, const uint8_t
 	return count_of(t->failure, THROTTLE_FAILURES, &k, now, THROTTLE_WINDOW_MS);
 }
 
-bool throttle_allows(const struct throttle *t, const uint8_t peer[16], struct slice account,
+bool throttle_friend(const struct throttle *t, const uint8_t peer[16], struct slice account,
 		     int64_t now)
 {
 	struct key k = key_of(t, PAIR, peer, account);
 
-	if (count_of(t->friend, THROTTLE_FRIENDS, &k, now, THROTTLE_FRIEND_MS))
+	return count_of(t->friend, THROTTLE_FRIENDS, &k, now, THROTTLE_FRIEND_MS);
+}
+
+bool throttle_allows(const struct throttle *t, const uint8_t peer[16], struct slice account,
+		     int64_t now)
+{
+	if (throttle_friend(t, peer, account, now))
 		return failures(t, PAIR, peer, account, now) < THROTTLE_NETWORK;
 	return failures(t, NETWORK, peer, account, now) < THROTTLE_NETWORK &&
 	       failures(t, ACCOUNT, peer, account, now) < THROTTLE_ACCOUNT;

@@ -31,6 +31,11 @@ struct throttle {
 
 /* secret: 32 random octets. */
 void throttle_init(struct throttle *t, const uint8_t secret[32]);
+/* The network of a peer, as it is counted: the rest of its octets zero. */
+void throttle_network(const uint8_t peer[16], uint8_t net[16]);
+/* Was the account used from this network before? */
+bool throttle_friend(const struct throttle *t, const uint8_t peer[16], struct slice account,
+		     int64_t now);
 /* May this network try this account now? peer: 16 octets, IPv4 as ::ffff:a.b.c.d. */
 bool throttle_allows(const struct throttle *t, const uint8_t peer[16], struct slice account,
 		     int64_t now);

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	const struct rule *r;
 
 	if (!loop.cap) {
-		loop_init(&loop, 2);
+		loop_init(&loop, 2 + LOGIN_WATCHES);
 		chan_init(&chan, &loop, P_FRONT_SUB, 1, rx);
 		login_init(&login, &loop, -1, key);
 		mynetworks_init(&login.networks, SLICE("10.0.0.0/8 fd00::/8"), SLICE("@a.org"),

@@ -11,6 +11,8 @@
 #include "smtpd/proto/grant.h"
 #include "tests/unit/test.h"
 
+enum { CREDIT = PENDING_MAX + 8 };
+
 static const uint8_t grant_key[CTL_GRANT_KEY] = { 5 };
 static const struct want want = { AUTH_LOGIN, sizeof(struct auth_reply), AUTH_GRANT_MAX };
 
@@ -57,9 +59,9 @@ static void start(int fd)
 	int pair[2];
 
 	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
-	loop_init(&t.loop, 4);
-	chan_init(&t.front, &t.loop, P_AUTH, 4, t.rx);
-	chan_init(&t.auth, &t.loop, P_FRONT_SUB, 4, t.rx2);
+	loop_init(&t.loop, 8);
+	chan_init(&t.front, &t.loop, P_AUTH, CREDIT, t.rx);
+	chan_init(&t.auth, &t.loop, P_FRONT_SUB, CREDIT, t.rx2);
 	t.auth.rules = login_rules;
 	t.auth.nrules = AUTH_TYPES;
 	t.auth.ctx = &t.login;
@@ -178,6 +180,90 @@ static void networks(void)
 	CHECK(!seen.n);
 }
 
+static struct many {	/* answers in the order in which they came */
+	struct ask ask; /* first */
+	unsigned at, result;
+} many[CREDIT];
+static unsigned answers;
+
+static void on_one(struct ask *a, const void *reply, struct slice tail)
+{
+	struct many *m = (struct many *)(void *)a;
+
+	(void)tail;
+	m->at = ++answers;
+	m->result = reply ? ((const struct auth_reply *)reply)->result : 99;
+}
+
+static struct many *log_in(unsigned i, uint8_t net, const char *user, const char *password)
+{
+	struct auth_login m = { .peer = { [10] = 0xff, 0xff, 198, 51, net, (uint8_t)i },
+				.user_len = (uint16_t)strlen(user) };
+	uint8_t mem[512];
+	struct buf b = BUF(mem);
+
+	buf_put(&b, slice_of(user));
+	buf_put(&b, slice_of(password));
+	many[i] = (struct many){ .ask.done = on_one };
+	CHECK(chan_ask(&t.front, &many[i].ask, &m, sizeof m, buf_slice(&b), NULL, 0, &want,
+		       60000));
+	return &many[i];
+}
+
+static void all_answered(unsigned n)
+{
+	while (answers < n)
+		loop_round(&t.loop);
+}
+
+/* Dear checks keep nobody waiting who needs none; whoever finds no place is told so before any check, and that tells
+ * nothing about his name. */
+static void storm(void)
+{
+	static const struct want want_net = { AUTH_NETWORK, sizeof(struct auth_reply),
+					      AUTH_GRANT_MAX };
+	struct auth_network net = { .peer = { [10] = 0xff, 0xff, 10, 0, 0, 1 } };
+	struct many *token, *question, *late[4];
+	unsigned n = 0;
+
+	start(open("users.cdb", O_RDONLY));
+	answers = 0;
+	while (n < 6)
+		log_in(n++, 1, "bob", "chosen-by-bob");
+	token = log_in(n++, 2, "app1", "token-of-app1");
+	question = &many[n++];
+	*question = (struct many){ .ask.done = on_one };
+	CHECK(chan_ask(&t.front, &question->ask, &net, sizeof net, SLICE(""), NULL, 0,
+		       &want_net, 60000));
+	all_answered(n);
+	CHECK(token->at <= 2 && token->result == AUTH_YES);
+	CHECK(question->at <= 2 && question->result == AUTH_NO);
+	for (unsigned i = 0; i < 6; i++)
+		CHECK(many[i].result == AUTH_YES && many[i].at == 3 + i);
+
+	start(open("users.cdb", O_RDONLY));
+	answers = n = 0;
+	loop_drop(&t.loop, &t.login.work); /* the check that is made takes long */
+	while (n < PENDING_MAX)
+		log_in(n++, 1, "bob", "chosen-by-bob");
+	late[0] = log_in(n++, 1, "bob", "chosen-by-bob");
+	late[1] = log_in(n++, 1, "app1", "wrong");
+	late[2] = log_in(n++, 1, "nobody", "wrong");
+	token = log_in(n++, 1, "app1", "token-of-app1");
+	late[3] = log_in(n++, 2, "bob", "chosen-by-bob"); /* from elsewhere: one gives way */
+	all_answered(5);
+	CHECK(token->at && late[0]->at && late[1]->at && late[2]->at);
+	loop_add(&t.loop, &t.login.work);
+	all_answered(n);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(late[i]->result == AUTH_LATER);
+	CHECK(token->result == AUTH_YES && late[3]->result == AUTH_YES);
+	CHECK_EQ(many[PENDING_MAX - 1].result, AUTH_LATER);
+	CHECK_EQ(many[PENDING_MAX - 2].result, AUTH_YES);
+	CHECK(received_is_wiped("chosen-by-bob"));
+	CHECK(!memmem(&t.login, sizeof t.login, "chosen-by-bob", 13));
+}
+
 /* Only out.sub gets the password for the smarthost, and it gets nothing else. */
 static void smarthost(void)
 {
@@ -225,6 +311,7 @@ static void damaged(void)
 int main(void)
 {
 	accounts();
+	storm();
 	networks();
 	smarthost();
 	without_accounts();
