@@ -30,9 +30,11 @@ enum {
 static const struct want want_reported = { CHECK_REPORT, sizeof(struct answer), ANSWER_TEXT };
 
 void bounce_init(struct bounce *b, struct journal *j, struct chan *check, struct watch *timer,
-		 uint8_t *head)
+		 const struct reasons *reasons, uint8_t *head)
 {
-	*b = (struct bounce){ .j = j, .check = check, .timer = timer, .head = head };
+	*b = (struct bounce){
+		.j = j, .check = check, .timer = timer, .reasons = reasons, .head = head
+	};
 	b->body = arena_reserve(FULL + 2);
 	b->notes = arena_reserve((size_t)RCPTS * JR_SMALL);
 	b->rcpt = arena_reserve(RCPTS * sizeof *b->rcpt);
@@ -79,6 +81,17 @@ static struct slice words_of(const struct jr_note *n)
 		       : n->text;
 }
 
+/* What was heard last, as long as it is remembered. */
+static void why_late(const struct reason *r, struct report_rcpt *o)
+{
+	o->action = REPORT_DELAYED;
+	if (!r)
+		return;
+	o->code = r->code;
+	o->text = (struct slice){ r->text, r->n };
+	memcpy(o->enhanced, r->enhanced, sizeof o->enhanced);
+}
+
 /* What is to be said of a recipient; false: nothing. */
 static bool tell(struct telling *t, uint32_t rcpt, struct slice notify, struct report_rcpt *o)
 {
@@ -87,7 +100,7 @@ static bool tell(struct telling *t, uint32_t rcpt, struct slice notify, struct r
 	struct jr_note note;
 
 	if (t->delay) {
-		o->action = REPORT_DELAYED;
+		why_late(reason_get(t->b->reasons, k->reason), o);
 		return k->state != RCPT_DONE && k->state != RCPT_KNOWN &&
 		       bounce_notify(notify, SLICE("DELAY"));
 	}

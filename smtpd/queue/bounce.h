@@ -5,6 +5,7 @@
 #include "smtpd/lib/chan.h"
 #include "smtpd/proto/report.h"
 #include "smtpd/queue/journal.h"
+#include "smtpd/queue/reason.h"
 
 /*
  * Reports to senders: what could not be delivered, what is late, and what was passed on where
@@ -12,10 +13,11 @@
  * back as a letter; when that is on disk the sender counts as told (journal.h).
  */
 struct bounce {
-	struct journal *j;   /* borrowed */
-	struct chan *check;  /* borrowed */
-	struct watch *timer; /* borrowed */
-	uint8_t *head;	     /* borrowed: ENV_HEAD_MAX octets of scratch */
+	struct journal *j;	       /* borrowed */
+	struct chan *check;	       /* borrowed */
+	struct watch *timer;	       /* borrowed */
+	const struct reasons *reasons; /* borrowed: why recipients wait */
+	uint8_t *head;		       /* borrowed: ENV_HEAD_MAX octets of scratch */
 	struct ask ask;
 	bool offered;  /* it came back, and waits for the disk */
 	int64_t again; /* after a failure: not before */
@@ -27,7 +29,7 @@ struct bounce {
 };
 
 void bounce_init(struct bounce *b, struct journal *j, struct chan *check, struct watch *timer,
-		 uint8_t *head);
+		 const struct reasons *reasons, uint8_t *head);
 /* Asks for the next report, if one is due. Call it while no job runs. */
 void bounce_run(struct bounce *b);
 int64_t bounce_due(const struct bounce *b); /* LOOP_NEVER */

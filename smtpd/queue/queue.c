@@ -344,7 +344,7 @@ void queue_init(struct queue *q, struct proc *p, const char *dir)
 	journal_init(&q->journal, disk ? &q->files.disk : NULL, loop_clock(),
 		     now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0);
 	courier_init(&q->courier, &q->journal, out, &q->timer);
-	bounce_init(&q->bounce, &q->journal, check, &q->timer, q->head);
+	bounce_init(&q->bounce, &q->journal, check, &q->timer, &q->courier.reasons, q->head);
 	out->ctx = check->ctx = q;
 	out->wired = on_wired;
 	check->wired = on_check_wired;

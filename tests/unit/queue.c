@@ -379,7 +379,8 @@ static void test_warning(void)
 		j->g.letter[n].born -= CONFIG_SMTPD_QUEUE_WARN * 1000ll;
 		say(0, 451);
 		if (i < 2)
-			reported(1, "Action: delayed\r\nStatus: 4.0.0\r\nWill-Retry-Until: ");
+			reported(1, "Action: delayed\r\nStatus: 4.0.0\r\nDiagnostic-Code: "
+				    "x-tinpost; said the far side\r\nWill-Retry-Until: ");
 		CHECK(!until(&w.nreport, 2, 200));
 		CHECK_EQ(w.nreport, i < 2);
 		/* the next try fails too: nothing more is said of it */
