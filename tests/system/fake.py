@@ -9,10 +9,10 @@ import world
 
 
 class Fake:
-    """Listens on port 25 of `address`. What it answers are attributes; what came is in `letters`
+    """Listens on `port` of `address`. What it answers are attributes; what came is in `letters`
     (dicts: sender, rcpts, data as sent with dots removed, tls) and `clear` (commands before TLS)."""
 
-    def __init__(self, address=world.FAKE):
+    def __init__(self, address=world.FAKE, port=25):
         self.banner = "220 gmail-smtp-in.l.google.com ESMTP fake"
         self.cert = "good-ec"
         self.starttls = "220 2.0.0 ready"   # None: not offered
@@ -23,7 +23,7 @@ class Fake:
         self.drop_at = None                 # verb at which the connection is cut without a word
         self.letters, self.clear, self.sessions, self.held = [], [], 0, 0
         self.lock = threading.Lock()
-        self.listener = socket.create_server((address, 25), backlog=64)
+        self.listener = socket.create_server((address, port), backlog=64)
         threading.Thread(target=self.serve, daemon=True).start()
 
     def close(self):

@@ -18,7 +18,8 @@ import world
 HERE = os.path.dirname(os.path.abspath(__file__))
 IMAGES = os.path.join(world.OUT, "images")
 # files of the root file system that a test replaces
-ANCHORS, PUBLIC, USERS, VIRTUAL = ("etc/tinpost/" + x for x in ("anchors.pem", "public.pem", "users.cdb", "virtual.cdb"))
+ANCHORS, PUBLIC, USERS, VIRTUAL, SMARTHOST = ("etc/tinpost/" + x for x in (
+    "anchors.pem", "public.pem", "users.cdb", "virtual.cdb", "smarthost"))
 READY = r"\binit: (ev=)?ready\b"
 
 
