@@ -13,9 +13,9 @@ VARIANTS = {
     # names over TLS; the server asked first has another name than this. Letters are signed with Ed25519.
     "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y",
             "DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
-    # all letters by way of a provider; tried again at once, and soon late
+    # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
-                  "SMTPD_QUEUE_WARN": "2"},
+                  "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y"},
 }
 
 
