@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "smtpd/proto/reply.h"
+#include "smtpd/proto/gmail.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -20,6 +20,9 @@ static void check(const struct reply *r)
 	if (r->step == REPLY_DONE && (r->code < 200 || r->code > 599))
 		abort();
 	if (reply_verdict(r) != V_TEMP && r->step != REPLY_DONE)
+		abort();
+	if ((gmail_read(r).class == GMAIL_OK) != (reply_verdict(r) == V_OK) ||
+	    !gmail_name(gmail_read(r).class))
 		abort();
 }
 

@@ -11,6 +11,8 @@ static const struct {
 } verbs[] = {
 	{ "path", probe_path, "path '<local@domain>'" },
 	{ "reply", probe_reply, "reply [LINE...]   (lines on standard input otherwise)" },
+	{ "gmail", probe_gmail,
+	  "gmail [LINE...]   (what such a reply means for the letters after it)" },
 	{ "srs", probe_srs,
 	  "srs forward|reverse --secret S [--secret OLD...] --time T [--domain D] [--hash N] ADDRESS" },
 	{ "dkim-sign", probe_dkim_sign,

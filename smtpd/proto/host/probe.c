@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "smtpd/proto/gmail.h"
 #include "smtpd/proto/path.h"
-#include "smtpd/proto/reply.h"
 #include "smtpd/proto/srs.h"
 
 int probe_wrong(const char *what)
@@ -125,13 +125,11 @@ int probe_path(struct probe_args a)
 	return 0;
 }
 
-int probe_reply(struct probe_args a)
+/* The reply in the arguments or on standard input; without REPLY_DONE it was none, and that is said. */
+static struct reply reply_of(struct probe_args a)
 {
-	static const char *const word[] = {
-		[V_OK] = "ok", [V_TEMP] = "temp", [V_PERM] = "perm"
-	};
 	static uint8_t mem[65536];
-	struct buf in = BUF(mem), enhanced = { .p = (uint8_t[16]){ 0 }, .cap = 16 };
+	struct buf in = BUF(mem);
 	struct reply r = { 0 };
 	struct slice text;
 
@@ -140,12 +138,33 @@ int probe_reply(struct probe_args a)
 		buf_put(&in, SLICE("\r\n"));
 	}
 	if (in.bad)
-		return probe_wrong("the reply is too long");
+		exit(probe_wrong("the reply is too long"));
 	text = a.n ? buf_slice(&in) : probe_crlf(probe_read(NULL));
-	if (reply_feed(&r, &text) != REPLY_DONE) {
+	if (reply_feed(&r, &text) != REPLY_DONE)
 		puts("temp not a reply");
+	return r;
+}
+
+int probe_gmail(struct probe_args a)
+{
+	struct reply r = reply_of(a);
+	struct gmail g = gmail_read(&r);
+
+	if (r.step == REPLY_DONE)
+		printf("%s %s\n", gmail_name(g.class), g.remedy ? g.remedy : "-");
+	return 0;
+}
+
+int probe_reply(struct probe_args a)
+{
+	static const char *const word[] = {
+		[V_OK] = "ok", [V_TEMP] = "temp", [V_PERM] = "perm"
+	};
+	struct buf enhanced = { .p = (uint8_t[16]){ 0 }, .cap = 16 };
+	struct reply r = reply_of(a);
+
+	if (r.step != REPLY_DONE)
 		return 0;
-	}
 	reply_put_enhanced(&r, &enhanced);
 	printf("%s %u %.*s ", word[reply_verdict(&r)], r.code, (int)enhanced.len, enhanced.p);
 	probe_write(reply_text(&r));

@@ -29,6 +29,7 @@ int probe_wrong(const char *what); /* prints it; PROBE_USAGE */
 
 int probe_path(struct probe_args a);
 int probe_reply(struct probe_args a);
+int probe_gmail(struct probe_args a);
 int probe_srs(struct probe_args a);
 int probe_cdb(struct probe_args a);
 int probe_dkim_sign(struct probe_args a);
