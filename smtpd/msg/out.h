@@ -7,7 +7,7 @@
 #include "smtpd/msg/answer.h"
 
 /* check.mx -> out.mx, queue -> out.sub */
-enum out_type { OUT_DELIVER = 1, OUT_HELD, OUT_ACK, OUT_TYPES };
+enum out_type { OUT_DELIVER = 1, OUT_HELD, OUT_ACK, OUT_STOP, OUT_TYPES };
 
 enum { OUT_RCPTS = 32 };
 
@@ -29,8 +29,9 @@ struct out_result {
 	struct msg h;
 	uint64_t
 	operator; /* who runs that host, as a hash: limits of one hold for all its hosts; 0: unknown */
+	uint32_t stop_ms; /* mx: it gets nothing for so long, because it told us so; 0: it does */
 	uint8_t host_len;
-	uint8_t zero[7];
+	uint8_t zero[3];
 };
 
 enum out_flag {
@@ -108,11 +109,30 @@ struct out_acked {
 	struct msg h;
 };
 
+/* A new out.mx is told what the one before it knew: these operators get nothing for so long. Tail: up to OUT_STOPS
+ * struct out_stop_row; more than ten minutes count as ten. Reply: struct out_stopped. */
+struct out_stop {
+	struct msg h;
+};
+
+struct out_stop_row {
+	uint64_t operator; /* as in struct out_result */
+	uint32_t ms;
+	uint32_t zero;
+};
+
+enum { OUT_STOPS = 16 };
+
+struct out_stopped {
+	struct msg h;
+};
+
 _Static_assert(sizeof(struct out_deliver) == 32, "no padding on the wire");
 _Static_assert(sizeof(struct out_result) == 24, "no padding on the wire");
 _Static_assert(sizeof(struct out_verdict) == 8, "no padding on the wire");
 _Static_assert(sizeof(struct out_result) + OUT_RESULT_TAIL <= MSG_MAX, "one message");
 _Static_assert(sizeof(struct out_held) == 24, "no padding on the wire");
 _Static_assert(sizeof(struct out_ack_row) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct out_stop_row) == 16, "no padding on the wire");
 
 #endif

@@ -12,13 +12,14 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/dns.h"
+#include "smtpd/out/turns.h"
 #include "smtpd/proto/dnsmsg.h"
 #include "smtpd/proto/ipaddr.h"
 
 /*
  * NOTES
  * At any time exactly one of these is waited for: the answer of `ask`; the socket or the time of `next`; the
- * conversation of `peer`. `next` with fd -1 means: go on with try_next(), outside of any callback of
+ * conversation of `peer`; its `turn`. `next` with fd -1 means: go on with try_next(), outside of any callback of
  * the stream. Before the verdict d->outcome holds the last failure, which becomes the verdict when no address is left.
  */
 static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
@@ -53,6 +54,7 @@ void delivery_drop(struct delivery *d)
 		peer_close(d->peer);
 	outletter_close(&d->letter);
 	targets_drop(&d->to);
+	turns_leave(d);
 	d->busy = false;
 }
 
@@ -100,6 +102,11 @@ static void log_delivery(const struct delivery *d, const struct target *t)
 	log_num(&l, "code", t->outcome.code);
 	outcome_put_enhanced(&t->outcome, &e);
 	log_bytes(&l, "enhanced", buf_slice(&e));
+	if (t->outcome.means.class > GMAIL_PERM)
+		log_text(&l, "class", gmail_name(t->outcome.means.class));
+	if (d->turn.waited)
+		log_num(&l, "waited",
+			(d->turn.begun ? d->turn.begun : d->owner->loop->now) - d->turn.came);
 	log_num(&l, "ms", d->owner->loop->now - d->began);
 	log_bytes(&l, "reply", outcome_text(&t->outcome));
 	log_send(&l);
@@ -128,7 +135,8 @@ void delivery_answer(struct delivery *d)
 	for (unsigned i = 0; i < d->to.n; i++)
 		if (same_verdict(d, &d->to.t[i]))
 			log_delivery(d, &d->to.t[i]);
-	outbound_answer(d->owner, &d->token, slice_of(d->last_host), &d->to);
+	turns_learn(d);
+	outbound_answer(d->owner, &d->token, slice_of(d->last_host), &d->to, d->turn.op);
 	if (d->peer)
 		d->peer->d = NULL;
 	d->peer = NULL;
@@ -476,7 +484,7 @@ static bool move_on(struct delivery *d)
 	}
 	d->tried = d->again = false;
 	return d->host < d->mx.n && d->connects < DELIVERY_CONNECTS &&
-	       d->owner->loop->now < d->deadline;
+	       d->owner->loop->now < d->deadline && d->outcome.means.class != GMAIL_RATE;
 }
 
 static void use_kept(struct delivery *d, struct peer *p)
@@ -564,6 +572,8 @@ static void on_next(struct watch *w, short got)
 		return;
 	}
 	loop_drop(d->owner->loop, w);
+	if (d->judged && turns_wait(d, slice_of(delivery_host(d))))
+		return;
 	if (d->judged)
 		try_next(d);
 	else if (d->owner->loop->now >= d->deadline)
@@ -592,16 +602,26 @@ static void set_route(struct delivery *d)
 	}
 }
 
+void delivery_go(struct delivery *d)
+{
+	struct peer *kept = peer_kept(d->owner, d->letter.domain, d->pinned, d->smart);
+
+	if (!kept)
+		soon(d);
+	else if (!turns_wait(d, slice_of(kept->host)))
+		use_kept(d, kept);
+}
+
 void delivery_begin(struct delivery *d, const struct token *t)
 {
 	struct outbound *o = d->owner;
-	struct peer *kept;
 
 	d->busy = true;
 	d->no_tls = d->again = d->tried = d->soft = d->fresh = false;
 	d->judged = d->host_judged = false;
 	d->dead = true;
 	d->peer = NULL;
+	d->turn = (struct turn){ .word = SHAPE_NONE };
 	d->last_tls = NULL;
 	*d->last_host = 0;
 	d->token = *t;
@@ -611,9 +631,5 @@ void delivery_begin(struct delivery *d, const struct token *t)
 	set_route(d);
 	d->next = (struct watch){ .fd = -1, .ready = on_next };
 	outcome_own(&d->outcome, 451, 4, 1, "no answer from the destination", d->letter.domain);
-	kept = peer_kept(o, d->letter.domain, d->pinned, d->smart);
-	if (kept)
-		use_kept(d, kept);
-	else
-		soon(d);
+	delivery_go(d);
 }

@@ -58,10 +58,13 @@ struct delivery { /* zeroed: free */
 	const char *last_tls; /* the suite, static; NULL: clear text */
 
 	struct peer *peer; /* the conversation; NULL: none */
+	struct turn turn;  /* out.mx: turns.h */
 };
 
 /* The letter and the recipients are filled in. */
 void delivery_begin(struct delivery *d, const struct token *t);
+/* Its turn has come: over a kept connection, or on from where it was. */
+void delivery_go(struct delivery *d);
 /* Ends it without an answer and frees the place, with the connection if it has one. Not inside its own callbacks. */
 void delivery_drop(struct delivery *d);
 /* d->outcome is the verdict of those without one: logs them, gives the letter back, answers, and lets go of the

@@ -6,18 +6,22 @@
 
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
-#include "smtpd/out/delivery.h"
+#include "smtpd/out/turns.h"
 #include "smtpd/proto/envelope.h"
 #include "smtpd/proto/mxname.h"
 
 static const struct slice nothing = { NULL, 0 };
 
 void outbound_answer(struct outbound *o, const struct token *t, struct slice host,
-		     const struct targets *to)
+		     const struct targets *to, const struct shape_op *who)
 {
 	struct buf b = { .p = o->head, .cap = OUT_RESULT_TAIL };
 	struct out_result m = { .operator= mxname_operator(host), .host_len = (uint8_t)host.n };
 
+	if (who) {
+		m.operator= who->key;
+		m.stop_ms = (uint32_t)shape_left(who, o->loop->now);
+	}
 	buf_put(&b, host);
 	for (unsigned i = 0; i < to->n; i++)
 		outcome_put(&to->t[i].outcome, to->t[i].flags, &b);
@@ -81,7 +85,7 @@ static void refuse(struct outbound *o, const struct call *c, struct targets *to,
 
 	outcome_own(&out, 451, 3, detail, why, nothing);
 	targets_end(to, TARGETS_MISSING, &out);
-	outbound_answer(o, &c->token, nothing, to);
+	outbound_answer(o, &c->token, nothing, to, NULL);
 	targets_drop(to);
 }
 
@@ -96,7 +100,7 @@ static void on_deliver(void *ctx, struct call *c)
 	if (!take_targets(o, c, to)) {
 		chan_fail(&c->token);
 	} else if (!targets_count(to, TARGETS_MISSING)) {
-		outbound_answer(o, &c->token, nothing, to);
+		outbound_answer(o, &c->token, nothing, to, NULL);
 		targets_drop(to);
 	} else if (!d) {
 		refuse(o, c, to, 2, "too many deliveries at once");
@@ -153,6 +157,10 @@ const struct rule outbound_rules[OUT_TYPES] = {
 		      .size = sizeof(struct out_ack),
 		      .tail_max = OUT_ACKS * sizeof(struct out_ack_row),
 		      .run = on_ack },
+	[OUT_STOP] = { .from = FROM(CHECK_MX),
+		       .size = sizeof(struct out_stop),
+		       .tail_max = OUT_STOPS * sizeof(struct out_stop_row),
+		       .run = turns_stop },
 };
 
 void outbound_wired(struct chan *c)
@@ -194,6 +202,7 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 	o->policy =
 		(struct policy_env){ .dns = dns, .pinned = &o->anchors, .public = &o->public };
 	held_init(&o->held);
+	turns_init(o);
 	for (size_t i = 0; i < pool; i++) {
 		struct delivery *d = &o->pool[i];
 

@@ -9,6 +9,7 @@
 #include "smtpd/out/ownaddr.h"
 #include "smtpd/out/policy.h"
 #include "smtpd/out/sessions.h"
+#include "smtpd/out/shape.h"
 
 /*
  * Outbound SMTP: takes letters from check.mx or queue, for recipients of one domain, and answers with the
@@ -23,8 +24,8 @@ enum {
 	OUTBOUND_SMTPS = 465,
 	OUTBOUND_POOL_MX = CONFIG_FORWARD_MAX_HELD,
 	OUTBOUND_POOL_SUB = CONFIG_SMTPD_QUEUE_ACTIVE,
-	OUTBOUND_WATCHES = 2 * (OUTBOUND_POOL_MX > OUTBOUND_POOL_SUB ? OUTBOUND_POOL_MX
-								     : OUTBOUND_POOL_SUB),
+	OUTBOUND_WATCHES = 1 + 2 * (OUTBOUND_POOL_MX > OUTBOUND_POOL_SUB ? OUTBOUND_POOL_MX
+									 : OUTBOUND_POOL_SUB),
 };
 
 enum outbound_family { OUTBOUND_IPV4 = 1, OUTBOUND_IPV6 = 2 };
@@ -51,7 +52,9 @@ struct outbound {
 	struct peer *peers;    /* owned; as many */
 	size_t npool;
 	struct held held;
-	uint8_t *head; /* owned: ENV_HEAD_MAX octets of scratch */
+	struct shape shape; /* out.mx: turns.h */
+	struct watch line;  /* for those that wait there */
+	uint8_t *head;	    /* owned: ENV_HEAD_MAX octets of scratch */
 };
 
 extern const struct rule outbound_rules[OUT_TYPES];
@@ -63,9 +66,9 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 void outbound_smarthost(struct outbound *o, struct chan *auth);
 /* Serves the channels of p. */
 void outbound_serve(struct outbound *o, struct proc *p);
-/* The verdicts of all recipients; host: who was spoken to, may be empty. */
+/* The verdicts of all recipients; host: who was spoken to, may be empty; who: whose turn it was, NULL: unknown. */
 void outbound_answer(struct outbound *o, const struct token *t, struct slice host,
-		     const struct targets *to);
+		     const struct targets *to, const struct shape_op *who);
 /* The requester has a new wire: what was for the old one ends, unless its final dot was sent. */
 void outbound_wired(struct chan *c);
 

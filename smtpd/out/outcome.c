@@ -19,6 +19,7 @@ static void begin(struct outcome *o, uint16_t code, uint16_t subject, uint16_t d
 	o->enhanced[0] = (uint8_t)(code / 100);
 	o->enhanced[1] = subject <= UINT8_MAX ? (uint8_t)subject : 0;
 	o->enhanced[2] = detail <= UINT8_MAX ? (uint8_t)detail : 0;
+	o->means = (struct gmail){ GMAIL_TEMP, NULL };
 	o->text_n = 0;
 }
 
@@ -51,6 +52,7 @@ void outcome_said(struct outcome *o, const struct reply *r, const char *host)
 	struct slice said = reply_text(r);
 
 	begin(o, map_code(r), r->subject, r->detail);
+	o->means = gmail_read(r);
 	put_text(o, SLICE("host "));
 	put_text(o, slice_of(host));
 	put_text(o, SLICE(" said: "));

@@ -3,12 +3,13 @@
 #define SMTPD_OUT_OUTCOME_H
 
 #include "smtpd/msg/out.h"
-#include "smtpd/proto/reply.h"
+#include "smtpd/proto/gmail.h"
 
 /* What became of a delivery to one recipient, in the words of struct out_verdict. */
 struct outcome {
 	uint16_t code;
 	uint8_t enhanced[3];
+	struct gmail means; /* for the letters after it; our own verdict: GMAIL_TEMP */
 	size_t text_n;
 	uint8_t text[ANSWER_TEXT]; /* one line of printable ASCII, never empty */
 };

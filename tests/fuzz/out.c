@@ -24,6 +24,7 @@ static void start(void)
 	chan_init(&chan, &loop, P_QUEUE, 1, rx);
 	chan_init(&dns, &loop, P_DNS, 1, rx);
 	outbound_init(&out, &loop, &dns, 1, true);
+	shape_init(&out.shape); /* the other lane's */
 }
 
 static int memfd_of(struct slice s)
@@ -54,11 +55,16 @@ static void message(unsigned type, struct slice s)
 	if (type == OUT_ACK)
 		c.tail = slice_head(s, s.n / sizeof(struct out_ack_row) *
 					       sizeof(struct out_ack_row));
+	if (type == OUT_STOP)
+		c.tail = slice_head(s, OUT_STOPS * sizeof(struct out_stop_row));
 	c.fd[0] = memfd_of(SLICE("Subject: x\r\n\r\ntext\r\n"));
 	c.fd[1] = memfd_of(s);
 	if (m.deliver.skip & 1) /* mostly the truth */
 		m.deliver.text_size = 20;
 	outbound_rules[type].run(&out, &c);
+	for (unsigned i = 0; i < SHAPE_OPERATORS; i++)
+		if (shape_left(&out.shape.op[i], loop.now) > SHAPE_STOP_MS)
+			abort();
 	memfd_close(&c.fd[0]);
 	memfd_close(&c.fd[1]);
 }

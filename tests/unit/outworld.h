@@ -279,7 +279,7 @@ static inline int memfd_of(struct slice s)
 	return fd;
 }
 
-static struct ask ask = { .done = on_answer };
+static struct ask ask = { .done = on_answer }, *next_ask = &ask; /* of the next letter */
 static uint64_t seq;
 static bool resumes; /* TLS sessions of earlier letters stay */
 static bool dsn;     /* the letter has all that RFC 3461 and RFC 6531 know */
@@ -321,7 +321,7 @@ static inline void put_letter(const char *rcpts, const char *body)
 	if (!resumes)
 		memset(out.sessions.row, 0, SESSIONS * sizeof *out.sessions.row);
 	answered = false;
-	CHECK(chan_ask(&asking, &ask, &m, sizeof m,
+	CHECK(chan_ask(&asking, next_ask, &m, sizeof m,
 		       (struct slice){ (uint8_t *)index, n * sizeof *index }, fd, 2,
 		       &want_answer, 60000));
 	close(fd[0]);
