@@ -4,6 +4,7 @@
 
 #include "smtpd/check/alias.h"
 #include "smtpd/check/quota.h"
+#include "smtpd/check/stops.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/msg/check.h"
 #include "smtpd/msg/holder.h"
@@ -64,6 +65,7 @@ struct check {
 	struct map aliases;
 	struct alias_domains domains;
 	struct quota quota;  /* sub */
+	struct stops stops;  /* mx */
 	struct chan *down;   /* out.mx or queue */
 	struct chan *holder; /* holder.srs or holder.dkim */
 	struct job *jobs;
@@ -114,7 +116,10 @@ void submit_letter(struct job *j, const struct letter *l);  /* submission */
 /* Completes the header, signs it for that one of our domains, on to queue; j->env is done. */
 void submit_sign(struct job *j, const struct letter *l, unsigned slot);
 void dsn_letter(struct job *j, const struct letter *l); /* a report of queue's */
-void forward_more(struct check *c); /* out.mx has room again: the next letters that wait */
+/* Does this domain get nothing for now, by what its exchangers said? */
+bool forward_stopped(const struct check *c, struct slice domain);
+void forward_more(struct check *c);  /* out.mx has room again: the next letters that wait */
+void forward_wired(struct check *c); /* out.mx is a new one */
 
 /* Makes the head memfd from j->env, ENV_UTF8 when the letter needs it (not because the client said
  * so), first and j->header, seals it. False: no memory now. */
@@ -123,6 +128,6 @@ bool letter_head(struct job *j, struct slice first);
 void trace_received(struct buf *b, const struct job *j, const struct letter *l,
 		    struct slice rcpt);
 
-extern const struct say say_trouble, say_unknown, say_busy, say_no_grant;
+extern const struct say say_trouble, say_unknown, say_busy, say_no_grant, say_stopped;
 
 #endif

@@ -1,7 +1,7 @@
 # smtpd/check/check.mk: reads letters and decides; no connection of its own, no key
 
 PROGS        += check
-check-y      := $(addprefix smtpd/check/,main.o rcpt.o letter.o forward.o submit.o dsn.o trace.o alias.o rights.o quota.o) \
+check-y      := $(addprefix smtpd/check/,main.o rcpt.o letter.o forward.o submit.o dsn.o trace.o alias.o rights.o quota.o stops.o) \
 		$(lib-core) smtpd/lib/map.o \
 		$(addprefix smtpd/proto/,path.o utf8.o ipaddr.o envelope.o grant.o header.o dkim_canon.o dkim_sign.o srs.o base64.o date.o)
 check-libs   := bearssl sodium cdb

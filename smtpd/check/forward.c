@@ -49,6 +49,20 @@ static bool loops(struct slice header, struct slice rcpt)
 	return hops >= CONFIG_FORWARD_MAX_HOPS;
 }
 
+static void learn(struct job *j, const struct out_result *r)
+{
+	struct slice to;
+
+	if (envelope_get(buf_slice(&j->env), ENV_RCPT, &to))
+		stops_learn(&j->check->stops, slice_from(to, slice_rfind(to, '@') + 1),
+			    r->operator, r->stop_ms, j->check->proc.loop.now);
+}
+
+bool forward_stopped(const struct check *c, struct slice domain)
+{
+	return stops_left(&c->stops, domain, c->proc.loop.now) > 0;
+}
+
 static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 {
 	struct job *j = job_of(a);
@@ -59,8 +73,10 @@ static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 	struct out_verdict v;
 	struct slice text = SLICE("");
 
-	if (r)
+	if (r) {
 		cur_take(&in, r->host_len);
+		learn(j, r);
+	}
 	if (r && out_verdict_take(&in, &v, &text)) {
 		m.code = v.code;
 		memcpy(m.enhanced, v.enhanced, sizeof m.enhanced);
@@ -87,6 +103,30 @@ void forward_more(struct check *c)
 	for (size_t i = 0; i < JOBS && chan_ready(c->down); i++)
 		if (c->jobs[i].token.chan && c->jobs[i].waiting)
 			hand_over(&c->jobs[i]);
+}
+
+static void on_told(struct ask *a, const void *reply, struct slice tail)
+{
+	struct stops *s = OWNER(struct stops, ask, a);
+
+	(void)reply;
+	(void)tail;
+	forward_more(OWNER(struct check, stops, s));
+}
+
+void forward_wired(struct check *c)
+{
+	static const struct want want = { OUT_STOP, sizeof(struct out_stopped), 0 };
+	uint8_t bytes[OUT_STOPS * sizeof(struct out_stop_row)];
+	struct buf b = BUF(bytes);
+	struct out_stop m = { 0 };
+
+	stops_put(&c->stops, c->proc.loop.now, &b);
+	c->stops.ask.done = on_told;
+	if (b.len)
+		chan_ask(c->down, &c->stops.ask, &m, sizeof m, buf_slice(&b), NULL, 0, &want,
+			 DOWN_MS);
+	forward_more(c);
 }
 
 static void deliver(struct job *j)

@@ -16,6 +16,9 @@ const struct say say_trouble = { 451,
 				 { 4, 3, 0 },
 				 "Temporary trouble here, please try again later" };
 const struct say say_busy = { 451, { 4, 3, 2 }, "Too busy, please try again later" };
+const struct say say_stopped = {
+	451, { 4, 4, 5 }, "The destination takes nothing for now, please try again later"
+};
 const struct say say_unknown = { 550, { 5, 1, 1 }, "No such user here" };
 static const struct say forged = { 550,
 				   { 5, 1, 1 },
@@ -287,7 +290,7 @@ static void on_down_wired(struct chan *down)
 {
 	struct proc *p = down->owner;
 
-	forward_more(OWNER(struct check, proc, p));
+	forward_wired(OWNER(struct check, proc, p));
 }
 
 void check_init(struct check *c)

@@ -28,7 +28,10 @@ static void on_returned(struct ask *a, const void *reply, struct slice tail)
 
 	if (!job_returns(j, reply, tail))
 		return;
-	say_token(&t, &fine, ANSWER_ROUTE, route_of(tail));
+	if (forward_stopped(j->check, slice_from(tail, slice_rfind(tail, '@') + 1)))
+		say_token(&t, &say_stopped, 0, 0);
+	else
+		say_token(&t, &fine, ANSWER_ROUTE, route_of(tail));
 	j->token.chan = NULL;
 }
 
@@ -63,6 +66,10 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 		say_token(&call->token, &say_unknown, 0, 0);
 		break;
 	case ALIAS_TO:
+		if (forward_stopped(c, to.domain)) {
+			say_token(&call->token, &say_stopped, 0, 0);
+			break;
+		}
 		path_print(&to, &printed);
 		say_token(&call->token, &fine, ANSWER_ROUTE, route_of(buf_slice(&printed)));
 		break;

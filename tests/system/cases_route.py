@@ -91,7 +91,7 @@ VERDICTS = (
     ({"RCPT": "550-5.1.1 no such user\r\n550 5.1.1 go away"}, 550, "5.1.1"),
     ({"MAIL": "421 4.7.0 try later"}, 451, "4.7.0"),
     ({"DATA": "554 5.7.1 no"}, 554, "5.7.1"),
-    ({".": "421-4.7.28 unusual rate\r\n421 4.7.28 of mail"}, 451, "4.7.28"),
+    ({".": "421-4.3.0 a system\r\n421 4.3.0 problem"}, 451, "4.3.0"),
     ({".": "550-5.7.26 This mail has been blocked\r\n550 5.7.26 because"}, 550, "5.7.26"),
     ({".": "552 5.2.2 over quota"}, 552, "5.2.2"),
     ({".": "4nonsense"}, 451, ""),

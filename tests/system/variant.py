@@ -10,8 +10,9 @@ VARIANTS = {
     # address by DHCP, time by SNTP
     "network": {"INIT_NET_STATIC": "n", "INIT_NET_DHCP": "y", "INIT_ADDRESS": '""', "INIT_GATEWAY": '""',
                 "INIT_NAMESERVERS": '""', "INIT_NTP_SERVERS": '"time.example"'},
-    # names over TLS; the server asked first has another name than this. Letters are signed with Ed25519.
-    "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y",
+    # names over TLS; the server asked first has another name than this. Letters are signed with Ed25519; the
+    # forward lane bears little.
+    "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y", "FORWARD_BURST": "2", "FORWARD_MINUTE": "1", "FORWARD_WAIT": "1",
             "DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
     # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+/* check.mx keeps what out.mx was told: RCPT says it, and the next out.mx hears it. */
+#define _GNU_SOURCE
+#include "smtpd/check/check.h"
+
+#include <sys/mman.h>
+
+#include "smtpd/lib/memfd.h"
+#include "smtpd/msg/out.h"
+#include "tests/unit/test.h"
+#include "tests/unit/wires.h"
+
+enum { OPERATOR = 77, STOP_MS = 600000 };
+
+static char domain[256]; /* the first mail domain of this configuration */
+static struct check c;
+static uint32_t next_id;
+static uint8_t key[32];
+static union {
+	struct msg h;
+	struct answer answer;
+	struct out_stop stop;
+	struct holder_reply holder;
+	uint8_t b[MSG_MAX];
+} got;
+static size_t got_n;
+
+static int make_map(void)
+{
+	static const struct {
+		const char *name, *to;
+	} rows[] = { { "hello", "box@gmail.com" },
+		     { "also", "second@GMAIL.com" },
+		     { "other", "box@other.example" } };
+	int fd = memfd_create("map", 0);
+	struct cdb_make m;
+	char k[300];
+
+	cdb_make_start(&m, fd);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(k, sizeof k, "%s@%s", rows[i].name, domain);
+		cdb_make_add(&m, k, (unsigned)strlen(k), rows[i].to,
+			     (unsigned)strlen(rows[i].to));
+	}
+	cdb_make_finish(&m);
+	return fd;
+}
+
+static bool get(enum chan_id ch)
+{
+	int fd[2] = { -1, -1 };
+
+	got_n = wires_get(&c.proc, ch, &got, sizeof got, fd, 20);
+	memfd_close(&fd[0]);
+	memfd_close(&fd[1]);
+	return got_n != 0;
+}
+
+static unsigned rcpt(const char *local)
+{
+	uint8_t bytes[600];
+	struct buf b = BUF(bytes);
+	struct check_rcpt m = { .h = { .type = CHECK_RCPT, .id = ++next_id } };
+
+	buf_put(&b, slice_of(local));
+	buf_u8(&b, '@');
+	buf_put(&b, slice_of(domain));
+	m.rcpt_len = (uint16_t)b.len;
+	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, buf_slice(&b), -1, -1);
+	return get(CH_FRONT_MX_CHECK_MX) ? got.answer.code : 0;
+}
+
+static int sealed(struct slice s)
+{
+	int fd = memfd_make("t");
+
+	CHECK(memfd_append(fd, 0, s) && memfd_seal(fd));
+	return fd;
+}
+
+/* A bounce for `local`, which has an answer of 451 and this about its operator. */
+static void letter(const char *local, uint32_t stop_ms)
+{
+	static const char text[] = "From: a@b.example\r\n\r\nHello\r\n";
+	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
+				  .text_size = sizeof text - 1 };
+	struct out_result r = { .operator= OPERATOR, .stop_ms = stop_ms };
+	struct out_verdict v = { 451, { 4, 7, 28 }, 0, 4 };
+	uint8_t bytes[900];
+	struct buf b = BUF(bytes);
+	char to[300];
+	int t = sealed(slice_of(text)), h;
+
+	snprintf(to, sizeof to, "%s@%s", local, domain);
+	envelope_put(&b, ENV_SENDER, SLICE(""));
+	envelope_put(&b, ENV_RCPT, slice_of(to));
+	envelope_put(&b, ENV_HELO, SLICE("client.example"));
+	envelope_put(&b, ENV_PEER, SLICE("192.0.2.1"));
+	envelope_put(&b, ENV_WITH, SLICE("ESMTP"));
+	envelope_put_header(&b, SLICE(""));
+	h = sealed(buf_slice(&b));
+	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, SLICE(""), t, h);
+	close(t);
+	close(h);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	r.h = (struct msg){ .type = OUT_DELIVER, .id = got.h.id };
+	b.len = 0;
+	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
+	buf_put(&b, SLICE("slow"));
+	wires_put(CH_CHECK_MX_OUT_MX, &r, sizeof r, buf_slice(&b), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+}
+
+static void stopped(void)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_SRS_REVERSE }, .result = HOLDER_DONE };
+
+	CHECK_EQ(rcpt("hello"), 250);
+	letter("hello", STOP_MS);
+	CHECK_EQ(rcpt("hello"), 451);
+	CHECK(got.answer.enhanced[1] == 4 && got.answer.enhanced[2] == 5);
+	CHECK_EQ(rcpt("also"), 451); /* the same domain */
+	CHECK_EQ(rcpt("other"), 250);
+	CHECK_EQ(rcpt("nobody"), 550);
+	/* A return address that leads there. */
+	CHECK_EQ(rcpt("SRS0=x=y=gmail.com=a"), 0);
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS));
+	r.h.id = got.h.id;
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE("a@gmail.com"), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+}
+
+static void handed_on(void)
+{
+	struct out_stopped done = { .h = { .type = OUT_STOP } };
+	struct out_stop_row row;
+
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 2);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_STOP);
+	CHECK_EQ(got_n, sizeof got.stop + sizeof row);
+	memcpy(&row, got.b + sizeof got.stop, sizeof row);
+	CHECK_EQ(row.operator, OPERATOR);
+	CHECK(row.ms > 0 && row.ms <= STOP_MS);
+	done.h.id = got.h.id;
+	wires_put(CH_CHECK_MX_OUT_MX, &done, sizeof done, SLICE(""), -1, -1);
+	CHECK_EQ(rcpt("hello"), 451);
+	letter("hello", 0); /* came before; and the stop is over, says out */
+	CHECK_EQ(rcpt("hello"), 250);
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 3);
+	letter("other", 0); /* nothing was to be told first */
+}
+
+int main(void)
+{
+	int map;
+
+	wires_reserve();
+	snprintf(domain, sizeof domain, "%.*s",
+		 (int)slice_find(SLICE(CONFIG_SMTPD_DOMAINS), ' '), CONFIG_SMTPD_DOMAINS);
+	map = make_map();
+	wires_start(P_CHECK_MX, 0, key, &map, 1);
+	close(map);
+	proc_start(&c.proc, PROG_CHECK, 4);
+	check_init(&c);
+	wires_connect(&c.proc);
+	stopped();
+	handed_on();
+	TEST_END();
+}
