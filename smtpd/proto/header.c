@@ -3,6 +3,9 @@
 
 #include "smtpd/proto/utf8.h"
 
+#define QUOTE(x) #x
+#define TEXT(x)	 QUOTE(x) /* of a number in .config */
+
 enum { DEPTH = 16 /* of nested comments */, LOCAL = 64, DOMAIN = 255, LABEL = 63 };
 
 static bool is_blank(uint8_t c)
@@ -392,8 +395,10 @@ struct slice header_fault_text(enum header_fault fault)
 		[HEADER_8BIT] = SLICE("5.6.7 octets above 127 need encoded words (RFC 2047), "
 				      "or SMTPUTF8 and valid UTF-8"),
 		[HEADER_DUPLICATE] = SLICE("5.6.0 this field may stand only once"),
-		[HEADER_LARGE] = SLICE("5.3.4 the whole header may have at most 500 KiB"),
-		[HEADER_MANY] = SLICE("5.3.4 the header may have at most 5000 fields"),
+		[HEADER_LARGE] = SLICE("5.3.4 the whole header may have at most " TEXT(
+			CONFIG_SMTPD_MAX_HEADER) " KiB"),
+		[HEADER_MANY] = SLICE("5.3.4 the header may have at most " TEXT(
+			CONFIG_SMTPD_MAX_FIELDS) " fields"),
 		[HEADER_LONG] = SLICE("5.3.4 this field may have at most 32 KiB"),
 		[HEADER_LONG_NAME] = SLICE("5.3.4 the name of a field may have at most 1 KiB"),
 		[HEADER_LONG_SUBJECT] = SLICE("5.3.4 this field may have at most 998 octets"),

@@ -8,9 +8,9 @@
  * The header of a letter (RFC 5322 2.2, 3.6). A header block is the octets of its fields, each with its
  * CRLF, without the empty line. Everything handed out borrows from the input.
  */
-enum { /* what Gmail refuses; RULES of senders */
-       HEADER_OCTETS = 500 * 1024,
-       HEADER_FIELDS = 5000,
+enum { /* what Gmail refuses (RULES S6), or less */
+       HEADER_OCTETS = CONFIG_SMTPD_MAX_HEADER * 1024,
+       HEADER_FIELDS = CONFIG_SMTPD_MAX_FIELDS,
        HEADER_FIELD = 32 * 1024, /* one field, except To, Cc, Bcc and References */
        HEADER_NAME = 1024,
        HEADER_SUBJECT = 998,
