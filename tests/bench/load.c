@@ -287,11 +287,9 @@ static bool on_reply(struct load *l, struct slot *s, const char *line, size_t n)
 /* Sends what waits. False: the connection broke. */
 static bool flush(struct load *l, struct slot *s)
 {
-	bool shaking = s->w.shaking;
-
 	if (!tube_flush(&s->w, l->epoll, s))
 		return false;
-	if (shaking && !s->w.shaking && s->step == HANDSHAKE) {
+	if (!s->w.shaking && s->step == HANDSHAKE) { /* whichever call ended it */
 		hello(s);
 		if (!tube_flush(&s->w, l->epoll, s))
 			return false;
@@ -326,14 +324,11 @@ static bool replies(struct load *l, struct slot *s)
 
 static void on_slot(struct load *l, struct slot *s)
 {
-	bool shaking = s->w.shaking;
 	enum tube_got got;
 
 	if (s->w.fd < 0)
 		return;
 	got = tube_read(&s->w);
-	if (shaking && !s->w.shaking && s->step == HANDSHAKE)
-		hello(s);
 	while (got == TUBE_OCTETS) {
 		if (!replies(l, s)) {
 			if (s->w.fd >= 0 && s->step != BANNER)

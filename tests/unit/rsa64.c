@@ -137,7 +137,7 @@ static void faults(void)
 	uint8_t *const narrow[] = { r.dp + 3, r.dq + 9, (uint8_t *)r.iq_r + 5,
 				    (uint8_t *)r.p.r2 + 2, (uint8_t *)r.q.r2 + 1 };
 	uint8_t *const wide[] = { (uint8_t *)r.iq_r + 5, r.wide.e[0] + 3, r.wide.e[1] + 9,
-				  (uint8_t *)&r.wide.r2[4][2], (uint8_t *)&r.wide.m[7][3] };
+				  (uint8_t *)&r.wide.r2[4] + 16, (uint8_t *)&r.wide.m[7] + 24 };
 	uint8_t *const *spots = r.width == 1 ? narrow : wide;
 
 	good = r;
