@@ -19,7 +19,9 @@ enum {
 	HELD_MS = 10 * 1000,
 	HELD_AGAIN_MS = 1000,
 	SOON_MS = 5 * 1000,
-	ROOM_MS = 500, /* until a letter that found no memory asks again */
+	ROOM_MS =
+		10 *
+		1000, /* until a letter that found no memory asks again, unless some comes back first */
 };
 
 static const struct want want_answer = { OUT_DELIVER, sizeof(struct out_result),
@@ -205,6 +207,29 @@ static void unclear(struct courier *c, struct rcpt *k)
 	c->held_due = c->j->now;
 }
 
+static void put_off(struct courier *c, uint32_t rcpt)
+{
+	int64_t due = c->j->now + ROOM_MS;
+
+	ledger_wait(&c->j->g, rcpt, due);
+	if (c->nstarved == COURIER_STARVED)
+		return;
+	c->starved[c->nstarved].rcpt = rcpt;
+	c->starved[c->nstarved++].due = due;
+}
+
+/* Memory came back. */
+static void room_again(struct courier *c)
+{
+	for (unsigned i = 0; i < c->nstarved; i++) {
+		const struct rcpt *k = &c->j->g.rcpt[c->starved[i].rcpt];
+
+		if (k->state == RCPT_WAIT && k->due == c->starved[i].due)
+			ledger_wait(&c->j->g, c->starved[i].rcpt, c->j->now);
+	}
+	c->nstarved = 0;
+}
+
 static void on_answer(struct ask *a, const void *reply, struct slice tail)
 {
 	struct delivery *d = (struct delivery *)a;
@@ -221,6 +246,7 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 	c->active--;
 	c->flying -= d->bill.n;
 	parcels_close(&c->parcels, d->parcel);
+	room_again(c);
 	if (m)
 		note.host = cur_take(&in, m->host_len);
 	for (uint32_t i = 0; i < d->bill.n; i++) {
@@ -426,7 +452,7 @@ static bool deliver(struct courier *c, uint32_t rcpt)
 	int fd;
 
 	if (!room_for(c, rcpt)) {
-		ledger_wait(&j->g, rcpt, j->now + ROOM_MS);
+		put_off(c, rcpt);
 		return true; /* others are smaller, or go elsewhere */
 	}
 	while (d->used)

@@ -15,6 +15,7 @@ enum {
 	COURIER_ACTIVE = CONFIG_SMTPD_QUEUE_ACTIVE,
 	COURIER_ACKS = 512,
 	COURIER_ACK_ASKS = 2, /* the channel's credit beyond COURIER_ACTIVE */
+	COURIER_STARVED = 64,
 };
 
 struct courier;
@@ -44,6 +45,12 @@ struct courier {
 	struct sched sched;
 	struct reasons reasons;
 	unsigned active, flying; /* deliveries; recipients in them */
+	/* Recipients whose letters found no memory, the first ones: they ask again when some comes back. */
+	struct {
+		uint32_t rcpt;
+		int64_t due;
+	} starved[COURIER_STARVED];
+	unsigned nstarved;
 	bool removing; /* the operator took letters away: their results are not all said yet */
 	struct ask held;
 	bool held_known; /* out was asked since its last wire, and since a delivery ended unclear */
