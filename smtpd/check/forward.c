@@ -54,8 +54,8 @@ static void learn(struct job *j, const struct out_result *r)
 	struct slice to;
 
 	if (envelope_get(buf_slice(&j->env), ENV_RCPT, &to))
-		stops_learn(&j->check->stops, slice_from(to, slice_rfind(to, '@') + 1),
-			    r->operator, r->stop_ms, j->check->proc.loop.now);
+		stops_learn(&j->check->stops, slice_from(to, slice_rfind(to, '@') + 1), r->op,
+			    r->stop_ms, j->check->proc.loop.now);
 }
 
 bool forward_stopped(const struct check *c, struct slice domain)

@@ -27,9 +27,8 @@ struct out_deliver {
  * the request a struct out_verdict and its text; out_verdict_take() reads them. */
 struct out_result {
 	struct msg h;
-	uint64_t
-	operator; /* who runs that host, as a hash: limits of one hold for all its hosts; 0: unknown */
-	uint32_t stop_ms; /* mx: it gets nothing for so long, because it told us so; 0: it does */
+	uint64_t op; /* mxname_operator() of that host: limits of one hold for all its hosts; 0: unknown */
+	uint32_t stop_ms; /* mx: the operator gets nothing for so long, because it told us so; 0: it gets letters */
 	uint8_t host_len;
 	uint8_t zero[3];
 };
@@ -116,7 +115,7 @@ struct out_stop {
 };
 
 struct out_stop_row {
-	uint64_t operator; /* as in struct out_result */
+	uint64_t op; /* as in struct out_result */
 	uint32_t ms;
 	uint32_t zero;
 };

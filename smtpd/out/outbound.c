@@ -16,10 +16,10 @@ void outbound_answer(struct outbound *o, const struct token *t, struct slice hos
 		     const struct targets *to, const struct shape_op *who)
 {
 	struct buf b = { .p = o->head, .cap = OUT_RESULT_TAIL };
-	struct out_result m = { .operator= mxname_operator(host), .host_len = (uint8_t)host.n };
+	struct out_result m = { .op = mxname_operator(host), .host_len = (uint8_t)host.n };
 
 	if (who) {
-		m.operator= who->key;
+		m.op = who->key;
 		m.stop_ms = (uint32_t)shape_left(who, o->loop->now);
 	}
 	buf_put(&b, host);

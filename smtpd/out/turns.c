@@ -132,7 +132,7 @@ void turns_stop(void *ctx, struct call *c)
 		if (in.bad)
 			break;
 		memcpy(&row, s.p, sizeof row);
-		shape_stop(&o->shape, row.operator, row.ms, o->loop->now);
+		shape_stop(&o->shape, row.op, row.ms, o->loop->now);
 	}
 	soon(o);
 	chan_answer(&c->token, &done, sizeof done, nothing);

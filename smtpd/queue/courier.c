@@ -191,7 +191,7 @@ static void pause_of(struct courier *c, struct delivery *d, enum dest_end how,
 	at->reason = reason;
 	if (how == DEST_STOP && d->slot.group)
 		d->slot.group->reason = reason;
-	sched_end(&c->sched, &d->slot, how, m ? m->operator: 0, c->j->now);
+	sched_end(&c->sched, &d->slot, how, m ? m->op : 0, c->j->now);
 	if (how != DEST_STOP && (how != DEST_DEAD || at->until == before))
 		return;
 	log_begin(&l, "paused");

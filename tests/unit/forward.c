@@ -84,7 +84,7 @@ static void letter(const char *local, uint32_t stop_ms)
 	static const char text[] = "From: a@b.example\r\n\r\nHello\r\n";
 	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
 				  .text_size = sizeof text - 1 };
-	struct out_result r = { .operator= OPERATOR, .stop_ms = stop_ms };
+	struct out_result r = { .op = OPERATOR, .stop_ms = stop_ms };
 	struct out_verdict v = { 451, { 4, 7, 28 }, 0, 4 };
 	uint8_t bytes[900];
 	struct buf b = BUF(bytes);
@@ -139,7 +139,7 @@ static void handed_on(void)
 	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_STOP);
 	CHECK_EQ(got_n, sizeof got.stop + sizeof row);
 	memcpy(&row, got.b + sizeof got.stop, sizeof row);
-	CHECK_EQ(row.operator, OPERATOR);
+	CHECK_EQ(row.op, OPERATOR);
 	CHECK(row.ms > 0 && row.ms <= STOP_MS);
 	done.h.id = got.h.id;
 	wires_put(CH_CHECK_MX_OUT_MX, &done, sizeof done, SLICE(""), -1, -1);

@@ -14,7 +14,7 @@ static void several(const char *codes)
 		CHECK_EQ(verdict[i++].code, code);
 	CHECK_EQ(nverdict, i);
 	CHECK(!strcmp(last_host, "mx.example.org"));
-	CHECK_EQ(result.operator, mxname_operator(SLICE("x.example.ORG")));
+	CHECK_EQ(result.op, mxname_operator(SLICE("x.example.ORG")));
 	list();
 	for (unsigned k = 0; k < nheld; k++) {
 		CHECK_EQ(held[k].state, OUT_RESULT);

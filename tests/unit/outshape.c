@@ -126,7 +126,7 @@ static void put_off(const char *rcpt, const char *part)
 	memset(far.script, 0, sizeof far.script);
 	delivers(rcpt, 451, "4.4.5", part);
 	CHECK_EQ(far.conns, 0);
-	CHECK_EQ(result.operator, mxname_operator(SLICE("x.example.org")));
+	CHECK_EQ(result.op, mxname_operator(SLICE("x.example.org")));
 }
 
 static void bursts(void)
@@ -278,8 +278,8 @@ static void handed_back(void)
 {
 	static const struct want want = { OUT_STOP, sizeof(struct out_stopped), 0 };
 	struct out_stop m = { 0 };
-	struct out_stop_row row[2] = { { .operator= 1, .ms = UINT32_MAX },
-				       { .operator= mxname_operator(SLICE("x.example.org")),
+	struct out_stop_row row[2] = { { .op = 1, .ms = UINT32_MAX },
+				       { .op = mxname_operator(SLICE("x.example.org")),
 					 .ms = 90000 } };
 
 	begin();

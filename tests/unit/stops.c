@@ -32,7 +32,7 @@ static void learnt(void)
 	CHECK_EQ(stops_left(&s, SLICE("gmail.com"), 1100), 900);
 	stops_put(&s, 1100, &b);
 	CHECK_EQ(b.len, sizeof(struct out_stop_row));
-	CHECK(row(&b, 0).operator== 7 && row(&b, 0).ms == 900);
+	CHECK(row(&b, 0).op == 7 && row(&b, 0).ms == 900);
 	stops_learn(&s, SLICE("gmail.com"), 7, 0, 1200);
 	CHECK_EQ(stops_left(&s, SLICE("workspace.example"), 1200), 0);
 	b.len = 0;
