@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/stops.h"
 
-/* FNV-1a; never 0. */
+/* Never 0. */
 static uint64_t key_of(struct slice domain)
 {
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < domain.n; i++)
-		h = (h ^ byte_lower(domain.p[i])) * 0x100000001b3u;
-	return h | 1;
+	return slice_hash(SLICE_HASH, domain) | 1;
 }
 
 void stops_learn(struct stops *s, struct slice domain, uint64_t op, uint32_t ms, int64_t now)

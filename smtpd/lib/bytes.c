@@ -76,6 +76,13 @@ size_t slice_rfind(struct slice s, uint8_t c)
 	return s.n;
 }
 
+uint64_t slice_hash(uint64_t h, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ byte_lower(s.p[i])) * 1099511628211u;
+	return h;
+}
+
 struct slice slice_word(struct slice *rest)
 {
 	struct slice w;

@@ -18,6 +18,8 @@ struct slice { /* borrowed; never owns, may contain NUL */
 
 #define SLICE(lit) ((struct slice){ (const uint8_t *)("" lit), sizeof(lit) - 1 })
 
+#define SLICE_HASH 14695981039346656037u
+
 struct slice slice_of(const char *z);		      /* NUL-terminated string; z may be NULL */
 bool slice_eq(struct slice a, struct slice b);	      /* octet for octet */
 bool slice_ieq(struct slice a, struct slice b);	      /* ASCII case folded */
@@ -35,6 +37,9 @@ struct slice slice_word(struct slice *rest);
 bool slice_cstr(struct slice s, char *out, size_t cap);
 /* Decimal, digits only, at most max. */
 bool slice_u64(struct slice s, uint64_t max, uint64_t *out);
+/* FNV-1a of s in ASCII lower case, going on from h, which is SLICE_HASH at first. Two texts with one number are found
+ * by whoever wants them: not where he gains by it. */
+uint64_t slice_hash(uint64_t h, struct slice s);
 /* Equal length and content, in time that depends on the length alone. */
 bool slice_eq_ct(struct slice a, struct slice b);
 

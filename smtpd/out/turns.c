@@ -16,20 +16,18 @@ static void soon(struct outbound *o)
 	loop_add(o->loop, &o->line);
 }
 
-/* A mailbox as Gmail has them, without tag and dots (FNV-1a). Elsewhere two may count as one: rather too much. */
+/* A mailbox as Gmail has them, without tag and dots. Elsewhere two may count as one: rather too much. */
 static uint64_t box_key(struct slice address)
 {
 	size_t at = slice_rfind(address, '@');
 	struct slice local = slice_head(address, at);
-	uint64_t h = 14695981039346656037u;
+	uint64_t h = SLICE_HASH;
 
 	local = slice_head(local, slice_find(local, '+'));
 	for (size_t i = 0; i < local.n; i++)
 		if (local.p[i] != '.')
-			h = (h ^ byte_lower(local.p[i])) * 1099511628211u;
-	for (size_t i = at; i < address.n; i++)
-		h = (h ^ byte_lower(address.p[i])) * 1099511628211u;
-	return h;
+			h = slice_hash(h, (struct slice){ local.p + i, 1 });
+	return slice_hash(h, slice_from(address, at));
 }
 
 static void put_off(struct delivery *d)

@@ -55,14 +55,11 @@ static struct slice registered(struct slice host)
 
 uint64_t mxname_operator(struct slice host)
 {
-	uint64_t h = 14695981039346656037u; /* FNV-1a */
 	struct slice s = registered(without_dot(host));
 
 	if (!s.n)
 		return 0;
 	if (slice_ieq(s, SLICE("googlemail.com")))
 		s = SLICE("google.com");
-	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ byte_lower(s.p[i])) * 1099511628211u;
-	return h;
+	return slice_hash(SLICE_HASH, s);
 }

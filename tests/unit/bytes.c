@@ -38,6 +38,10 @@ static void test_slices(void)
 	CHECK_EQ(slice_rfind(s, '@'), 5);
 	CHECK_EQ(slice_rfind(s, 'a'), 0);
 	CHECK_EQ(slice_rfind(s, 'x'), 7);
+	CHECK(slice_hash(SLICE_HASH, none) == SLICE_HASH);
+	CHECK(slice_hash(SLICE_HASH, SLICE("FooBar")) == 0x85944171f73967e8u); /* published */
+	CHECK(slice_hash(slice_hash(SLICE_HASH, SLICE("foo")), SLICE("bar")) ==
+	      slice_hash(SLICE_HASH, SLICE("foobar")));
 	rest = SLICE("  one two ");
 	CHECK_SLICE(slice_word(&rest), "one");
 	CHECK_SLICE(slice_word(&rest), "two");
