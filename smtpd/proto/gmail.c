@@ -5,6 +5,7 @@
 #define BLOCKED	  "Why has Gmail blocked my messages?"
 #define LIMITS	  "Limits for sending & getting email"
 #define ENCRYPTED "Email encryption in transit"
+#define RELAY	  "SMTP relay at your service provider"
 #define ANY	  UINT16_MAX
 
 /*
@@ -18,11 +19,8 @@ static const struct {
 	struct gmail is;
 } rows[] = {
 	{ ANY, 7, 28, NULL, { GMAIL_RATE, GUIDE } },
-	{ ANY,
-	  7,
-	  ANY,
-	  "detected an unusual",
-	  { GMAIL_RATE, GUIDE } }, /* before there was a 7.28 */
+	/* before there was a 7.28 */
+	{ ANY, 7, ANY, "detected an unusual", { GMAIL_RATE, GUIDE } },
 	{ ANY, 2, 2, NULL, { GMAIL_FULL, "Manage files in your Google Drive storage" } },
 	{ 4, 2, 1, NULL, { GMAIL_FAST, LIMITS } },
 	{ 5, 2, 1, "at a rate", { GMAIL_FAST, LIMITS } },
@@ -30,23 +28,15 @@ static const struct {
 	{ ANY, 7, 25, NULL, { GMAIL_REPUTATION, GUIDE } },
 	{ ANY, 7, ANY, "PTR record", { GMAIL_REPUTATION, GUIDE } },
 	{ ANY, 7, ANY, "reputation of the sending IP", { GMAIL_REPUTATION, BLOCKED } },
-	{ ANY,
-	  7,
-	  ANY,
-	  "IP you're using",
-	  { GMAIL_REPUTATION, "SMTP relay at your service provider" } },
+	{ ANY, 7, ANY, "IP you're using", { GMAIL_REPUTATION, RELAY } },
 	{ ANY, 7, ANY, "suspicious", { GMAIL_POLICY, BLOCKED } },
 	{ ANY, 7, ANY, "temporary DNS failures", { GMAIL_TEMP, NULL } },
-	{ ANY, 7, ANY, "temporary system problem", { GMAIL_TEMP, NULL } },
 	{ ANY, 7, 24, NULL, { GMAIL_POLICY, "Set up SPF" } },
 	{ ANY, 7, 27, NULL, { GMAIL_POLICY, "Set up SPF" } },
 	{ ANY, 7, 30, NULL, { GMAIL_POLICY, "Set up DKIM" } },
 	{ ANY, 7, 32, NULL, { GMAIL_POLICY, "DMARC alignment" } },
-	{ 4,
-	  0,
-	  0,
-	  "5.7.32",
-	  { GMAIL_POLICY, "DMARC alignment" } }, /* classes that differ: RULES Q6 */
+	/* classes that differ: RULES Q6 */
+	{ 4, 0, 0, "5.7.32", { GMAIL_POLICY, "DMARC alignment" } },
 	{ ANY, 7, 26, NULL, { GMAIL_POLICY, GUIDE } },
 	{ ANY, 7, 29, NULL, { GMAIL_POLICY, ENCRYPTED } },
 	{ ANY, 7, ANY, "TLS", { GMAIL_POLICY, ENCRYPTED } },

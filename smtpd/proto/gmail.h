@@ -9,16 +9,17 @@
  * means for the letter itself is reply_verdict()'s alone: the first digit of the code (RULES Q6). Other operators use
  * the same codes (RFC 3463); the texts are Google's.
  */
-enum gmail_class { /* the later ones weigh more */
-		   GMAIL_OK,
-		   GMAIL_TEMP, /* nothing that is known here */
-		   GMAIL_PERM,
-		   GMAIL_POLICY, /* this letter, its author or how it came breaks a rule: waiting cures nothing */
-		   GMAIL_FULL,	     /* the mailbox has no room */
-		   GMAIL_FAST,	     /* the mailbox gets letters too fast */
-		   GMAIL_REPUTATION, /* about the machine that sends: its address or the name of it */
-		   GMAIL_RATE,	     /* stop for ten minutes: RULES, fact 6 */
-		   GMAIL_CLASSES
+/* The later ones weigh more. */
+enum gmail_class {
+	GMAIL_OK,
+	GMAIL_TEMP, /* nothing that is known here */
+	GMAIL_PERM,
+	GMAIL_POLICY,	  /* this letter, its author or how it came breaks a rule */
+	GMAIL_FULL,	  /* the mailbox has no room */
+	GMAIL_FAST,	  /* the mailbox gets letters too fast */
+	GMAIL_REPUTATION, /* about the machine that sends: its address or the name of it */
+	GMAIL_RATE,	  /* stop for ten minutes: RULES, fact 6 */
+	GMAIL_CLASSES
 };
 
 struct gmail {
