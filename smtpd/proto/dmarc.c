@@ -223,17 +223,33 @@ static void pass(struct dmarc *d, const struct dmarc_identifier *id)
 				     : SLICE("DKIM vouches for the domain"));
 }
 
-/* exists: the author domain. */
-static void fail(struct dmarc *d, bool exists)
+static void fail(struct dmarc *d)
 {
-	if (!exists && d->record.np && !slice_eq(d->record.domain, d->author))
-		d->policy = d->record.np;
 	d->disposition = d->policy;
 	if (d->record.testing && d->policy > DMARC_P_NONE)
 		d->disposition = d->policy - 1;
 	judge(d, DMARC_FAIL,
 	      d->n ? SLICE("what SPF or DKIM vouch for is not aligned with the domain")
 		   : SLICE("neither SPF nor DKIM vouches for anything"));
+}
+
+/* Is it certain what is there? */
+static bool certain(enum dnsmsg_kind kind)
+{
+	return kind == DNSMSG_OK || kind == DNSMSG_NODATA || kind == DNSMSG_NXDOMAIN;
+}
+
+/* The author domain's name itself was asked for, because the record that counts is of a domain above it and has np=. */
+static void at_existence(struct dmarc *d, enum dnsmsg_kind kind)
+{
+	if (!certain(kind)) {
+		judge(d, DMARC_TEMPERROR,
+		      SLICE("whether the domain exists could not be looked up"));
+		return;
+	}
+	if (kind == DNSMSG_NXDOMAIN) /* RFC 9989 3.2.13 */
+		d->policy = d->record.np;
+	fail(d);
 }
 
 /* None of the identifiers is aligned. */
@@ -243,7 +259,7 @@ static void none_aligned(struct dmarc *d)
 		judge(d, DMARC_TEMPERROR, SLICE("SPF, DKIM or alignment could not be judged"));
 	else if (d->exists || !d->record.np || d->record.np == d->policy ||
 		 slice_eq(d->record.domain, d->author))
-		fail(d, true);
+		fail(d);
 	else
 		d->step = DMARC_AT_EXISTENCE;
 }
@@ -296,7 +312,7 @@ static void at_identifier(struct dmarc *d, enum dnsmsg_kind kind, struct slice r
 	bool same = d->above.psd == 'y' && !slice_eq(d->above.domain, d->org);
 
 	record_find(kind, records, d->at, &r);
-	if (kind == DNSMSG_OK || kind == DNSMSG_NODATA || kind == DNSMSG_NXDOMAIN) {
+	if (certain(kind)) {
 		if (r.there && r.psd != 'u') {
 			d->at.n = 0;
 		} else {
@@ -370,7 +386,7 @@ static void at_walk(struct dmarc *d, enum dnsmsg_kind kind, struct slice records
 {
 	struct dmarc_record r;
 
-	if (kind != DNSMSG_OK && kind != DNSMSG_NODATA && kind != DNSMSG_NXDOMAIN) {
+	if (!certain(kind)) {
 		judge(d, DMARC_TEMPERROR, SLICE("the record could not be looked up"));
 		return;
 	}
@@ -414,11 +430,8 @@ void dmarc_answer(struct dmarc *d, enum dnsmsg_kind kind, struct slice records)
 		at_walk(d, kind, records);
 	else if (d->step == DMARC_AT_IDENTIFIER)
 		at_identifier(d, kind, records);
-	else if (kind == DNSMSG_OK || kind == DNSMSG_NODATA || kind == DNSMSG_NXDOMAIN)
-		fail(d, kind != DNSMSG_NXDOMAIN); /* RFC 9989 3.2.13 */
 	else
-		judge(d, DMARC_TEMPERROR,
-		      SLICE("whether the domain exists could not be looked up"));
+		at_existence(d, kind);
 }
 
 struct slice dmarc_verdict_text(enum dmarc_verdict verdict)
