@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-bool hostpass_ok(struct slice s)
+/* Is this the message of SASL PLAIN, without an identity to act as? */
+static bool is_plain(struct slice s)
 {
 	struct slice rest = slice_from(s, 1);
 	size_t user = slice_find(rest, 0);
@@ -27,7 +28,7 @@ bool hostpass_load(struct hostpass *h, int fd)
 	while (have < sizeof more && (n = read(fd, more + have, sizeof more - have)) > 0)
 		have += (size_t)n;
 	close(fd);
-	if (!n && hostpass_ok((struct slice){ more, have })) {
+	if (!n && is_plain((struct slice){ more, have })) {
 		memcpy(h->plain, more, have);
 		h->n = have;
 	}

@@ -12,8 +12,6 @@ struct hostpass {
 
 /* Reads and closes fd (-1: none). False: it is not NUL, user, NUL, password; then there is none. */
 bool hostpass_load(struct hostpass *h, int fd);
-/* Is this the message of SASL PLAIN, without an identity to act as? */
-bool hostpass_ok(struct slice s);
 void hostpass_wipe(struct hostpass *h);
 
 #endif

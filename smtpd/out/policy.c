@@ -16,14 +16,14 @@ static const struct want want_sts = { FETCH_STS, sizeof(struct fetch_policy), FE
 
 static const struct {
 	const char *name;
-	bool must_tls, verifies;
+	bool must_tls;
 } levels[] = {
-	[POLICY_OPPORTUNISTIC] = { "opportunistic", false, false },
-	[POLICY_TLS] = { "dane-unverified", true, false },
-	[POLICY_STS] = { "sts", true, true },
-	[POLICY_DANE] = { "dane", true, true },
-	[POLICY_PINNED] = { "pinned", true, true },
-	[POLICY_SMARTHOST] = { "smarthost", true, true },
+	[POLICY_OPPORTUNISTIC] = { "opportunistic", false },
+	[POLICY_TLS] = { "dane-unverified", true },
+	[POLICY_STS] = { "sts", true },
+	[POLICY_DANE] = { "dane", true },
+	[POLICY_PINNED] = { "pinned", true },
+	[POLICY_SMARTHOST] = { "smarthost", true },
 };
 
 void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
@@ -149,11 +149,6 @@ enum policy_fate policy_host(struct policy *p, const char *host, bool addr_secur
 bool policy_must_tls(const struct policy *p)
 {
 	return levels[p->level].must_tls;
-}
-
-bool policy_verifies(const struct policy *p)
-{
-	return levels[p->level].verifies;
 }
 
 const char *policy_name(const struct policy *p)

@@ -59,7 +59,6 @@ enum policy_fate policy_host(struct policy *p, const char *host, bool addr_secur
 void policy_drop(struct policy *p);
 
 bool policy_must_tls(const struct policy *p); /* never clear text */
-bool policy_verifies(const struct policy *p); /* the handshake proves who it is */
 /* The client's side of TLS with this host. */
 void policy_tls(struct policy *p, struct tls *t, const char *host);
 const char *policy_name(const struct policy *p); /* for the log */

@@ -6,7 +6,7 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || c == '\t';
 }
 
-void dkim_sink_put(struct dkim_sink *to, struct slice s)
+static void put(struct dkim_sink *to, struct slice s)
 {
 	if (to->buf)
 		buf_put(to->buf, s);
@@ -25,10 +25,10 @@ struct relax {
 static void relax_run(struct relax *r, struct slice run)
 {
 	if (r->blank && r->text)
-		dkim_sink_put(r->to, SLICE(" "));
+		put(r->to, SLICE(" "));
 	r->blank = false;
 	r->text = true;
-	dkim_sink_put(r->to, run);
+	put(r->to, run);
 }
 
 static void relax_name(struct relax *r, uint8_t c)
@@ -37,7 +37,7 @@ static void relax_name(struct relax *r, uint8_t c)
 
 	if (is_blank(c) || c == '\r' || c == '\n')
 		return;
-	dkim_sink_put(r->to, (struct slice){ &low, 1 });
+	put(r->to, (struct slice){ &low, 1 });
 	r->value = c == ':';
 }
 
@@ -66,8 +66,8 @@ void dkim_canon_open(enum dkim_canon canon, struct slice a, struct slice b,
 	struct relax r = { .to = to };
 
 	if (canon == DKIM_SIMPLE) {
-		dkim_sink_put(to, a);
-		dkim_sink_put(to, b);
+		put(to, a);
+		put(to, b);
 		return;
 	}
 	relax_feed(&r, a);
@@ -78,7 +78,7 @@ void dkim_canon_header(enum dkim_canon canon, struct slice raw, struct dkim_sink
 {
 	dkim_canon_open(canon, raw, (struct slice){ NULL, 0 }, to);
 	if (canon == DKIM_RELAXED)
-		dkim_sink_put(to, SLICE("\r\n"));
+		put(to, SLICE("\r\n"));
 }
 
 void dkim_body_init(struct dkim_body *d, enum dkim_canon canon, uint64_t limit,
@@ -91,7 +91,7 @@ static void body_put(struct dkim_body *d, struct slice s)
 {
 	uint64_t left = d->size < d->limit ? d->limit - d->size : 0;
 
-	dkim_sink_put(&d->to, slice_head(s, s.n < left ? s.n : (size_t)left));
+	put(&d->to, slice_head(s, s.n < left ? s.n : (size_t)left));
 	d->size += s.n;
 }
 

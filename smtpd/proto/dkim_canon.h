@@ -14,8 +14,6 @@ struct dkim_sink { /* either may be NULL */
 	br_sha256_context *hash;
 };
 
-void dkim_sink_put(struct dkim_sink *to, struct slice s);
-
 /* Puts one header field, raw as in struct header_field, with its CRLF. */
 void dkim_canon_header(enum dkim_canon canon, struct slice raw, struct dkim_sink *to);
 /* The same for `a` followed by `b` (a field without its CRLF, a part cut out); no CRLF is put. */

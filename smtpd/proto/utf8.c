@@ -3,7 +3,8 @@
 
 enum { LABEL = 63 };
 
-uint32_t utf8_take(struct cur *c)
+/* The next character. Bad: malformed, overlong, a surrogate, or beyond U+10FFFF. */
+static uint32_t take(struct cur *c)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
 	uint8_t first = cur_u8(c);
@@ -26,7 +27,7 @@ bool utf8_clean(struct slice s)
 	struct cur c = CUR(s);
 
 	while (!cur_end(&c)) {
-		uint32_t v = utf8_take(&c);
+		uint32_t v = take(&c);
 
 		c.bad |= v >= 0x80 && v < 0xa0;
 	}
@@ -125,7 +126,7 @@ void utf8_label(struct buf *out, struct slice label)
 		buf_put(out, label);
 	} else {
 		while (!cur_end(&c))
-			point[points++] = utf8_take(&c);
+			point[points++] = take(&c);
 		buf_put(out, SLICE("xn--"));
 		if (!c.bad)
 			encode(out, point, points);

@@ -6,8 +6,6 @@
 
 /* UTF-8 (RFC 3629) in addresses and headers (RFC 6531, RFC 6532). */
 
-/* The next character. Bad: malformed, overlong, a surrogate, or beyond U+10FFFF. */
-uint32_t utf8_take(struct cur *c);
 /* Octets above 127 are whole characters, none of them a control. The others are not judged. */
 bool utf8_clean(struct slice s);
 bool utf8_needed(struct slice s); /* an octet above 127 is in it */

@@ -52,18 +52,6 @@ static void fill(struct courier *c, const struct letter *e, struct clerk_letter 
 	envelope_get(head, ENV_SENDER, &out->sender);
 }
 
-bool clerk_list(struct courier *c, uint32_t *at, struct clerk_letter *out)
-{
-	const struct ledger *g = &c->j->g;
-
-	while (*at < g->top_letter && !g->letter[*at].r.letter)
-		++*at;
-	if (*at >= g->top_letter)
-		return false;
-	fill(c, &g->letter[(*at)++], out);
-	return true;
-}
-
 bool clerk_show(struct courier *c, uint64_t id, struct clerk_letter *out)
 {
 	const struct letter *e = letter_of(c, id);

@@ -16,8 +16,8 @@ struct clerk_letter {
 	uint32_t rcpts, open, attempts; /* attempts: the most that a recipient has */
 	bool held, removed, damaged;
 	struct slice account, sender;
-	const struct reason
-		*reason; /* what was said last of a recipient; NULL: nothing, forgotten */
+	/* what was said last of a recipient; NULL: nothing, forgotten */
+	const struct reason *reason;
 };
 
 struct clerk_rcpt {
@@ -28,9 +28,6 @@ struct clerk_rcpt {
 	const struct reason *reason;
 };
 
-/* One letter after the other, in no order; *at begins with 0. False: that was the last. Letters may
- * come and go between the calls. */
-bool clerk_list(struct courier *c, uint32_t *at, struct clerk_letter *out);
 bool clerk_show(struct courier *c, uint64_t id, struct clerk_letter *out);
 bool clerk_rcpt(struct courier *c, uint64_t id, uint32_t no, struct clerk_rcpt *out);
 bool clerk_hold(struct courier *c, uint64_t id); /* what is under way goes on */
