@@ -26,8 +26,8 @@ struct httpget_env {
 struct httpget { /* idle with stream.watch.fd -1 */
 	const struct httpget_env *env;
 	struct ask ask;
-	struct watch
-		next; /* the end is told outside of the stream's callbacks; and the next address is tried there */
+	/* the end is told outside of the stream's callbacks; and the next address is tried there */
+	struct watch next;
 	const char *why; /* NULL: reply.body is the file */
 	/* Idle again when this runs. */
 	void (*done)(struct httpget *g);

@@ -129,8 +129,7 @@ static bool send_msg(struct chan *c, void *msg, size_t size, struct slice tail, 
 		return true;
 	if (errno == EAGAIN && !c->rules)
 		bug("channel is full");
-	if (errno ==
-	    EAGAIN) /* the requester reads none of its replies: its breach, not our bug */
+	if (errno == EAGAIN) /* the requester reads no replies: its breach, not our bug */
 		breach(c);
 	return false; /* peer gone, or ETOOMANYREFS: a temporary failure of this request */
 }

@@ -111,11 +111,10 @@ struct chan {
 	/* The peer broke the law: told once, the wire is already closed. */
 	void (*accuse)(struct chan *c);
 	void (*worked)(struct chan *c); /* a request was answered, on either side */
-	void (*wired)(
-		struct chan *
-			c); /* a new wire is in place; may ask at once; NULL = not interested */
-	void *owner;	    /* for the three callbacks */
-	uint8_t *rx;	    /* borrowed: MSG_MAX octets, shared by all channels of a process */
+	/* a new wire is in place; may ask at once; NULL = not interested */
+	void (*wired)(struct chan *c);
+	void *owner; /* for the three callbacks */
+	uint8_t *rx; /* borrowed: MSG_MAX octets, shared by all channels of a process */
 };
 
 void chan_init(struct chan *c, struct loop *l, unsigned peer, uint32_t credit, uint8_t *rx);

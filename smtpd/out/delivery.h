@@ -31,8 +31,8 @@ struct delivery { /* zeroed: free */
 	struct targets to;
 	struct outletter letter;
 	int64_t began, deadline;
-	struct outcome
-		outcome; /* the verdict of those that have none of their own; or the failure so far */
+	/* the verdict of those that have none of their own; or the failure so far */
+	struct outcome outcome;
 
 	/* the route */
 	struct policy policy;

@@ -153,8 +153,8 @@ struct turn *shape_next(struct shape *s, int64_t now, int64_t *when)
 				begin(s, t, now);
 			return t;
 		}
-		if (at <=
-		    now) /* it waits for a connection: until one ends, or to the end of its budget */
+		/* It waits for a connection: until one ends, or to the end of its budget. */
+		if (at <= now)
 			at = t->came + s->limits.budget + 1;
 		*when = at < *when ? at : *when;
 		t->waited = true;

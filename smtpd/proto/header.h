@@ -23,8 +23,8 @@ bool header_split(struct slice text, struct slice *header, struct slice *body);
 
 struct header_field {
 	struct slice raw; /* all of it: name, folds, last CRLF */
-	struct slice
-		name; /* empty: malformed line (no colon, a fold at the start, not RFC 5322 2.2 ftext) */
+	/* empty: malformed line (no colon, a fold at the start, not RFC 5322 2.2 ftext) */
+	struct slice name;
 	struct slice body; /* behind the colon, with folds, without the last CRLF */
 	bool loose;	   /* white space before the colon (RFC 5322 4.5.8, obsolete) */
 };

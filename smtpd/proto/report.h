@@ -29,8 +29,7 @@ struct report {		       /* borrowed */
 	struct slice to;       /* the sender of the letter, path_print() form */
 	struct slice envid;    /* ENVID= as it was said, or empty */
 	struct slice header;   /* of the letter: lines with CRLF */
-	struct slice
-		body; /* of the letter, with the empty line before it; p NULL: is not returned */
+	struct slice body;     /* with the empty line before it; p NULL: is not returned */
 	uint64_t arrived, now; /* s since 1970 */
 	uint64_t until;	       /* delayed: given up then */
 	uint8_t id[16];	       /* random: nobody can have put it in the letter */

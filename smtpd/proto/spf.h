@@ -44,8 +44,8 @@ struct spf_who {
 	struct ipaddr ip;   /* the client */
 	struct slice helo;  /* what it called itself, as it said it */
 	struct slice local; /* of MAIL FROM; empty: "postmaster" (RFC 7208 4.3) */
-	struct slice
-		domain; /* of MAIL FROM, in A-labels (path_print()); empty: the HELO identity is checked */
+	/* of MAIL FROM, in A-labels (path_print()); empty: the HELO identity is checked */
+	struct slice domain;
 	/* for explanations alone: */
 	struct slice receiver; /* our name; empty: "unknown" */
 	uint64_t now;	       /* s since 1970 */
@@ -62,8 +62,8 @@ struct spf {
 	struct slice reason;  /* static text, never empty when the result is there */
 	struct slice domain;  /* the identity that was checked */
 	struct slice matched; /* the term of its record that decided; empty: none did */
-	struct slice
-		explanation; /* with SPF_FAIL: the domain's own words, printable ASCII; or empty */
+	/* with SPF_FAIL: the domain's own words, printable ASCII; or empty */
+	struct slice explanation;
 	/* the rest is internal */
 	struct spf_who who;
 	uint8_t asking; /* enum asking in spf.c; 0: nothing */
@@ -73,7 +73,7 @@ struct spf {
 	struct spf_term term; /* the one that asks; borrows from text[] */
 	struct spf_frame frame[SPF_DEPTH];
 	size_t text_n, explain_n;
-	size_t host, hosts, hosts_n; /* the one asked for; how many; octets in host_text[] */
+	size_t host, hosts_n; /* octets of host_text[]: behind the one asked for; in all */
 	bool more_hosts;
 	uint16_t name_n, validated_n;
 	uint8_t name[2 * DNSMSG_NAME]; /* what is asked for */

@@ -8,8 +8,8 @@
  * at the end. Slices borrow from the input. */
 struct tag {
 	struct slice name;
-	struct slice
-		value; /* white space at both ends taken away; inside it may have folds, and octets above 127 */
+	/* White space at both ends is taken away; inside there may be folds, and octets above 127. */
+	struct slice value;
 	struct slice raw; /* all between '=' and ';' or the end */
 };
 

@@ -57,8 +57,8 @@ struct courier {
 	bool held_again; /* at held_due: some are past the final dot, or an ack had no place */
 	int64_t held_due;
 	struct ack ack[COURIER_ACK_ASKS];
-	struct out_ack_row
-		acks[COURIER_ACKS]; /* results on disk that out may still hold: a ring */
+	/* results on disk that out may still hold: a ring */
+	struct out_ack_row acks[COURIER_ACKS];
 	unsigned ack_first, nack;
 	uint8_t *envelope; /* owned: WAYBILL_ENVELOPE octets of scratch */
 };
