@@ -9,7 +9,7 @@
 
 #include "keys/auth/host/sourcefile.h"
 #include "smtpd/proto/grant.h"
-#include "tests/unit/test.h"
+#include "tests/unit/console.h"
 
 enum { CREDIT = PENDING_MAX + 8 };
 
@@ -132,6 +132,8 @@ static void accounts(void)
 	wrong("carol", "token-of-app1", AUTH_NO);
 	wrong("app1", "", AUTH_NO);
 	wrong("", "token-of-app1", AUTH_NO);
+	/* What nobody is called may be a password typed in the wrong place. */
+	CHECK(logged(" user=app1") && logged(" user=bob") && !logged("carol"));
 	login("app1", "x", 6); /* the name is longer than what came */
 	CHECK(seen.lost == 1);
 	for (int i = 0; i < THROTTLE_NETWORK; i++)
@@ -264,6 +266,51 @@ static void storm(void)
 	CHECK(!memmem(&t.login, sizeof t.login, "chosen-by-bob", 13));
 }
 
+static void until_pending(unsigned n)
+{
+	while (t.login.pending.n != n)
+		loop_round(&t.loop);
+}
+
+/* A dear check that was waited for, one after the other: failures before it count, and each is answered when its
+ * time has come. */
+static void one_by_one(void)
+{
+	unsigned n = 0, no = 0, later = 0;
+	struct many *stranger, *friend;
+
+	start(open("users.cdb", O_RDONLY));
+	answers = 0;
+	loop_drop(&t.loop, &t.login.work);
+	while (n < THROTTLE_NETWORK + 3)
+		log_in(n++, 1, "bob", "wrong");
+	until_pending(n);
+	loop_add(&t.loop, &t.login.work);
+	all_answered(n);
+	for (unsigned i = 0; i < n; i++) {
+		no += many[i].result == AUTH_NO;
+		later += many[i].result == AUTH_LATER;
+	}
+	CHECK(no == THROTTLE_NETWORK && later == 3);
+
+	start(open("users.cdb", O_RDONLY));
+	answers = 0;
+	log_in(0, 1, "bob", "chosen-by-bob");
+	all_answered(1);
+	loop_drop(&t.loop, &t.login.work);
+	stranger = log_in(1, 2, "bob", "wrong");
+	until_pending(1);
+	for (int64_t from = loop_clock(); loop_clock() < from + 2;)
+		;
+	friend = log_in(2, 1, "bob", "wrong"); /* later, and looked at first */
+	until_pending(2);
+	CHECK(pending_next(&t.login.pending)->friend);
+	loop_add(&t.loop, &t.login.work);
+	all_answered(3);
+	CHECK(stranger->result == AUTH_NO && friend->result == AUTH_NO);
+	CHECK(stranger->at == 2 && friend->at == 3);
+}
+
 /* Only out.sub gets the password for the smarthost, and it gets nothing else. */
 static void smarthost(void)
 {
@@ -310,8 +357,10 @@ static void damaged(void)
 
 int main(void)
 {
+	console_begin();
 	accounts();
 	storm();
+	one_by_one();
 	networks();
 	smarthost();
 	without_accounts();

@@ -3,26 +3,11 @@
 #include "tests/unit/outworld.h"
 
 #include "smtpd/out/turns.h"
+#include "tests/unit/console.h"
 
 #define LETTER_ MAIL_, RCPT_, DATA_, END_
 
 enum { HOUR = 3600 * 1000, MANY = 3 };
-
-static int console; /* what was logged */
-
-static bool logged(const char *part)
-{
-	static char mem[65536];
-	ssize_t n = pread(console, mem, sizeof mem - 1, 0);
-
-	mem[n > 0 ? n : 0] = 0;
-	return strstr(mem, part) != NULL;
-}
-
-static void forget_log(void)
-{
-	CHECK(ftruncate(console, 0) == 0 && lseek(console, 0, SEEK_SET) == 0);
-}
 
 /* A process that has just started, in the other lane. Two letters, then one an hour; one connection at first. */
 static void begin(void)
@@ -125,6 +110,7 @@ static void put_off(const char *rcpt, const char *part)
 {
 	memset(far.script, 0, sizeof far.script);
 	delivers(rcpt, 451, "4.4.5", part);
+	CHECK(!(last.flags & OUT_DEAD)); /* it could be spoken to */
 	CHECK_EQ(far.conns, 0);
 	CHECK_EQ(result.op, mxname_operator(SLICE("x.example.org")));
 }
@@ -309,9 +295,7 @@ static void nobody_asks(void)
 
 int main(void)
 {
-	console = memfd_make("log");
-	stderr = fdopen(dup(2), "w");
-	CHECK(console >= 0 && dup2(console, 2) == 2);
+	console_begin();
 	start();
 	bursts();
 	mailboxes();

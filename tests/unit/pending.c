@@ -82,6 +82,8 @@ static void storm(void)
 		of[q.slot[i].peer[14]]++;
 	CHECK(of[1] >= PENDING_MAX / 3 && of[2] >= PENDING_MAX / 3 - 1 &&
 	      of[3] >= PENDING_MAX / 3 - 1);
+	for (uint8_t net = 1; net <= 3; net++)
+		CHECK_EQ(put(net, false), -1); /* nobody gains by taking it from an equal */
 	CHECK(put(4, false) > 0);
 	/* Friends take a stranger's place, never a friend's. */
 	CHECK(put(3, true) > 0);
