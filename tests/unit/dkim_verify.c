@@ -233,7 +233,11 @@ static void edits(void)
 	CHECK_EQ(one(RSA "X: y\r\n" LETTER, KEY_RSA "; t=y"), DKIM_PASS);
 	CHECK_EQ(one(RSA "From: eve@example.net\r\n" LETTER, KEY_RSA "; t=y"), DKIM_FAIL);
 	CHECK_SLICE(v.sig[0].reason, "signature differs, testing key");
-	CHECK_EQ(edited(PART LETTER, "End\r\n", ""), DKIM_FAIL); /* shorter than l= */
+	CHECK_EQ(edited(PART LETTER, "End\r\n", ""), DKIM_FAIL);
+	CHECK_SLICE(v.sig[0].reason, "body is shorter than l=");
+	CHECK_EQ(edited(RSA LETTER, "s=r;", "s=r; l=19;"),
+		 DKIM_FAIL); /* all of it is right, and not enough */
+	CHECK_SLICE(v.sig[0].reason, "body is shorter than l=");
 	CHECK_EQ(edited(PART LETTER, "two\r\n\tlines", "two lines"), DKIM_FAIL);
 	/* a clock that is not known judges no times */
 	run(SLICE(RSA LETTER), DNSMSG_OK, KEY_RSA, 0, 9);
@@ -242,6 +246,18 @@ static void edits(void)
 	CHECK_EQ(v.sig[0].verdict, DKIM_PASS);
 	run(SLICE(RSA LETTER), DNSMSG_OK, KEY_RSA, 1795369250 - DKIM_DRIFT - 1, 9);
 	CHECK_EQ(v.sig[0].verdict, DKIM_FAIL);
+}
+
+/* RSA has five names in h=. */
+static void many_names(void)
+{
+	char h[4 * DKIM_NAMES] = "h=";
+
+	for (size_t n = 5; n < DKIM_NAMES; n++)
+		strcat(h, "x : ");
+	CHECK_EQ(edited(RSA LETTER, "h=", h), DKIM_FAIL);
+	strcat(h, "x : ");
+	CHECK_EQ(edited(RSA LETTER, "h=", h), DKIM_PERMERROR);
 }
 
 static void several(void)
@@ -362,6 +378,7 @@ int main(void)
 	good();
 	keys();
 	edits();
+	many_names();
 	several();
 	TEST_END();
 }

@@ -102,6 +102,22 @@ static void minute(void)
 	CHECK_EQ(n, 30 + 59);
 }
 
+/* Lap after lap of the ring. */
+static void minutes(uint32_t most)
+{
+	int64_t at[400];
+	unsigned n = 0;
+
+	fresh();
+	s.limits.burst = 1000;
+	s.limits.minute = most;
+	for (; n < 400; now += 700)
+		while (n < 400 && sent(GOOGLE, BOX))
+			at[n++] = now;
+	for (unsigned i = most; i < n; i++)
+		CHECK(at[i] >= at[i - most] + 60 * S);
+}
+
 static void in_line(void)
 {
 	fresh();
@@ -305,6 +321,8 @@ int main(void)
 {
 	buckets();
 	minute();
+	minutes(7);
+	minutes(SHAPE_MINUTE ? SHAPE_MINUTE : 1);
 	in_line();
 	budget();
 	connections();

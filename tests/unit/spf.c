@@ -445,6 +445,54 @@ static void room(void)
 	}
 }
 
+/* The answer to what is asked now, which is of this type: at most one record. */
+static void tell(uint16_t type, enum dnsmsg_kind kind, struct slice record)
+{
+	static uint8_t mem[SPF_TEXT + 100];
+	struct buf b = BUF(mem);
+	struct slice name;
+	uint16_t asked_type;
+
+	if (record.n) {
+		buf_be16(&b, (uint16_t)record.n);
+		buf_put(&b, record);
+	}
+	CHECK(spf_ask(&s, &name, &asked_type) && asked_type == type && !b.bad);
+	spf_answer(&s, kind, buf_slice(&b));
+}
+
+static void begin(struct slice record)
+{
+	struct spf_who who = { .helo = SLICE("mail.example.org"), .domain = SLICE("a.org") };
+
+	CHECK(ipaddr_parse(SLICE(V4), &who.ip));
+	spf_init(&s, &who);
+	tell(DNSMSG_TXT, DNSMSG_OK, record);
+}
+
+/* To the octet: the record and the name it is for. */
+static void room_left(void)
+{
+	static char record[SPF_TEXT];
+
+	memset(record, 'x', sizeof record);
+	memcpy(record, "v=spf1 y=", 9);
+	for (size_t n = SPF_TEXT - 6; n <= SPF_TEXT - 4; n++) {
+		begin((struct slice){ (uint8_t *)record, n });
+		CHECK_EQ(s.result, n + 5 <= SPF_TEXT ? SPF_NEUTRAL : SPF_PERMERROR);
+	}
+}
+
+/* AAAA is asked for beyond what RFC 7208 5.7 wants: that it fails is no error. */
+static void exists_without_aaaa(void)
+{
+	begin(SLICE("v=spf1 exists:six.org -all"));
+	tell(DNSMSG_A, DNSMSG_NODATA, SLICE(""));
+	tell(DNSMSG_AAAA, DNSMSG_SERVFAIL, SLICE(""));
+	CHECK_EQ(s.result, SPF_FAIL);
+	CHECK_EQ(s.voids, 1);
+}
+
 int main(void)
 {
 	records();
@@ -456,6 +504,8 @@ int main(void)
 	questions();
 	validated();
 	room();
+	room_left();
+	exists_without_aaaa();
 	CHECK_SLICE(spf_result_text(SPF_TEMPERROR), "temperror");
 	TEST_END();
 }

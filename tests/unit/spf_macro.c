@@ -155,6 +155,13 @@ static void names(void)
 		strcat(spec, "%{l}.");
 	strcat(spec, want);
 	CHECK(name_is(spec, joe, slice_of(want)));
+	/* Room is made for the final dot alone: what is left of a label goes all the same. */
+	*spec = 0;
+	for (int i = 0; i < 100; i++)
+		strcat(spec, "aaaa.");
+	strcat(spec, "bb.org.");
+	CHECK_EQ(strlen(spec), 2 * DNSMSG_NAME + 1);
+	CHECK(name_is(spec, joe, (struct slice){ (uint8_t *)spec + 51 * 5, 49 * 5 + 6 }));
 }
 
 static void refused(void)
