@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The octets of letters that may be in flight at one time (DESIGN: memory is one budget). */
+/* The octets of letters that may be in flight at one time: memory is one budget. */
 struct budget {
 	uint64_t cap, used;
 };
