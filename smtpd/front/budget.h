@@ -5,12 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The octets of letters that may be in flight at one time: memory is one budget. */
+enum { BUDGET_STEP = 64 * 1024 /* what a letter holds grows by this much */ };
+
+/* The octets of letters that may be in flight at one time: memory is one budget. Letters of at most `small` octets may
+ * use `reserve` beyond it, so that no large one keeps them out. */
 struct budget {
-	uint64_t cap, used;
+	uint64_t cap, used, small, reserve;
 };
 
-uint64_t budget_room(const struct budget *b); /* octets that are not held */
+uint64_t budget_room(const struct budget *b,
+		     uint64_t size); /* for a letter of that size, octets */
 /* Raises what a letter holds to at least `need`. False: over the budget, nothing changed. */
 bool budget_raise(struct budget *b, uint64_t *held, uint64_t need);
 void budget_give(struct budget *b, uint64_t *held); /* all of it */

@@ -277,6 +277,8 @@ void front_init(struct front *f)
 	f->check = proc_chan(&f->proc, PROG_CHECK);
 	f->auth = f->sub ? proc_chan(&f->proc, PROG_AUTH) : NULL;
 	f->budget.cap = CONFIG_LETTER_MEMORY / 2;
+	f->budget.small = BUDGET_STEP;
+	f->budget.reserve = f->budget.cap / 8;
 	f->session = arena_reserve(SESSIONS * sizeof *f->session);
 	crashed_init(&f->crashed);
 	tlsid_init(&f->tlsid, holder, on_certificate, f);

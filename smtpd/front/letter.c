@@ -17,14 +17,15 @@
  */
 
 enum {
-	STEP = 64 * 1024, /* the budget grows by this much */
+	STEP = BUDGET_STEP,
 	CHUNK = 8 * 1024, /* text is written in such pieces */
 	HEAD_MAX = 128 *
 		   1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
 	RCPT_MS = 30 * 1000,
 	IDLE_MS = CONFIG_SMTPD_TIMEOUT * 1000,
 	LONG_MS = 2 * IDLE_MS, /* text that takes longer gives way when memory is short */
-	GRACE_MS = 60 * 1000,  /* text has to come at SMTPD_MIN_RATE, but for this long */
+	QUIET_MS = CONFIG_SMTPD_STRESS_TIMEOUT * 1000, /* so does silent text */
+	GRACE_MS = 60 * 1000, /* text has to come at SMTPD_MIN_RATE, but for this long */
 	HOURLY = CONFIG_SMTPD_CLIENT_LETTERS,
 	VERDICT_MS = 3600 * 1000, /* the client has heard 451 long before */
 };
@@ -80,6 +81,30 @@ static size_t keep_value(uint8_t *to, struct slice v)
 	return v.n;
 }
 
+static void lose(struct session *s, enum tx_lost why)
+{
+	s->tx.lost = (uint8_t)why;
+	let_go(s);
+}
+
+/* Of the letters whose text takes too long, or is silent, the one that began first makes room. False: there is none. */
+static bool make_room(const struct front *f)
+{
+	struct session *old = NULL;
+
+	for (size_t i = 0; i < CONFIG_SMTPD_MAX_SESSIONS; i++) {
+		struct session *x = &f->session[i];
+
+		if (x->live && x->state == ST_DATA && x->tx.held &&
+		    (now_of(x) - x->since >= LONG_MS || now_of(x) - x->tx.heard >= QUIET_MS) &&
+		    (!old || x->since < old->since))
+			old = x;
+	}
+	if (old)
+		lose(old, TX_MEMORY);
+	return old;
+}
+
 bool letter_begin(struct session *s, const struct command_mail *m)
 {
 	struct ipaddr who = clients_who(&s->peer);
@@ -107,10 +132,11 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 		return false;
 	}
 	/* Announced octets only have to fit now; what arrives is counted, so that words alone hold nothing. */
-	if (m->size > budget_room(&s->front->budget)) {
-		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
-		return false;
-	}
+	while (m->size > budget_room(&s->front->budget, m->size))
+		if (!make_room(s->front)) {
+			session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
+			return false;
+		}
 	t->sender_n = (uint16_t)b.len;
 	t->body = (uint8_t)m->body;
 	t->utf8 = m->utf8;
@@ -291,33 +317,10 @@ enum smtp_state letter_data(struct session *s)
 		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
 		return s->state;
 	}
-	s->tx.began = now_of(s);
+	s->tx.began = s->tx.heard = now_of(s);
 	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
 	set_due(s);
 	return ST_DATA;
-}
-
-static void lose(struct session *s, enum tx_lost why)
-{
-	s->tx.lost = (uint8_t)why;
-	let_go(s);
-}
-
-/* The letter whose text has been coming longest, and too long, makes room. False: there is none. */
-static bool make_room(const struct front *f)
-{
-	struct session *old = NULL;
-
-	for (size_t i = 0; i < CONFIG_SMTPD_MAX_SESSIONS; i++) {
-		struct session *x = &f->session[i];
-
-		if (x->live && x->state == ST_DATA && x->tx.held &&
-		    now_of(x) - x->since >= LONG_MS && (!old || x->since < old->since))
-			old = x;
-	}
-	if (old)
-		lose(old, TX_MEMORY);
-	return old;
 }
 
 static void keep(struct session *s, struct slice text)
@@ -327,6 +330,7 @@ static void keep(struct session *s, struct slice text)
 
 	if (t->lost || !text.n)
 		return;
+	t->heard = now_of(s);
 	if (need > CONFIG_SMTPD_MAX_SIZE) {
 		lose(s, TX_SIZE);
 		return;

@@ -160,12 +160,14 @@ static void free_slot(struct session *s)
 {
 	letter_drop(s);
 	explicit_bzero(&s->auth, sizeof s->auth);
-	if (!s->stream.tls)
-		explicit_bzero(s->in, sizeof s->in);
-	else if (s < s->front->session + WARM_SLOTS)
-		explicit_bzero(s->in, sizeof *s - offsetof(struct session, in));
-	else /* pages that TLS touched are not kept for a client who may never come */
+	if (s->stream.tls && s >= s->front->session + WARM_SLOTS) {
+		/* Pages that TLS touched are not kept for a client who may never come. */
 		arena_wipe(s->in, sizeof *s - offsetof(struct session, in));
+	} else {
+		explicit_bzero(s->in, sizeof s->in);
+		if (s->stream.tls)
+			explicit_bzero(&s->tls, sizeof s->tls);
+	}
 	s->live = false;
 	front_free(s->front);
 }

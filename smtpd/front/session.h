@@ -33,6 +33,7 @@ struct tx {		/* one letter: until RSET, EHLO or its answer */
 	uint64_t text_size, head_size;
 	uint64_t taken; /* octets of DATA, with what was discarded */
 	int64_t began;	/* DATA, or earlier: see set_due() */
+	int64_t heard;	/* the last text came */
 	uint64_t held;	/* of the budget */
 	uint64_t route;
 	bool routed;

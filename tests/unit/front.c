@@ -31,6 +31,25 @@ static void test_budget(void)
 	CHECK(budget_raise(&b, &one, 60));
 }
 
+/* A letter that holds everything keeps large ones out, and small ones have a reserve. */
+static void test_reserve(void)
+{
+	struct budget b = { .cap = 100, .small = 10, .reserve = 20 };
+	uint64_t large = 0, one = 0, two = 0, three = 0;
+
+	CHECK_EQ(budget_room(&b, 10), 120);
+	CHECK_EQ(budget_room(&b, 11), 100);
+	CHECK(!budget_raise(&b, &large, 101) && budget_raise(&b, &large, 100));
+	CHECK(budget_raise(&b, &one, 10) && budget_raise(&b, &two, 10));
+	CHECK(!budget_raise(&b, &three, 1) && !budget_raise(&b, &one, 11));
+	CHECK(!budget_room(&b, 1) && !budget_room(&b, 11));
+	budget_give(&b, &large);
+	CHECK(budget_raise(&b, &one, 80) && !budget_raise(&b, &one, 91));
+	budget_give(&b, &one);
+	budget_give(&b, &two);
+	CHECK_EQ(b.used, 0);
+}
+
 static bool print(const struct crashed *c, const char *sender, const char *text,
 		  uint8_t out[32])
 {
@@ -229,6 +248,7 @@ int main(void)
 	test_known();
 	test_clients();
 	test_budget();
+	test_reserve();
 	test_crashed();
 	test_plain();
 	test_login();

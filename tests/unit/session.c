@@ -28,7 +28,7 @@ static void begin(bool sub)
 	int fd[2];
 
 	if (!f.session) {
-		loop_init(&f.proc.loop, 16);
+		loop_init(&f.proc.loop, 2 * 16);
 		f.session = arena_reserve(CONFIG_SMTPD_MAX_SESSIONS * sizeof *f.session);
 		f.budget.cap = CONFIG_LETTER_MEMORY;
 		chan_init(&auth, &f.proc.loop, P_AUTH, 1, rx);
@@ -251,13 +251,16 @@ static void test_hoard(void)
 	end();
 }
 
-/* When memory is short, the letter that has been coming longest gives way, if it had ten minutes. */
+/* When memory is short, the letter that began first gives way, if it had ten minutes, or has been silent. */
 static void test_give_way(void)
 {
-	uint64_t cap = f.budget.cap;
+	enum { YOUNG, LATE, SILENT };
+	struct budget all = f.budget;
 	struct session *old = &f.session[1], *newer = &f.session[2];
 
-	for (int late = 0; late < 2; late++) {
+	for (int kind = YOUNG; kind <= SILENT; kind++) {
+		bool goes = kind != YOUNG;
+
 		begin(false);
 		say("EHLO a\r\n");
 		CHECK(heard("250 "));
@@ -267,23 +270,27 @@ static void test_give_way(void)
 		old->front = &f;
 		old->live = true;
 		old->state = ST_DATA;
-		old->since = f.proc.loop.now - 2 * IDLE + (late ? -1 : 1);
+		old->since = f.proc.loop.now - 2 * IDLE + (kind == LATE ? -1 : 1);
 		letter_init(&old->tx);
+		old->tx.heard = f.proc.loop.now -
+				(kind == SILENT ? CONFIG_SMTPD_STRESS_TIMEOUT * 1000 : 0);
 		*newer = *old; /* long enough, too */
-		newer->live = late;
+		newer->live = goes;
 		newer->since++;
 		newer->tx.held = 1;
 		f.budget.cap = 128 * 1024;
+		f.budget.reserve = 0;
 		CHECK(budget_raise(&f.budget, &old->tx.held, 128 * 1024));
 		say("Subject: x\r\n");
-		CHECK_EQ(old->tx.lost, late ? TX_MEMORY : TX_WHOLE);
-		CHECK_EQ(s->tx.lost, late ? TX_WHOLE : TX_MEMORY);
+		CHECK_EQ(old->tx.lost, goes ? TX_MEMORY : TX_WHOLE);
+		CHECK_EQ(s->tx.lost, goes ? TX_WHOLE : TX_MEMORY);
 		CHECK_EQ(newer->tx.lost, TX_WHOLE);
 		newer->live = false;
-		CHECK_EQ(old->tx.held, late ? 0 : 128 * 1024);
+		CHECK_EQ(old->tx.held, goes ? 0 : 128 * 1024);
 		budget_give(&f.budget, &old->tx.held);
 		old->live = false;
-		f.budget.cap = cap;
+		f.budget.cap = all.cap;
+		f.budget.reserve = all.reserve;
 		end();
 	}
 }
