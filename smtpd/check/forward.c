@@ -18,6 +18,9 @@
  *                   └─ HOLDER_SRS_REVERSE ── on_reversed ─── deliver ── on_delivered
  */
 
+static const struct say no_field = { 550,
+				     { 5, 6, 0 },
+				     "The first line of a letter cannot begin with a blank" };
 static const struct say loop = { 554, { 5, 4, 6 }, "Mail loop detected" };
 static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a time, please" };
 
@@ -33,6 +36,13 @@ static struct job *job_of(struct ask *a)
 	return OWNER(struct job, ask, a);
 }
 
+/* The value of a field, which may begin on its second line. */
+static struct slice value_of(struct slice body)
+{
+	body = slice_trim(body);
+	return slice_trim(slice_iprefix(body, SLICE("\r\n")) ? slice_from(body, 2) : body);
+}
+
 /* Our own marker for this address, or too many hops (RULES F7, RFC 5321 6.3). */
 static bool loops(struct slice header, struct slice rcpt)
 {
@@ -43,7 +53,7 @@ static bool loops(struct slice header, struct slice rcpt)
 		if (slice_ieq(f.name, SLICE("Received")))
 			hops++;
 		else if (slice_ieq(f.name, SLICE("Delivered-To")) &&
-			 slice_ieq(slice_trim(f.body), rcpt))
+			 slice_ieq(value_of(f.body), rcpt))
 			return true;
 	}
 	return hops >= CONFIG_FORWARD_MAX_HOPS;
@@ -238,6 +248,8 @@ void forward_letter(struct job *j, const struct letter *l)
 		job_say(j, &say_unknown);
 	} else if (!one_route(c, l, kind, &to)) {
 		job_say(j, &other_route);
+	} else if (l->header.n && (l->header.p[0] == ' ' || l->header.p[0] == '\t')) {
+		job_say(j, &no_field); /* it would go on with the last field of ours */
 	} else if (loops(l->header, rcpt)) {
 		job_say(j, &loop);
 	} else if (kind == ALIAS_TO) {

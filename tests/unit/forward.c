@@ -78,14 +78,11 @@ static int sealed(struct slice s)
 	return fd;
 }
 
-/* A bounce for `local`, which has an answer of 451 and this about its operator. */
-static void letter(const char *local, uint32_t stop_ms)
+/* A bounce for `local`. */
+static void give(const char *local, const char *text)
 {
-	static const char text[] = "From: a@b.example\r\n\r\nHello\r\n";
 	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
-				  .text_size = sizeof text - 1 };
-	struct out_result r = { .op = OPERATOR, .stop_ms = stop_ms };
-	struct out_verdict v = { 451, { 4, 7, 28 }, 0, 4 };
+				  .text_size = (uint32_t)strlen(text) };
 	uint8_t bytes[900];
 	struct buf b = BUF(bytes);
 	char to[300];
@@ -102,13 +99,38 @@ static void letter(const char *local, uint32_t stop_ms)
 	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, SLICE(""), t, h);
 	close(t);
 	close(h);
+}
+
+/* One that has an answer of 451 and this about its operator. */
+static void letter(const char *local, uint32_t stop_ms)
+{
+	struct out_result r = { .op = OPERATOR, .stop_ms = stop_ms };
+	struct out_verdict v = { 451, { 4, 7, 28 }, 0, 4 };
+	uint8_t bytes[900];
+	struct buf b = BUF(bytes);
+
+	give(local, "From: a@b.example\r\n\r\nHello\r\n");
 	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
 	r.h = (struct msg){ .type = OUT_DELIVER, .id = got.h.id };
-	b.len = 0;
 	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
 	buf_put(&b, SLICE("slow"));
 	wires_put(CH_CHECK_MX_OUT_MX, &r, sizeof r, buf_slice(&b), -1, -1);
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+}
+
+/* What would go on with our own last field, and our marker on a second line. */
+static void refused(void)
+{
+	char text[400];
+
+	give("hello", " by mx.example with ESMTPS\r\nFrom: a@b.example\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550 &&
+	      got.answer.enhanced[1] == 6);
+	give("hello", "\tx\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
+	snprintf(text, sizeof text, "Delivered-To:\r\n hello@%s\r\n\r\n", domain);
+	give("hello", text);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
 }
 
 static void stopped(void)
@@ -163,6 +185,7 @@ int main(void)
 	proc_start(&c.proc, PROG_CHECK, 4);
 	check_init(&c);
 	wires_connect(&c.proc);
+	refused();
 	stopped();
 	handed_on();
 	TEST_END();
