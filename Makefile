@@ -411,10 +411,13 @@ list-defconfigs:
 linux-menuconfig linux-savedefconfig: linux-%: | $(GEN)/host.ok
 	@FRAGMENT=$(abspath $(FRAGMENT)) CROSS_COMPILE=$(CROSS_COMPILE) rootfs/linux/configure $* $(ARCH) $(abspath $(O))
 
+# What the build made; .config and what else lies in O stay.
+built := asan bench bin cache demo disk fuzz gen host images maps pkg power replay symbols target tools unit variant
 clean:
-	$(Q)rm -rf $(O)
+	$(Q)rm -rf $(addprefix $(O)/,$(built))
+	$(Q)rmdir $(O) 2>/dev/null || true
 distclean: clean
-	$(Q)rm -f .config .config.old
+	$(Q)rm -f .config .config.old $(O)/.config $(O)/.config.old
 help:
 	@sed -n 's/^#= //p' Makefile
 
