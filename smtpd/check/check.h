@@ -44,13 +44,13 @@ struct job { /* one request of front that waits for another process */
 	int text, head;	    /* owned; -1 = none */
 	uint64_t size;	    /* of text */
 	bool utf8;	    /* its header needs SMTPUTF8 from the next hop */
-	bool waiting;	    /* forward: ready, but out.mx has no credit or no wire now */
-	uint32_t skip;	    /* octets of text that our header replaces */
-	unsigned slot;	    /* submit: index of the signing domain */
-	uint8_t id[8];	    /* random: names the letter in the log and in Received: */
-	struct buf env;	    /* envelope records for the next process */
-	struct buf header;  /* header octets for the next process */
-	int64_t time;	    /* unix s, when the letter was taken */
+	int64_t waits; /* forward: since then out.mx has had no credit or no wire for it; 0: it does not wait */
+	uint32_t skip;	   /* octets of text that our header replaces */
+	unsigned slot;	   /* submit: index of the signing domain */
+	uint8_t id[8];	   /* random: names the letter in the log and in Received: */
+	struct buf env;	   /* envelope records for the next process */
+	struct buf header; /* header octets for the next process */
+	int64_t time;	   /* unix s, when the letter was taken */
 	uint8_t body_hash[32];
 	/* submit: who sends, and what quota_take() counted; account_n 0: nothing was */
 	uint8_t account[QUOTA_NAME];
@@ -81,6 +81,8 @@ enum {
 	JOB_FIELD = 4096, /* the DKIM-Signature field */
 	HOLDER_MS = 5000,
 	DOWN_MS = 320 * 1000, /* longer than out's own 300 s (RULES P3) */
+	ROOM_MS =
+		30 * 1000, /* a letter's wait for out.mx; with DOWN_MS less than front waits */
 };
 
 _Static_assert(JOB_ENV + JOB_FIELD + JOB_HEADER <= ENV_HEAD_MAX,

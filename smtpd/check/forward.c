@@ -11,7 +11,7 @@
  * Return: the recipient is an SRS address, holder.srs says whose, the sender stays <>. In both the text is not
  * touched; Delivered-To, X-Forwarded-To and Received go before it.
  *
- * A letter that finds out.mx full or being restarted waits for it: there is no 451 after DATA for reasons of ours.
+ * A letter that finds out.mx full or being restarted waits for it, in the order of their coming and for ROOM_MS.
  *
  *   forward_letter ─┬─ sender <> or ours ──────────────── deliver
  *                   ├─ HOLDER_SRS_FORWARD ── on_rewritten ── deliver
@@ -104,15 +104,41 @@ static void hand_over(struct job *j)
 	int fd[MSG_FDS] = { j->text, j->head };
 
 	j->ask.done = on_delivered;
-	j->waiting = !chan_ask(j->check->down, &j->ask, &m, sizeof m, tail, fd, 2,
-			       &want_delivered, DOWN_MS);
+	if (chan_ask(j->check->down, &j->ask, &m, sizeof m, tail, fd, 2, &want_delivered,
+		     DOWN_MS))
+		j->waits = 0;
+	else if (!j->waits)
+		j->waits = j->check->proc.loop.now;
+}
+
+/* The one that has waited longest. NULL: none waits. */
+static struct job *first_waiting(struct check *c)
+{
+	struct job *first = NULL;
+
+	for (size_t i = 0; i < JOBS; i++) {
+		struct job *j = &c->jobs[i];
+
+		if (j->token.chan && j->waits && (!first || j->waits < first->waits))
+			first = j;
+	}
+	return first;
 }
 
 void forward_more(struct check *c)
 {
-	for (size_t i = 0; i < JOBS && chan_ready(c->down); i++)
-		if (c->jobs[i].token.chan && c->jobs[i].waiting)
-			hand_over(&c->jobs[i]);
+	struct job *j;
+
+	while (chan_ready(c->down) && (j = first_waiting(c))) {
+		if (c->proc.loop.now - j->waits >=
+		    ROOM_MS) { /* front will not wait for the end of it */
+			job_say(j, &say_busy);
+			continue;
+		}
+		hand_over(j);
+		if (j->waits)
+			break;
+	}
 }
 
 static void on_told(struct ask *a, const void *reply, struct slice tail)

@@ -79,7 +79,7 @@ struct job *job_new(struct check *c, struct call *call)
 	j->env.len = j->header.len = 0;
 	j->env.bad = j->header.bad = false;
 	j->skip = 0;
-	j->waiting = false;
+	j->waits = 0;
 	j->account_n = 0;
 	clock_gettime(CLOCK_REALTIME, &now);
 	j->time = now.tv_sec;

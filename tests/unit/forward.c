@@ -133,6 +133,59 @@ static void refused(void)
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
 }
 
+static void answer(uint32_t id)
+{
+	struct out_result r = { .h = { .type = OUT_DELIVER, .id = id } };
+	struct out_verdict v = { 250, { 2, 0, 0 }, 0, 2 };
+	uint8_t bytes[64];
+	struct buf b = BUF(bytes);
+
+	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
+	buf_put(&b, SLICE("ok"));
+	wires_put(CH_CHECK_MX_OUT_MX, &r, sizeof r, buf_slice(&b), -1, -1);
+}
+
+static struct job *waiting_since(int64_t ago)
+{
+	for (size_t i = 0; i < JOBS; i++)
+		if (c.jobs[i].token.chan && c.jobs[i].waits) {
+			c.jobs[i].waits -= ago;
+			return &c.jobs[i];
+		}
+	return NULL;
+}
+
+/* With out.mx full a letter waits; one that waited too long is not delivered behind front's back. */
+static void full(void)
+{
+	uint32_t id[CONFIG_FORWARD_MAX_HELD];
+
+	for (size_t i = 0; i < CONFIG_FORWARD_MAX_HELD; i++) {
+		give("hello", "From: a@b.example\r\n\r\n");
+		CHECK(get(CH_CHECK_MX_OUT_MX));
+		id[i] = got.h.id;
+	}
+	give("hello", "From: late@b.example\r\n\r\n");
+	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	CHECK(waiting_since(ROOM_MS - 1000) != NULL);
+	answer(id[0]);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	id[0] = got.h.id;
+	give("hello", "From: later@b.example\r\n\r\n");
+	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	CHECK(waiting_since(ROOM_MS + 1000) != NULL);
+	answer(id[1]);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	for (size_t i = 0; i < CONFIG_FORWARD_MAX_HELD; i++)
+		if (i != 1) {
+			answer(id[i]);
+			CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+		}
+}
+
 static void stopped(void)
 {
 	struct holder_reply r = { .h = { .type = HOLDER_SRS_REVERSE }, .result = HOLDER_DONE };
@@ -186,6 +239,7 @@ int main(void)
 	check_init(&c);
 	wires_connect(&c.proc);
 	refused();
+	full();
 	stopped();
 	handed_on();
 	TEST_END();
