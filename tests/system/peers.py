@@ -111,7 +111,7 @@ class Names:
  use-syslog: no
  module-config: "iterator"
  local-zone: "." static
- local-data: ". SOA ns. root. 1 1 1 1 1"
+ local-data: ". SOA ns. root. 1 1 1 1 0"
 %sremote-control:
  control-enable: yes
  control-interface: /run/names.ctl
