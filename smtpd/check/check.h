@@ -14,7 +14,7 @@
 
 /*
  * check answers RCPT, reads letters and builds what goes before them. One binary, two processes: check.mx judges
- * strangers and talks to holder.srs and out.mx, check.sub judges accounts and talks to holder.dkim and queue.
+ * strangers and talks to dns, holder.srs and out.mx, check.sub judges accounts and talks to holder.dkim and queue.
  */
 
 /* What is said to the client. Tables of these are the process's whole vocabulary. */
@@ -36,15 +36,20 @@ struct letter {
 };
 
 struct check;
+struct judge;
 
 struct job { /* one request of front that waits for another process */
 	struct ask ask;
 	struct check *check;
-	struct token token; /* token.chan NULL = free */
-	int text, head;	    /* owned; -1 = none */
-	uint64_t size;	    /* of text */
-	bool utf8;	    /* its header needs SMTPUTF8 from the next hop */
-	int64_t waits; /* forward: since then out.mx has had no credit or no wire for it; 0: it does not wait */
+	struct token token;  /* token.chan NULL = free */
+	int text, head;	     /* owned; -1 = none */
+	uint64_t size;	     /* of text */
+	bool utf8;	     /* its header needs SMTPUTF8 from the next hop */
+	struct judge *judge; /* mx: while it is judged */
+	bool queued;	     /* mx: it waits for a place to be judged, and was not read yet */
+	bool prepared;	     /* mx: the envelope is written; it waits for the judge alone */
+	bool returned;	     /* mx: it is for a return address of ours */
+	int64_t waits; /* forward: since then out.mx has no credit or no wire for it; 0: it does not */
 	uint32_t skip;	   /* octets of text that our header replaces */
 	unsigned slot;	   /* submit: index of the signing domain */
 	uint8_t id[8];	   /* random: names the letter in the log and in Received: */
@@ -56,7 +61,7 @@ struct job { /* one request of front that waits for another process */
 	uint8_t account[QUOTA_NAME];
 	uint8_t account_n;
 	uint32_t rcpts;
-	int64_t taken;
+	int64_t taken; /* monotonic ms; mx: when the letter came */
 };
 
 struct check {
@@ -64,8 +69,17 @@ struct check {
 	bool mx;
 	struct map aliases;
 	struct alias_domains domains;
-	struct quota quota;  /* sub */
-	struct stops stops;  /* mx */
+	struct quota quota; /* sub */
+	struct stops stops; /* mx */
+	/* mx, judge.h and verdict.h: */
+	struct judge *judges;
+	size_t judge_turn;
+	struct watch judging;
+	bool judge_stalled; /* a question found no room on the wire */
+	struct chan *dns;
+	int64_t judge_ms;
+	bool refuse_dmarc, refuse_spf, authres;
+	struct slice lists;
 	struct chan *down;   /* out.mx or queue */
 	struct chan *holder; /* holder.srs or holder.dkim */
 	struct job *jobs;
@@ -113,8 +127,11 @@ bool account_may(struct check *c, struct slice account, uint32_t rcpts, struct b
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
 void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER, CHECK_REPORT */
 
+void letter_more(struct check *c); /* a place to judge is free: the oldest letter that waits */
+
 void forward_letter(struct job *j, const struct letter *l); /* mx */
-void submit_letter(struct job *j, const struct letter *l);  /* submission */
+void forward_judged(struct job *j); /* the result is in j->judge, which this gives back */
+void submit_letter(struct job *j, const struct letter *l); /* submission */
 /* Completes the header, signs it for that one of our domains, on to queue; j->env is done. */
 void submit_sign(struct job *j, const struct letter *l, unsigned slot);
 void dsn_letter(struct job *j, const struct letter *l); /* a report of queue's */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "smtpd/check/judge.h"
+#include "smtpd/check/verdict.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/out.h"
 
@@ -12,6 +14,9 @@
  * touched; Delivered-To, X-Forwarded-To and Received go before it.
  *
  * A letter that finds out.mx full or being restarted waits for it, in the order of their coming and for ROOM_MS.
+ *
+ * While holder.srs is asked the letter is judged (judge.h); deliver() waits for both. A letter to a verified return
+ * address is judged for the log alone: it answers one of ours, and who bounces a letter has often no SPF for his HELO.
  *
  *   forward_letter ─┬─ sender <> or ours ──────────────── deliver
  *                   ├─ HOLDER_SRS_FORWARD ── on_rewritten ── deliver
@@ -130,9 +135,8 @@ void forward_more(struct check *c)
 	struct job *j;
 
 	while (chan_ready(c->down) && (j = first_waiting(c))) {
-		if (c->proc.loop.now - j->waits >=
-		    ROOM_MS) { /* front will not wait for the end of it */
-			job_say(j, &say_busy);
+		if (c->proc.loop.now - j->waits >= ROOM_MS) {
+			job_say(j, &say_busy); /* front will not wait for the end of it */
 			continue;
 		}
 		hand_over(j);
@@ -167,10 +171,41 @@ void forward_wired(struct check *c)
 
 static void deliver(struct job *j)
 {
+	j->prepared = true;
+	if (j->judge)
+		return;
 	if (letter_head(j, SLICE("")))
 		hand_over(j);
 	else
 		job_say(j, &say_trouble);
+}
+
+static bool ours(const struct check *c, struct slice domain)
+{
+	return slice_ieq(domain, c->domains.srs) || alias_domain(c->domains.mail, domain) >= 0;
+}
+
+void forward_judged(struct job *j)
+{
+	struct check *c = j->check;
+	struct judge *v = j->judge;
+	const struct verdict_rules rules = { .dmarc = c->refuse_dmarc, .spf = c->refuse_spf };
+	uint8_t mem[ANSWER_TEXT + 1];
+	struct buf text = BUF(mem);
+	struct say s;
+
+	verdict_log(v, c->proc.loop.now);
+	if (!verdict_passes(v, &rules, ours(c, v->sender.domain), &text, &s) &&
+	    (!j->returned || v->forged)) {
+		ask_drop(&j->ask); /* of holder.srs */
+		job_say(j, &s);
+		return;
+	}
+	if (c->authres)
+		verdict_field(v, SLICE(CONFIG_SMTPD_HOSTNAME), &j->header);
+	judge_drop(v);
+	if (j->prepared)
+		deliver(j);
 }
 
 static void on_rewritten(struct ask *a, const void *reply, struct slice tail)
@@ -216,7 +251,6 @@ static void put_trace(struct job *j, const struct letter *l, struct slice rcpt, 
 
 static void forward(struct job *j, const struct letter *l, struct slice rcpt, struct slice to)
 {
-	struct alias_domains *d = &j->check->domains;
 	uint8_t bytes[PATH_OCTETS];
 	struct buf sender = BUF(bytes);
 
@@ -224,8 +258,7 @@ static void forward(struct job *j, const struct letter *l, struct slice rcpt, st
 	envelope_put(&j->env, ENV_RCPT, to);
 	envelope_put(&j->env, ENV_ORIGINAL, rcpt);
 	path_print(&l->sender, &sender);
-	if (path_null(&l->sender) || slice_ieq(l->sender.domain, d->srs) ||
-	    alias_domain(d->mail, l->sender.domain) >= 0) {
+	if (path_null(&l->sender) || ours(j->check, l->sender.domain)) {
 		envelope_put(&j->env, ENV_SENDER, buf_slice(&sender));
 		deliver(j);
 	} else {
@@ -278,10 +311,13 @@ void forward_letter(struct job *j, const struct letter *l)
 		job_say(j, &no_field); /* it would go on with the last field of ours */
 	} else if (loops(l->header, rcpt)) {
 		job_say(j, &loop);
+	} else if (!judge_start(j->judge, l)) {
+		job_say(j, &say_trouble);
 	} else if (kind == ALIAS_TO) {
 		path_print(&to, &dest);
 		forward(j, l, rcpt, buf_slice(&dest));
 	} else {
+		j->returned = true;
 		put_trace(j, l, rcpt, SLICE(""));
 		job_ask_srs(j, &p, SLICE(""), on_reversed);
 	}

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "smtpd/check/judge.h"
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
@@ -79,6 +80,7 @@ struct job *job_new(struct check *c, struct call *call)
 	j->env.len = j->header.len = 0;
 	j->env.bad = j->header.bad = false;
 	j->skip = 0;
+	j->queued = j->prepared = j->returned = false;
 	j->waits = 0;
 	j->account_n = 0;
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -94,6 +96,8 @@ static void job_free(struct job *j, bool accepted)
 	if (j->account_n && !accepted)
 		quota_back(&j->check->quota, (struct slice){ j->account, j->account_n },
 			   j->rcpts, j->taken, loop_clock());
+	if (j->judge)
+		judge_drop(j->judge);
 	memfd_close(&j->text);
 	memfd_close(&j->head);
 	j->token.chan = NULL;
@@ -246,31 +250,64 @@ static bool read_header(struct check *c, const struct job *j, struct letter *l)
 	return have == j->size;
 }
 
+/* Reads text and head; a place to judge a stranger's letter is there. */
+static void letter_begin(struct job *j)
+{
+	struct check *c = j->check;
+	uint64_t size = j->size;
+	struct letter l = { 0 };
+	struct slice sender, octets;
+
+	if (!memfd_check(j->text, CONFIG_SMTPD_MAX_SIZE, &j->size) || j->size != size ||
+	    !read_head(c, j->head, &l) || !envelope_get(l.head, ENV_SENDER, &sender) ||
+	    !path_addr(sender, PATH_NULL | PATH_UTF8, &l.sender)) {
+		job_say(j, &say_trouble);
+		return;
+	}
+	memfd_close(&j->head); /* the next one will be ours */
+	l.size = j->size;
+	l.utf8 = envelope_get(l.head, ENV_UTF8, &octets);
+	if (!read_header(c, j, &l) || l.header.n > HEADER_OCTETS) {
+		job_say(j, &large_header);
+		return;
+	}
+	j->utf8 = l.utf8 && utf8_needed(l.header);
+	(c->mx				 ? forward_letter
+	 : j->token.type == CHECK_REPORT ? dsn_letter
+					 : submit_letter)(j, &l);
+	if (j->judge)
+		judge_run(j->judge);
+}
+
 void letter_ask(void *ctx, struct call *call)
 {
 	struct check *c = ctx;
 	const struct check_letter *m = call->msg;
 	struct job *j = job_new(c, call);
-	struct letter l = { 0 };
-	struct slice sender, octets;
 
 	if (!j)
 		return;
-	if (!memfd_check(j->text, CONFIG_SMTPD_MAX_SIZE, &j->size) || j->size != m->text_size ||
-	    !read_head(c, call->fd[1], &l) || !envelope_get(l.head, ENV_SENDER, &sender) ||
-	    !path_addr(sender, PATH_NULL | PATH_UTF8, &l.sender)) {
-		job_say(j, &say_trouble);
-		return;
-	}
-	l.size = j->size;
-	l.utf8 = envelope_get(l.head, ENV_UTF8, &octets);
-	if (!read_header(c, j, &l) || l.header.n > HEADER_OCTETS)
-		job_say(j, &large_header);
-	else {
-		j->utf8 = l.utf8 && utf8_needed(l.header);
-		(c->mx				 ? forward_letter
-		 : j->token.type == CHECK_REPORT ? dsn_letter
-						 : submit_letter)(j, &l);
+	j->head = call->fd[1];
+	call->fd[1] = -1;
+	j->size = m->text_size;
+	j->taken = c->proc.loop.now;
+	j->queued = c->mx && !judge_take(c, j);
+	if (!j->queued)
+		letter_begin(j);
+}
+
+void letter_more(struct check *c)
+{
+	for (;;) {
+		struct job *oldest = NULL;
+
+		for (struct job *j = c->jobs; j < c->jobs + JOBS; j++)
+			if (j->token.chan && j->queued && (!oldest || j->taken < oldest->taken))
+				oldest = j;
+		if (!oldest || !judge_take(c, oldest))
+			return;
+		oldest->queued = false;
+		letter_begin(oldest);
 	}
 }
 
@@ -298,8 +335,10 @@ void check_init(struct check *c)
 	c->mx = c->proc.me == P_CHECK_MX;
 	c->down = proc_chan(&c->proc, c->mx ? PROG_OUT : PROG_QUEUE);
 	c->holder = proc_chan(&c->proc, PROG_HOLDER);
-	if (c->mx)
+	if (c->mx) {
 		c->down->wired = on_down_wired;
+		judge_init(c);
+	}
 	c->head = arena_reserve(ENV_HEAD_MAX);
 	c->header = arena_reserve(HEADER_SCRATCH);
 	c->jobs = arena_reserve(JOBS * sizeof *c->jobs);
@@ -309,6 +348,10 @@ void check_init(struct check *c)
 		c->jobs[i].header =
 			(struct buf){ .p = arena_reserve(JOB_HEADER), .cap = JOB_HEADER };
 	}
+	c->refuse_dmarc = ON(CONFIG_FORWARD_DMARC_REFUSE);
+	c->refuse_spf = ON(CONFIG_FORWARD_SPF_REFUSE);
+	c->authres = ON(CONFIG_FORWARD_AUTHRES);
+	c->lists = SLICE(CONFIG_FORWARD_DNSBL);
 	c->quota.letters = CONFIG_SMTPD_ACCOUNT_LETTERS;
 	c->quota.rcpts = CONFIG_SMTPD_ACCOUNT_RCPTS;
 	c->domains.mail = SLICE(CONFIG_SMTPD_DOMAINS);

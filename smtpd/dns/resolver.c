@@ -160,8 +160,8 @@ static void on_servers(void *ctx, struct call *c)
 #define FROM(p) (1u << P_##p)
 
 const struct rule resolver_rules[DNS_TYPES] = {
-	[DNS_QUERY] = { .from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(FETCH) | FROM(CLOCK) |
-				FROM(NET),
+	[DNS_QUERY] = { .from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(CHECK_MX) | FROM(FETCH) |
+				FROM(CLOCK) | FROM(NET),
 			.size = sizeof(struct dns_query),
 			.tail_max = DNSMSG_NAME,
 			.run = on_query },

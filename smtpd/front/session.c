@@ -25,11 +25,11 @@ enum {
 	LOGIN_MS = CONFIG_SMTPD_LOGIN_TIMEOUT * 1000,
 	STRESS_MS = CONFIG_SMTPD_STRESS_TIMEOUT * 1000,
 	HANDSHAKE_MS = 60 * 1000,
-	LETTER_MS = 360 *
-		    1000, /* longer than check; clients wait 10 minutes (RFC 5321 4.5.3.2.6) */
+	/* longer than check; clients wait 10 minutes (RFC 5321 4.5.3.2.6) */
+	LETTER_MS = (360 + CONFIG_FORWARD_JUDGE_WAIT) * 1000,
 	GOODBYE_MS = 2000,
-	WARM_SLOTS =
-		24, /* keep their pages: to touch them anew costs a fourth of a TLS session */
+	/* They keep their pages: to touch them anew costs a fourth of a TLS session. */
+	WARM_SLOTS = 24,
 	IDLE_COMMANDS = 100, /* of those that bring no letter nearer */
 };
 

@@ -14,9 +14,10 @@ VARIANTS = {
     # forward lane bears little.
     "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y", "FORWARD_BURST": "2", "FORWARD_MINUTE": "1", "FORWARD_WAIT": "1",
             "DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
-    # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked
+    # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked.
+    # Forwarded letters tell how they were judged; a list of clients is asked
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
-                  "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y"},
+                  "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y", "FORWARD_DNSBL": '"list.example"'},
 }
 
 

@@ -8,6 +8,7 @@
 #include "smtpd/lib/memfd.h"
 #include "smtpd/msg/out.h"
 #include "smtpd/msg/queue.h"
+#include "tests/unit/fakedns.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wires.h"
 
@@ -53,6 +54,7 @@ static void start(enum proc_id me)
 	proc_start(&c.proc, PROG_CHECK, 4);
 	check_init(&c);
 	wires_connect(&c.proc);
+	wires_meanwhile = fakedns_serve;
 }
 
 static bool get(enum chan_id ch)

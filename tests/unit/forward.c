@@ -7,6 +7,7 @@
 
 #include "smtpd/lib/memfd.h"
 #include "smtpd/msg/out.h"
+#include "tests/unit/fakedns.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wires.h"
 
@@ -238,6 +239,7 @@ int main(void)
 	proc_start(&c.proc, PROG_CHECK, 4);
 	check_init(&c);
 	wires_connect(&c.proc);
+	wires_meanwhile = fakedns_serve;
 	refused();
 	full();
 	stopped();

@@ -15,6 +15,7 @@
 
 static int wires_far[CH_MAX]; /* the test's ends; -1 = not a channel of this process */
 static int wires_control = -1;
+static void (*wires_meanwhile)(void); /* in each round of wires_get(); NULL: nothing */
 
 static const struct {
 	uint8_t asks, answers;
@@ -155,6 +156,8 @@ static inline size_t wires_get(struct proc *p, enum chan_id id, void *msg, size_
 		}
 		if (i == rounds)
 			return 0;
+		if (wires_meanwhile)
+			wires_meanwhile();
 		tick.due = loop_clock() + 5;
 		loop_add(&p->loop, &tick);
 		loop_round(&p->loop);
