@@ -52,9 +52,13 @@ def forged_is_refused(w):
         at = box.mark()
         expect(forward(letter(ANN)[1], sender=EVE), 550, "5.7.1 Neither SPF nor DKIM vouches for stranger.example")
         judged(box, "spf=none", "dkim=none", "dmarc=fail", "from=stranger.example", "policy=reject", at=at)
+        at = box.mark()
         expect(forward(letter(ANN)[1], source=world.MX2), 550, "5.7.1")     # SPF: another machine's letter
+        judged(box, "spf=fail", "dmarc=fail", at=at)
         text = w.stranger.sign(letter(ANN)[1])
+        at = box.mark()
         expect(forward(text.replace(b"Subject: ", b"Subject: Re: ", 1), sender=EVE), 550, "5.7.1")
+        judged(box, "dkim=fail", "dmarc=fail", at=at)
         at = box.mark()
         arrives(w, text, sender=EVE)
         judged(box, "spf=none", "dkim=pass", "signer=stranger.example", "dmarc=pass", at=at)
