@@ -13,8 +13,8 @@ struct budget {
 	uint64_t cap, used, small, reserve;
 };
 
-uint64_t budget_room(const struct budget *b,
-		     uint64_t size); /* for a letter of that size, octets */
+/* Octets that a letter of this size may still take. */
+uint64_t budget_room(const struct budget *b, uint64_t size);
 /* Raises what a letter holds to at least `need`. False: over the budget, nothing changed. */
 bool budget_raise(struct budget *b, uint64_t *held, uint64_t need);
 void budget_give(struct budget *b, uint64_t *held); /* all of it */

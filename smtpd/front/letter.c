@@ -17,7 +17,6 @@
  */
 
 enum {
-	STEP = BUDGET_STEP,
 	CHUNK = 8 * 1024, /* text is written in such pieces */
 	HEAD_MAX = 128 *
 		   1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
@@ -336,7 +335,7 @@ static void keep(struct session *s, struct slice text)
 		return;
 	}
 	if (need > t->held) { /* in steps, but never beyond the largest letter */
-		need = (need + STEP - 1) / STEP * STEP;
+		need = (need + BUDGET_STEP - 1) / BUDGET_STEP * BUDGET_STEP;
 		if (need > CONFIG_SMTPD_MAX_SIZE)
 			need = CONFIG_SMTPD_MAX_SIZE;
 	}

@@ -8,6 +8,7 @@
 #define mont52_get   plain_get
 #define mont52_power plain_power
 #include "keys/holder/mont52.c"
+#include "tests/unit/random64.h"
 #include "tests/unit/test.h"
 
 enum { W = MONT52_WORDS };
@@ -16,16 +17,6 @@ static struct mont64 modulus[2];
 static struct mont64_work work;
 static struct mont52 o;
 static uint8_t e[2][MONT52_EXP];
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
 static void set(unsigned odd, uint8_t top, uint8_t fill, size_t octets)
 {
 	uint8_t m[MONT52_EXP];

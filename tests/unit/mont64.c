@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/monttry.h"
+#include "tests/unit/random64.h"
 #include "tests/unit/test.h"
-
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 /* Words that carries run through: all ones, zeros, one bit, or anything. */
 static void fill(uint64_t *x, size_t n)
