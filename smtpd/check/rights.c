@@ -47,7 +47,7 @@ static bool refuse(const struct grant *g, struct slice what, const struct path *
 
 bool rights_sender(const struct grant *g, const struct path *sender, struct buf *why)
 {
-	if (!path_null(sender) && allowed(g, sender))
+	if (path_null(sender) || allowed(g, sender))
 		return true;
 	return refuse(g, SLICE("Sender"), sender, why);
 }

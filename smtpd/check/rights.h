@@ -7,7 +7,9 @@
 
 /*
  * What an account may call itself: the envelope sender, and each address of From:, Sender:, Resent-From: and
- * Resent-Sender:. On false a sentence for the sender goes to *why: which address, and of which account.
+ * Resent-Sender:. On false a sentence for the sender goes to *why: which address, and of which account. An empty
+ * envelope sender may be everybody's: read receipts and vacation replies have it (RFC 5321 4.5.5), and From: says whose
+ * they are.
  */
 bool rights_sender(const struct grant *g, const struct path *sender, struct buf *why);
 /* *domain: that of the first address of From:. A header without From:, or with one of these fields that holds no list

@@ -147,6 +147,26 @@ def foreign_senders_are_refused(w):
         need(500 <= got[0] < 560, "%r: %d %s" % (head, *got))
 
 
+def receipts_have_no_sender(w):
+    """`<>` with an author of the account's is signed and delivered; when it fails, nobody is told."""
+    box = w.appliance()
+    mark, text = letter(APP, to=peers.TO)
+    expect(submit(text, w.account, sender="", rcpt=peers.TO), 250)
+    got = w.standin.wait(mark)
+    need(re.search(rb"^Return-Path: <>", got, re.M), "the sender is not <>")
+    for judge, verdict in peers.judge(got).items():
+        need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
+    mark, text = letter(APP)
+    other, told = letter("hello@" + peers.HOME)
+    at = box.mark()
+    with w.fake(replies={"RCPT": ["550 5.1.1 no"] * 2}) as f:
+        expect(submit(text, w.account, sender="", rcpt="ann@other.example"), 250)
+        box.wait(r"queue: ev=failed .*to=ann@other\.example", 15, after=at)
+        expect(submit(told, w.account, sender="hello@" + peers.HOME, rcpt="bob@other.example"), 250)
+        world.until("the other one's report", 20, lambda: [x for x in list(f.letters) if other.encode() in x["data"]])
+        need(not any(mark.encode() in x["data"] for x in f.letters), "a report about <>")
+
+
 def own_domain_through_the_alias_map(w):
     w.appliance()
     mark, text = letter(APP)
@@ -258,5 +278,6 @@ def refused_for_good(w):
 
 
 CASES = [signed_and_verified, ed25519, long_lists_of_addresses, networks, utf8, swaks_through_each_port, missing_fields_are_added,
-         auth_login, auth_needs_tls, wrong_passwords, foreign_senders_are_refused, own_domain_through_the_alias_map,
-         many_recipients_and_places, elsewhere_is_opportunistic, answer_too_big_for_udp, refused_for_good]
+         auth_login, auth_needs_tls, wrong_passwords, foreign_senders_are_refused, receipts_have_no_sender,
+         own_domain_through_the_alias_map, many_recipients_and_places, elsewhere_is_opportunistic, answer_too_big_for_udp,
+         refused_for_good]

@@ -314,7 +314,7 @@ static void test_sub_rcpt(void)
 	CHECK_EQ(sub_rcpt("me@%s", "hello@%s", g), 250);
 	CHECK_EQ(sub_rcpt("me@%s", "nobody@%s", g), 550);
 	CHECK_EQ(sub_rcpt("me@elsewhere.example", "any@elsewhere.example", g), 550);
-	CHECK_EQ(sub_rcpt("", "any@elsewhere.example", g), 550);
+	CHECK_EQ(sub_rcpt("", "any@elsewhere.example", g), 250);
 	CHECK_EQ(sub_rcpt("me@%s", "SRS0=h=t=b.example=a@%s", g), 550);
 	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", SLICE("")), 451);
 	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", grant("@%s", 1)), 451);
