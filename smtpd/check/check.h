@@ -108,6 +108,8 @@ void check_init(struct check *c);
 struct job *job_new(struct check *c, struct call *call);
 /* Answers and frees the job. */
 void job_say(struct job *j, const struct say *s);
+/* The same with what header_check() found, and the name of the field. */
+void job_fault(struct job *j, enum header_fault fault, struct slice name);
 /* Passes another process's answer on; NULL (it died or was late) is 451 with ANSWER_CRASHED when `inside`, that is
  * when it had the letter. Frees the job. */
 void job_pass(struct job *j, const struct answer *a, struct slice text, bool inside);

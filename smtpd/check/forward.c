@@ -289,9 +289,10 @@ static bool one_route(struct check *c, const struct letter *l, enum alias_kind k
 void forward_letter(struct job *j, const struct letter *l)
 {
 	struct check *c = j->check;
-	struct slice rcpt, body;
+	struct slice rcpt, body, name;
 	struct path p, to;
 	enum alias_kind kind;
+	enum header_fault fault;
 	uint8_t bytes[PATH_OCTETS];
 	struct buf dest = BUF(bytes);
 
@@ -311,6 +312,9 @@ void forward_letter(struct job *j, const struct letter *l)
 		job_say(j, &no_field); /* it would go on with the last field of ours */
 	} else if (loops(l->header, rcpt)) {
 		job_say(j, &loop);
+	} else if (kind == ALIAS_TO &&
+		   (fault = header_check_stranger(l->header, l->utf8, &name)) != HEADER_OK) {
+		job_fault(j, fault, name);
 	} else if (!judge_start(j->judge, l)) {
 		job_say(j, &say_trouble);
 	} else if (kind == ALIAS_TO) {

@@ -31,25 +31,37 @@ static void soon(struct check *c, int64_t ms)
 
 /* ---- the sender's domain ---- */
 
+/* RFC 5321 5.1: without an exchanger the domain's own address is one. */
+static const uint16_t sender_types[] = { DNSMSG_MX, DNSMSG_A, DNSMSG_AAAA };
+enum { SENDER_TYPES = sizeof sender_types / sizeof *sender_types };
+
 static bool sender_ask(struct judge *v, struct buf *name, uint16_t *type)
 {
-	*type = DNSMSG_MX;
+	if (v->sender_at == SENDER_TYPES)
+		return false;
+	*type = sender_types[v->sender_at];
 	buf_put(name, v->sender.domain);
-	return !v->asked_sender;
+	return true;
 }
 
 static void sender_answer(struct judge *v, enum dnsmsg_kind kind, struct slice records)
 {
+	bool mx = sender_types[v->sender_at++] == DNSMSG_MX;
 	struct cur c = CUR(records);
 	struct slice first = nothing, more;
 
-	v->asked_sender = true;
-	if (kind == DNSMSG_NXDOMAIN)
-		v->domain = SENDER_MISSING;
-	else if (kind != DNSMSG_OK && kind != DNSMSG_NODATA)
+	if (kind == DNSMSG_OK) {
+		v->sender_at = SENDER_TYPES;
+		v->domain = SENDER_FINE;
+		if (mx && dnsmsg_record(&c, &first) && !dnsmsg_record(&c, &more) &&
+		    first.n == 2)
+			v->domain = SENDER_NULL_MX; /* a preference, and the root for a host */
+	} else if (kind != DNSMSG_NODATA && kind != DNSMSG_NXDOMAIN) {
+		v->sender_at = SENDER_TYPES;
 		v->domain = SENDER_UNKNOWN;
-	else if (dnsmsg_record(&c, &first) && !dnsmsg_record(&c, &more) && first.n == 2)
-		v->domain = SENDER_NULL_MX; /* a preference, and the root for a host */
+	} else {
+		v->domain = SENDER_MISSING; /* so far */
+	}
 }
 
 /* ---- SPF: of MAIL FROM, then of HELO ---- */
@@ -360,7 +372,7 @@ bool judge_start(struct judge *v, const struct letter *l)
 		return false;
 	v->helo = slice_from(buf_slice(&text), n);
 	v->domain = SENDER_FINE;
-	v->asked_sender = !path_name(v->sender.domain);
+	v->sender_at = path_name(v->sender.domain) ? 0 : SENDER_TYPES;
 	v->listed = nothing;
 	v->lists = v->check->lists;
 	v->forged = v->check->authres &&

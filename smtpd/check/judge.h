@@ -21,7 +21,7 @@ enum {
 };
 
 enum judge_track {
-	JUDGE_SENDER, /* MX of the sender's domain */
+	JUDGE_SENDER, /* MX, A and AAAA of the sender's domain */
 	JUDGE_SPF,
 	JUDGE_DKIM,
 	JUDGE_LISTS,
@@ -31,7 +31,7 @@ enum judge_track {
 
 enum judge_sender {
 	SENDER_FINE,	/* or it has no domain */
-	SENDER_MISSING, /* the domain does not exist */
+	SENDER_MISSING, /* neither an exchanger nor an address */
 	SENDER_NULL_MX, /* it takes no mail (RFC 7505) */
 	SENDER_UNKNOWN, /* it could not be looked up */
 };
@@ -61,7 +61,7 @@ struct judge {
 	/* monotonic ms; the last quarter is for DMARC alone */
 	int64_t began, until;
 	uint64_t body;	   /* the next octet of the text that is not hashed yet */
-	bool asked_sender; /* or there is nothing to ask */
+	uint8_t sender_at; /* index of the type asked next */
 	bool helo_begun, spf_over, added;
 	struct slice lists; /* still to be asked */
 	struct spf spf;

@@ -13,6 +13,8 @@
 #include "smtpd/lib/owner.h"
 #include "smtpd/proto/utf8.h"
 
+enum { FAULT_NAME = 80 /* octets of a field's name in a reply */ };
+
 const struct say say_trouble = { 451,
 				 { 4, 3, 0 },
 				 "Temporary trouble here, please try again later" };
@@ -133,6 +135,25 @@ void job_say(struct job *j, const struct say *s)
 		log_letter(j, s->code, slice_of(s->text));
 	say_token(&j->token, s, 0, 0);
 	job_free(j, false);
+}
+
+void job_fault(struct job *j, enum header_fault fault, struct slice name)
+{
+	struct slice t = header_fault_text(fault); /* "5.x.y words" */
+	struct say s = { 550, { 5, t.p[2] - '0', t.p[4] - '0' }, NULL };
+	char words[ANSWER_TEXT + 1];
+	uint8_t bytes[ANSWER_TEXT];
+	struct buf b = BUF(bytes);
+
+	if (s.enhanced[1] == 3) /* a size */
+		s.code = 552;
+	if (name.n) {
+		buf_put(&b, slice_head(name, FAULT_NAME));
+		buf_put(&b, SLICE(": "));
+	}
+	buf_put(&b, slice_from(t, 6));
+	s.text = !b.bad && slice_cstr(buf_slice(&b), words, sizeof words) ? words : "malformed";
+	job_say(j, &s);
 }
 
 void job_pass(struct job *j, const struct answer *a, struct slice text, bool inside)

@@ -33,8 +33,6 @@ static const struct say not_signed = {
 	"one that is malformed"
 };
 
-enum { FAULT_NAME = 80 };
-
 static const struct want want_signed = { HOLDER_DKIM_SIGN, sizeof(struct holder_reply),
 					 HOLDER_SIG_MAX };
 static const struct want want_long = { HOLDER_DKIM_LONG, sizeof(struct holder_reply),
@@ -268,26 +266,6 @@ static bool put_envelope(struct job *j, const struct letter *l, const struct gra
 	return put_rcpts(j, l);
 }
 
-/* What header_check() found, as the enhanced code and text it wants to be answered with. */
-static void say_fault(struct job *j, enum header_fault fault, struct slice name)
-{
-	struct slice t = header_fault_text(fault); /* "5.x.y words" */
-	struct say s = { 550, { 5, t.p[2] - '0', t.p[4] - '0' }, NULL };
-	char words[ANSWER_TEXT + 1];
-	uint8_t bytes[ANSWER_TEXT];
-	struct buf b = BUF(bytes);
-
-	if (s.enhanced[1] == 3) /* a size */
-		s.code = 552;
-	if (name.n) {
-		buf_put(&b, slice_head(name, FAULT_NAME));
-		buf_put(&b, SLICE(": "));
-	}
-	buf_put(&b, slice_from(t, 6));
-	s.text = !b.bad && slice_cstr(buf_slice(&b), words, sizeof words) ? words : "malformed";
-	job_say(j, &s);
-}
-
 static bool open_grant(struct job *j, const struct letter *l, struct grant *g)
 {
 	struct slice octets;
@@ -314,7 +292,7 @@ static bool judge(struct job *j, const struct letter *l, const struct grant *g)
 		return false;
 	}
 	if (fault) {
-		say_fault(j, fault, name);
+		job_fault(j, fault, name);
 		return false;
 	}
 	slot = alias_domain(j->check->domains.mail, domain);

@@ -8,12 +8,15 @@
 static const struct say forged = { 550,
 				   { 5, 7, 1 },
 				   "Authentication-Results of the letter are under our name" };
-static const struct say missing = { 550,
-				    { 5, 7, 27 },
-				    "The domain of the sender does not exist" };
+static const struct say missing = {
+	550, { 5, 7, 27 }, "The domain of the sender has no mail exchanger and no address"
+};
 static const struct say null_mx = { 550,
 				    { 5, 7, 27 },
 				    "The domain of the sender takes no mail (null MX)" };
+static const struct say no_author = { 550,
+				      { 5, 6, 0 },
+				      "From: has no domain that can be looked up" };
 static const struct say spf_fail = { 550,
 				     { 5, 7, 23 },
 				     "SPF of the sender's domain does not allow this client" };
@@ -52,6 +55,8 @@ bool verdict_passes(const struct judge *v, const struct verdict_rules *r, bool o
 		*s = missing;
 	else if (v->domain == SENDER_NULL_MX)
 		*s = null_mx;
+	else if (d->verdict == DMARC_PERMERROR)
+		*s = no_author;
 	else if (r->dmarc && d->verdict == DMARC_FAIL && d->disposition == DMARC_P_REJECT)
 		*s = with_name(text, "Neither SPF nor DKIM vouches for ", d->author,
 			       ", whose DMARC policy is to reject then");

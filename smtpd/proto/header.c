@@ -256,9 +256,10 @@ bool header_authors(struct slice body, struct header_addr *out, size_t cap, size
 	return mailboxes(body, is_udh, out, cap, n);
 }
 
-/* --- what may be submitted --- */
+/* --- what may be submitted, and forwarded --- */
 
-enum { ONCE = 1, LONG = 2, ONE_ADDR = 4, ID = 8, SUBJECT = 16 };
+/* ONCE holds for strangers, too. */
+enum { ONCE = 1, ONCE_HERE = 2, LONG = 4, ONE_ADDR = 8, ID = 16, SUBJECT = 32 };
 
 static const struct {
 	struct slice name;
@@ -270,15 +271,15 @@ static const struct {
 	{ SLICE("Reply-To"), ONCE, HEADER_OK },
 	{ SLICE("To"), ONCE | LONG, HEADER_OK },
 	{ SLICE("Cc"), ONCE | LONG, HEADER_OK },
-	{ SLICE("Bcc"), ONCE | LONG, HEADER_OK },
+	{ SLICE("Bcc"), ONCE_HERE | LONG, HEADER_OK },
 	{ SLICE("Subject"), ONCE | SUBJECT, HEADER_OK },
 	{ SLICE("Date"), ONCE, HEADER_OK },
 	{ SLICE("Message-ID"), ONCE | ID, HEADER_ID },
 	{ SLICE("In-Reply-To"), ONCE, HEADER_OK },
 	{ SLICE("References"), ONCE | LONG, HEADER_OK },
-	{ SLICE("MIME-Version"), ONCE, HEADER_OK },
-	{ SLICE("Content-Type"), ONCE, HEADER_OK },
-	{ SLICE("Content-Transfer-Encoding"), ONCE, HEADER_OK },
+	{ SLICE("MIME-Version"), ONCE_HERE, HEADER_OK },
+	{ SLICE("Content-Type"), ONCE_HERE, HEADER_OK },
+	{ SLICE("Content-Transfer-Encoding"), ONCE_HERE, HEADER_OK },
 };
 
 enum { KNOWN = sizeof known / sizeof *known };
@@ -329,23 +330,13 @@ static enum header_fault octets_check(struct slice raw, bool utf8)
 	return HEADER_OK;
 }
 
-static enum header_fault field_check(const struct header_field *f, bool utf8,
-				     unsigned seen[KNOWN])
+/* What lies in the field, and in which words: `stranger` may write what is legal and obsolete. */
+static enum header_fault value_check(const struct header_field *f, unsigned rule,
+				     enum header_fault fault, bool stranger)
 {
-	enum header_fault fault = octets_check(f->raw, utf8);
 	struct header_addr one;
-	unsigned rule = 0;
-	size_t i, n;
+	size_t n;
 
-	if (fault || !f->name.n || f->loose)
-		return fault ? fault : HEADER_MALFORMED;
-	for (i = 0; i < KNOWN && !slice_ieq(f->name, known[i].name); i++)
-		;
-	if (i < KNOWN) {
-		rule = known[i].rule;
-		if (seen[i]++ && rule & ONCE)
-			return HEADER_DUPLICATE;
-	}
 	if (f->name.n > HEADER_NAME)
 		return HEADER_LONG_NAME;
 	if (f->raw.n > HEADER_FIELD && !(rule & LONG))
@@ -354,13 +345,41 @@ static enum header_fault field_check(const struct header_field *f, bool utf8,
 		return HEADER_LONG_SUBJECT;
 	if (rule & ID && slice_trim(f->body).n > HEADER_MSGID)
 		return HEADER_LONG_ID;
+	if (stranger)
+		return fault == HEADER_FROM && !header_authors(f->body, &one, 1, &n)
+			       ? HEADER_FROM
+			       : HEADER_OK;
 	if ((rule & ONE_ADDR && !header_addresses(f->body, &one, 1, &n)) ||
 	    (rule & ID && !id_ok(slice_trim(f->body))))
-		return known[i].fault;
+		return fault;
 	return HEADER_OK;
 }
 
-enum header_fault header_check(struct slice header, bool utf8, struct slice *name)
+static enum header_fault field_check(const struct header_field *f, bool utf8, bool stranger,
+				     unsigned seen[KNOWN])
+{
+	enum header_fault fault = HEADER_OK;
+	unsigned rule = 0;
+	size_t i;
+
+	if (!stranger)
+		fault = octets_check(f->raw, utf8);
+	else if (utf8 ? !utf8_clean(f->raw) : utf8_needed(f->raw))
+		fault = HEADER_8BIT;
+	if (fault || !f->name.n || (f->loose && !stranger))
+		return fault ? fault : HEADER_MALFORMED;
+	for (i = 0; i < KNOWN && !slice_ieq(f->name, known[i].name); i++)
+		;
+	if (i == KNOWN)
+		return value_check(f, 0, HEADER_OK, stranger);
+	rule = known[i].rule;
+	if (seen[i]++ && rule & (stranger ? ONCE : ONCE | ONCE_HERE))
+		return HEADER_DUPLICATE;
+	return value_check(f, rule, known[i].fault, stranger);
+}
+
+static enum header_fault check(struct slice header, bool utf8, bool stranger,
+			       struct slice *name)
 {
 	unsigned seen[KNOWN] = { 0 };
 	struct header_field f;
@@ -370,7 +389,7 @@ enum header_fault header_check(struct slice header, bool utf8, struct slice *nam
 	if (header.n > HEADER_OCTETS)
 		return HEADER_LARGE;
 	while (header_next(&header, &f)) {
-		enum header_fault fault = field_check(&f, utf8, seen);
+		enum header_fault fault = field_check(&f, utf8, stranger, seen);
 
 		if (fault) {
 			*name = f.name;
@@ -384,6 +403,16 @@ enum header_fault header_check(struct slice header, bool utf8, struct slice *nam
 		return HEADER_FROM;
 	}
 	return HEADER_OK;
+}
+
+enum header_fault header_check(struct slice header, bool utf8, struct slice *name)
+{
+	return check(header, utf8, false, name);
+}
+
+enum header_fault header_check_stranger(struct slice header, bool utf8, struct slice *name)
+{
+	return check(header, utf8, true, name);
 }
 
 struct slice header_fault_text(enum header_fault fault)

@@ -71,6 +71,9 @@ enum header_fault {
 /* What a letter must be like to be submitted; Date and Message-ID may be missing. `utf8`: it came with SMTPUTF8, and
  * values may have characters above ASCII (RFC 6532). *name: the field at fault, or empty. */
 enum header_fault header_check(struct slice header, bool utf8, struct slice *name);
+/* What a stranger's letter must be like to be forwarded: as Gmail wants it (RULES S4, S6) and no more. Not refused are
+ * obsolete syntax outside of From:, a missing or odd Message-ID, and fields of MIME that stand twice. */
+enum header_fault header_check_stranger(struct slice header, bool utf8, struct slice *name);
 /* The enhanced code and the words for an SMTP reply, "5.6.0 ..."; sizes are 5.3.4. */
 struct slice header_fault_text(enum header_fault fault);
 

@@ -37,7 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (sum != header.n)
 		abort();
-	header_check(header, false, &name);
-	header_check(header, true, &name);
+	for (int utf8 = 0; utf8 < 2; utf8++)
+		if (header_check(header, utf8, &name) == HEADER_OK &&
+		    header_check_stranger(header, utf8, &name) != HEADER_OK)
+			abort();
 	return 0;
 }

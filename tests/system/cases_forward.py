@@ -169,6 +169,41 @@ def forged_srs_is_refused(w):
         expect(c.cmd("RCPT TO:<%s>" % good), 550)
 
 
+def malformed_letters_are_refused(w):
+    """RULES S4, S6, F12: by name and for ever; nothing of them reaches the destination, and nothing dies."""
+    box = w.appliance()
+    good = letter("ann@stranger.example")[1]
+    ann = b"From: Ann <ann@stranger.example>\r\n"
+    many = b"X-A: b\r\n" * int(world.config.get("SMTPD_MAX_FIELDS", "5000"))
+    bad = ((b"", "5.6.0 From:"), (ann + ann, "5.6.0 From:"), (b"From: \r\n", "5.6.0 From:"), (b"From: <>\r\n", "5.6.0"),
+           (b"From: ann@stranger.example <ann@stranger.example\r\n", "5.6.0"), (b"From: " + b"(" * 30000 + b"\r\n", "5.6.0"),
+           (b"From: ann@stranger.example, bob@stranger.example\r\n", "5.6.0"),
+           (b"From: ann@stranger.example, bob@other.example\r\n", "5.6.0"), (b"From ann@stranger.example\r\n" + ann, "5.6.0"), (ann + b"Subject: again\r\n", "5.6.0 Subject: "),
+           (ann + b"X-B: \xc3\xa4\r\n", "5.6.7 X-B: "), (ann + b"X-B: " + b"x" * 33000 + b"\r\n", "5.3.4 X-B: "),
+           (ann + many, "5.3.4"))
+    pids = box.pids()
+    with w.fake() as f:
+        for fields, text in bad:
+            expect(forward(good.replace(ann, fields)), (550, 552), text)
+        expect(forward(good), 250)
+        need(len(f.letters) == 1, "one of them was sent on")
+    need(box.pids() == pids, "a process died")
+
+
+def smtputf8_is_not_converted(w):
+    """A letter that needs SMTPUTF8, and a next hop that does not offer it (RULES F12)."""
+    w.appliance()
+    text = letter("ann@stranger.example", subject="sch\xf6n")[1]
+    with w.fake() as f, Client() as c:
+        c.hello()
+        expect(c.cmd("MAIL FROM:<ann@stranger.example> SMTPUTF8 BODY=8BITMIME"), 250)
+        expect(c.cmd("RCPT TO:<%s>" % HELLO), 250)
+        expect(c.cmd("DATA"), 354)
+        c.raw(stuffed(text))
+        expect(c.reply(), 550, "5.6.7")
+        need(not f.letters, "it was sent on")
+
+
 def loops_stop(w):
     w.appliance()
     _, text = letter("ann@stranger.example", extra=b"Received: from a by b; Sun, 22 Nov 2026 10:00:00 +0000\r\n" * 50)
@@ -182,4 +217,4 @@ def loops_stop(w):
 
 CASES = [arrives_signed_and_unchanged, body_is_byte_exact, large_letter, whole_session_in_one_write,
          helo_and_tags_and_postmaster, refusals, no_auth_on_25, bounce_finds_its_way_back, forged_srs_is_refused,
-         loops_stop]
+         malformed_letters_are_refused, smtputf8_is_not_converted, loops_stop]

@@ -87,7 +87,9 @@ def senders_that_take_no_mail(w):
     expect(forward(letter(ANN)[1], sender="ann@no-such-domain.example"), 550, "5.7.27")
     with record(w, "null.example", "MX 0 ."):
         expect(forward(letter(ANN)[1], sender="ann@null.example"), 550, "5.7.27")
-    with record(w, "hostless.example", 'TXT "exists, and has no exchanger"'):
+    with record(w, "hostless.example", 'TXT "exists, and has neither exchanger nor address"'):
+        expect(forward(letter(ANN)[1], sender="ann@hostless.example"), 550, "5.7.27")
+    with record(w, "hostless.example", "A 192.0.2.27"):
         arrives(w, letter(ANN)[1], sender="ann@hostless.example")
 
 

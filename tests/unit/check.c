@@ -274,7 +274,7 @@ static void test_loops(void)
 	      got.answer.enhanced[1] == 4);
 	for (int i = 0; i < CONFIG_FORWARD_MAX_HOPS; i++)
 		at += snprintf(at, 64, "Received: by x%d\r\n", i);
-	snprintf(at, 64, "\r\nx\r\n");
+	snprintf(at, 64, "From: a@b.example\r\n\r\nx\r\n");
 	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(text), "", "hello@%s", SLICE(""));
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
 	give_letter(CH_FRONT_MX_CHECK_MX, slice_from(slice_of(text), 18), "", "hello@%s",

@@ -119,21 +119,6 @@ static void letter(const char *local, uint32_t stop_ms)
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
 }
 
-/* What would go on with our own last field, and our marker on a second line. */
-static void refused(void)
-{
-	char text[400];
-
-	give("hello", " by mx.example with ESMTPS\r\nFrom: a@b.example\r\n\r\n");
-	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550 &&
-	      got.answer.enhanced[1] == 6);
-	give("hello", "\tx\r\n\r\n");
-	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
-	snprintf(text, sizeof text, "Delivered-To:\r\n hello@%s\r\n\r\n", domain);
-	give("hello", text);
-	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
-}
-
 static void answer(uint32_t id)
 {
 	struct out_result r = { .h = { .type = OUT_DELIVER, .id = id } };
@@ -144,6 +129,40 @@ static void answer(uint32_t id)
 	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
 	buf_put(&b, SLICE("ok"));
 	wires_put(CH_CHECK_MX_OUT_MX, &r, sizeof r, buf_slice(&b), -1, -1);
+}
+
+static struct slice text_of(void)
+{
+	return (struct slice){ got.b + sizeof got.answer, got_n - sizeof got.answer };
+}
+
+/* What would go on with our own last field, and our marker on a second line. */
+static void refused(void)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_SRS_REVERSE }, .result = HOLDER_DONE };
+	char text[400];
+
+	give("hello", " by mx.example with ESMTPS\r\nFrom: a@b.example\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550 &&
+	      got.answer.enhanced[1] == 6);
+	give("hello", "\tx\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
+	snprintf(text, sizeof text, "Delivered-To:\r\n hello@%s\r\n\r\n", domain);
+	give("hello", text);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
+	/* RULES S4, S6: with the field's name; a bounce that finds its way back is not asked for this. */
+	give("hello", "From: a@b.example\r\nSubject: x\r\nSubject: y\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550 &&
+	      got.answer.enhanced[1] == 6 && slice_iprefix(text_of(), SLICE("Subject: ")));
+	give("hello", "To: a@b.example\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
+	give("SRS0=x=y=b.example=a", "To: a@b.example\r\n\r\n");
+	CHECK(get(CH_CHECK_MX_HOLDER_SRS));
+	r.h.id = got.h.id;
+	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE("a@b.example"), -1, -1);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	answer(got.h.id);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
 }
 
 static struct job *waiting_since(int64_t ago)

@@ -220,6 +220,49 @@ static void utf8(void)
 	}
 }
 
+/* RULES S4, S6, F12: what is not forwarded, and what is not our business. */
+static void strangers(void)
+{
+	static const struct {
+		const char *in;
+		bool utf8;
+		enum header_fault want;
+	} t[] = {
+		{ FROM, false, HEADER_OK },
+		{ "", false, HEADER_FROM },
+		{ "To: a@b.c\r\n", false, HEADER_FROM },
+		{ "From: nobody\r\n", false, HEADER_FROM },
+		{ "From: \r\n", false, HEADER_FROM },
+		{ "From: <>\r\n", false, HEADER_FROM },
+		{ "From: a@b.c <d@e.f>\r\n", false, HEADER_FROM },
+		{ "From: undisclosed:;\r\n", false, HEADER_FROM },
+		{ "From: (((((a@b.c\r\n", false, HEADER_FROM },
+		{ "From: a@b.c, d@e.f\r\n", false, HEADER_FROM },
+		{ "From: a@b.c, d@b.c\r\n", false, HEADER_FROM },
+		{ FROM FROM, false, HEADER_DUPLICATE },
+		{ FROM "Date: a\r\nDate: a\r\n", false, HEADER_DUPLICATE },
+		{ FROM "references: a\r\nReferences: a\r\n", false, HEADER_DUPLICATE },
+		{ FROM "MIME-Version: 1\r\nMIME-Version: 1\r\n", false, HEADER_OK },
+		{ FROM "Bcc: a\r\nBcc: a\r\n", false, HEADER_OK },
+		{ FROM "Sender: x\r\n", false, HEADER_OK },
+		{ FROM "Message-ID: odd\r\n", false, HEADER_OK },
+		{ FROM "Subject : a\r\n", false, HEADER_OK },
+		{ FROM "Subject: a\r\n \r\n b\x01\r\n", false, HEADER_OK },
+		{ FROM "no colon\r\n", false, HEADER_MALFORMED },
+		{ FROM "Subject: \xc3\xa4\r\n", false, HEADER_8BIT },
+		{ FROM "Subject: \xc3\xa4\r\n", true, HEADER_OK },
+		{ FROM "Subject: \xe4\r\n", true, HEADER_8BIT },
+		{ "From: a@b\xc3\xbc.c\r\n", true, HEADER_OK },
+		{ "From: a@b\xc3\xbc.c\r\n", false, HEADER_8BIT },
+	};
+	struct slice name;
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		CHECK_ROW(header_check_stranger(slice_of(t[i].in), t[i].utf8, &name) ==
+				  t[i].want,
+			  t[i].in);
+}
+
 static uint8_t big[HEADER_OCTETS + 64];
 
 /* FROM, then `name` and as many octets of value as make the field n octets long. */
@@ -233,6 +276,8 @@ static enum header_fault field(const char *name, size_t n)
 	while (b.len < sizeof FROM - 1 + n - 2)
 		buf_u8(&b, 'x');
 	buf_put(&b, SLICE("\r\n"));
+	CHECK_EQ(header_check_stranger(buf_slice(&b), false, &at),
+		 header_check(buf_slice(&b), false, &at));
 	return header_check(buf_slice(&b), false, &at);
 }
 
@@ -282,6 +327,7 @@ int main(void)
 	addrs();
 	check();
 	utf8();
+	strangers();
 	limits();
 	TEST_END();
 }

@@ -59,6 +59,15 @@ static struct fakedns_row zone[] = {
 	TXT("_dmarc.testing.example", "v=DMARC1; p=reject; t=y"),
 	TXT("fail.example", "v=spf1 -all"),
 	{ "gone.example", DNSMSG_MX, DNS_NXDOMAIN, { NULL, 0 } },
+	{ "gone.example", DNSMSG_A, DNS_NXDOMAIN, { NULL, 0 } },
+	{ "bare.example", DNSMSG_A, DNS_NODATA, { NULL, 0 } },
+	{ "six.example", DNSMSG_A, DNS_NODATA, { NULL, 0 } },
+	{ "six.example",
+	  DNSMSG_AAAA,
+	  DNS_OK,
+	  { (const uint8_t *)"\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1", 16 } },
+	{ "odd.example", DNSMSG_MX, DNS_NXDOMAIN, { NULL, 0 } },
+	FAILS("dim.example", DNSMSG_A),
 	{ "null.example", DNSMSG_MX, DNS_OK, { (const uint8_t *)"\0", 2 } },
 	{ "good.example", DNSMSG_MX, DNS_OK, { (const uint8_t *)"\0\12mx.good.example", 17 } },
 	FAILS("dark.example", DNSMSG_MX),
@@ -245,7 +254,11 @@ static void judge_row(const struct row *r)
 
 /* ---- the rows ---- */
 
-#define SIGNED "reject.example"
+#define SIGNED	"reject.example"
+#define LABEL63 "a23456789012345678901234567890123456789012345678901234567890123"
+/* 254 octets: From: may hold it, and DNS has no such name */
+#define LONG_NAME LABEL63 "." LABEL63 "." LABEL63 ".b" LABEL61
+#define LABEL61	  "3456789012345678901234567890123456789012345678901234567890123"
 
 static const struct row usual[] = {
 	{ .what = "nobody says anything", "a@other.example", "other.example", NULL, 0, 0, 0 },
@@ -289,6 +302,23 @@ static const struct row usual[] = {
 	{ .what = "p=none", "a@other.example", "none.example", NULL, 0, 0, 0 },
 	{ .what = "t=y", "a@other.example", "testing.example", NULL, 0, 0, 0 },
 	{ .what = "no such sender", "a@gone.example", "other.example", NULL, 550, 7, 27 },
+	{ .what = "neither exchanger nor address",
+	  "a@bare.example",
+	  "other.example",
+	  NULL,
+	  550,
+	  7,
+	  27 },
+	{ .what = "an IPv6 address", "a@six.example", "other.example", NULL, 0, 0, 0 },
+	{ .what = "an address, says the same server",
+	  "a@odd.example",
+	  "other.example",
+	  NULL,
+	  0,
+	  0,
+	  0 },
+	{ .what = "address not looked up", "a@dim.example", "other.example", NULL, 451, 4, 3 },
+	{ .what = "From: cannot be looked up", "a@other.example", LONG_NAME, NULL, 550, 6, 0 },
 	{ .what = "null MX", "a@null.example", "other.example", NULL, 550, 7, 27 },
 	{ .what = "null MX, and DKIM vouches",
 	  "a@null.example",
