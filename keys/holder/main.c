@@ -44,7 +44,7 @@ static void start(struct holder *h)
 		tlskey_init(&h->u.tls, slice_of(CONFIG_SMTPD_HOSTNAME), BUILD_TIME);
 		rules = tlskey_rules;
 	} else if (h->proc.me == P_HOLDER_SRS) {
-		srskey_init(&h->u.srs, srs_domain());
+		srskey_init(&h->u.srs, srs_domain(), CONFIG_FORWARD_SRS_SECRET);
 		rules = srskey_rules;
 	} else {
 		dkimkey_init(&h->u.dkim, &h->proc.loop, ON(CONFIG_KEYS_DKIM_ED25519),

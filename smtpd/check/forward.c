@@ -29,7 +29,7 @@ static const struct say no_field = { 550,
 static const struct say loop = { 554, { 5, 4, 6 }, "Mail loop detected" };
 static const struct say other_route = { 451, { 4, 5, 3 }, "One destination at a time, please" };
 
-/* Sender of letters whose own sender does not fit into an SRS local part of 64 octets (RULES F1): it passes SPF. The
+/* Sender of letters whose own sender is no address of a domain, such as ann@[192.0.2.1]: it passes SPF. The
  * destination's verdict reaches the true sender while he waits; a later bounce does not. */
 #define UNREWRITTEN "forwarded"
 

@@ -64,7 +64,7 @@ static bool hash_ok(const struct srs *s, struct slice hash, const struct slice p
 	struct buf got = BUF(folded);
 	bool ok = false;
 
-	if (hash.n < s->hash || hash.n > SRS_HASH_MAX)
+	if (hash.n < (s->least ? s->least : s->hash) || hash.n > SRS_HASH_MAX)
 		return false;
 	buf_lower(&got, hash);
 	for (size_t i = 0; i < s->nsecret; i++) {

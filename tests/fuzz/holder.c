@@ -31,7 +31,7 @@ static void start(void)
 	chan_init(&chan, &loop, P_FRONT_MX, 1, rx);
 	/* No folder of keys where this runs: all secrets are ephemeral. */
 	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000);
-	srskey_init(&srs, SLICE("example.org"));
+	srskey_init(&srs, SLICE("example.org"), 1);
 	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"));
 	dkimkey_init(&ed, &loop, true, SLICE("example.org"), SLICE("sel"));
 	dkim.known = ed.known =

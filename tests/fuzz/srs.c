@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct slice secret = { (const uint8_t *)"tops3cr3t", 9 };
-	struct srs s = { &secret, 1, 4, 18262, SLICE("example.com") };
+	struct srs s = { &secret, 1, 4, 0, 18262, SLICE("example.com") };
 	struct slice in = { p, n }, local = slice_head(in, slice_rfind(in, '@')), back;
 	struct slice domain = slice_from(in, local.n + 1);
 	uint8_t m1[SRS_LOCAL], m2[SRS_LOCAL + 8];

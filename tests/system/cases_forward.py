@@ -9,7 +9,7 @@ from stage import expect, need
 
 HELLO = "hello@" + peers.HOME
 PREPENDED = ("Received", "X-Forwarded-To", "Delivered-To", "Return-Path", "X-Original-To")
-SRS = r"SRS0=[A-Za-z0-9+/]{10}=[A-Z2-7]{2}=stranger\.example=ann@" + re.escape(peers.HOME) + "$"
+SRS = r"SRS0=[A-Za-z0-9+/]{12}=[A-Z2-7]{2}=stranger\.example=ann@" + re.escape(peers.HOME) + "$"
 
 
 def suffix(arrived, sent):

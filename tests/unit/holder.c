@@ -193,13 +193,13 @@ static void srs_holder(void)
 	size_t n;
 
 	memset(longest, 'x', sizeof longest);
-	srskey_init(&srs, SLICE("srs.example.org"));
+	srskey_init(&srs, SLICE("srs.example.org"), 1);
 	wire(P_CHECK_MX, srskey_rules, &srs);
 	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("else.example")), HOLDER_DONE);
 	n = seen.product.len;
 	CHECK(n > 20 && n <= 64);
 	memcpy(made, seen.mem, n);
-	srskey_init(&srs, SLICE("srs.example.org")); /* a restart */
+	srskey_init(&srs, SLICE("srs.example.org"), 1); /* a restart */
 	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("")),
 		 HOLDER_DONE);
 	CHECK_SLICE(buf_slice(&seen.product), "bob@else.example");
@@ -210,7 +210,18 @@ static void srs_holder(void)
 	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("x.org")),
 		 HOLDER_REFUSED);
 	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, SLICE("bob"), SLICE("")), HOLDER_REFUSED);
+	/* One that does not fit goes under a name, in any case, and comes back until the next restart. */
 	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, (struct slice){ longest, 64 }, SLICE("a.org")),
+		 HOLDER_DONE);
+	n = seen.product.len;
+	CHECK(n > 20 && n <= 64);
+	for (size_t i = 0; i < n; i++)
+		made[i] = byte_lower(seen.mem[i]);
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("")),
+		 HOLDER_DONE);
+	CHECK(seen.product.len == 70 && !memcmp(seen.mem, longest, 64));
+	memset(&srs.senders, 0, sizeof srs.senders);
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("")),
 		 HOLDER_REFUSED);
 	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("a\r\nb"), SLICE("a.org")), HOLDER_REFUSED);
 	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("[192.0.2.1]")),
@@ -221,6 +232,50 @@ static void srs_holder(void)
 		     sizeof(struct holder_srs), SLICE("short")),
 		 HOLDER_REFUSED);
 	unwire();
+}
+
+/* A higher number makes a new secret; those of the two numbers before it still check. */
+static void srs_rotates(void)
+{
+	static const struct {
+		uint32_t number;
+		unsigned made, rows; /* the first address; what is kept */
+	} steps[] = { { 1, HOLDER_DONE, 1 },   { 2, HOLDER_DONE, 2 }, { 2, HOLDER_DONE, 2 },
+		      { 1, HOLDER_DONE, 2 },   { 3, HOLDER_DONE, 3 }, { 4, HOLDER_REFUSED, 3 },
+		      { 9, HOLDER_REFUSED, 1 } };
+	uint8_t made[64], newest[SRSKEY_OCTETS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		memset(&srs, 0, sizeof srs);
+		srskey_init(&srs, SLICE("srs.example.org"), steps[i].number);
+		CHECK_EQ(srs.secrets.n, steps[i].rows);
+		CHECK_EQ(!memcmp(newest, srs.secrets.row + 4, sizeof newest), i == 2 || i == 3);
+		memcpy(newest, srs.secrets.row + 4, sizeof newest);
+		wire(P_CHECK_MX, srskey_rules, &srs);
+		if (!n) {
+			ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("else.example"));
+			n = seen.product.len;
+			memcpy(made, seen.mem, n);
+		}
+		CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, (struct slice){ made, n }, SLICE("")),
+			 steps[i].made);
+		unwire();
+	}
+}
+
+/* The file of an older build: one secret, no number. */
+static void srs_older_file(void)
+{
+	uint8_t only[SRSKEY_OCTETS];
+
+	memset(only, 7, sizeof only);
+	CHECK(keyfile_save(KEYFILE_SRS, (struct slice){ only, sizeof only }));
+	srskey_init(&srs, SLICE("srs.example.org"), 1);
+	CHECK(srs.secrets.n == 1 && !memcmp(srs.secrets.row + 4, only, sizeof only));
+	srskey_init(&srs, SLICE("srs.example.org"), 2);
+	CHECK(srs.secrets.n == 2 && memcmp(srs.secrets.row + 4, only, sizeof only));
+	CHECK(!memcmp(srs.secrets.row + SRSKEY_ROW + 4, only, sizeof only));
 }
 
 /* ---- holder.dkim and keygen ---- */
@@ -510,7 +565,7 @@ static void nothing_to_keep(void)
 	memcpy(first, tls.secret, 32);
 	tlskey_init(&tls, SLICE("a.b"), 1700000000);
 	CHECK(tls.chain.n && memcmp(first, tls.secret, 32));
-	srskey_init(&srs, SLICE("a.b"));
+	srskey_init(&srs, SLICE("a.b"), 1);
 	dkimkey_keygen(false);
 	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
 	CHECK(dkim.hopeless && dkim.timer.due == LOOP_NEVER);
@@ -537,6 +592,8 @@ int main(void)
 	shapes();
 	tls_holder();
 	srs_holder();
+	srs_rotates();
+	srs_older_file();
 	dkim_holder();
 	keygen_again();
 	ed_holder();

@@ -169,6 +169,11 @@ static void secrets(void)
 	CHECK(srs_reverse(&s, buf_slice(&out), &b, &domain) == SRS_OK);
 	s.hash = 11;
 	CHECK(srs_reverse(&s, buf_slice(&out), &b, &domain) == SRS_BAD);
+	s.least = 10;
+	b.len = 0;
+	CHECK(srs_reverse(&s, buf_slice(&out), &b, &domain) == SRS_OK);
+	s.least = 12;
+	CHECK(srs_reverse(&s, buf_slice(&out), &b, &domain) == SRS_BAD);
 }
 
 int main(void)

@@ -14,7 +14,7 @@ static const struct {
 	{ "gmail", probe_gmail,
 	  "gmail [LINE...]   (what such a reply means for the letters after it)" },
 	{ "srs", probe_srs,
-	  "srs forward|reverse --secret S [--secret OLD...] --time T [--domain D] [--hash N] ADDRESS" },
+	  "srs forward|reverse --secret S [--secret OLD...] --time T [--domain D] [--hash N] [--least N] ADDRESS" },
 	{ "dkim-sign", probe_dkim_sign,
 	  "dkim-sign --key FILE --domain D --selector S [--time T] [LETTER]" },
 	{ "dkim-verify", probe_dkim_verify, "dkim-verify --zone FILE [--time T] [LETTER]" },

@@ -206,6 +206,7 @@ int probe_srs(struct probe_args a)
 
 	/* four characters: what other implementations make unless told */
 	s.hash = probe_number(&a, "hash", 4, SRS_HASH_MAX);
+	s.least = probe_number(&a, "least", 0, SRS_HASH_MAX);
 	s.day = probe_number(&a, "time", (uint64_t)time(NULL), INT64_MAX) / 86400;
 	while (s.nsecret < 8 && (text = probe_option(&a, "secret")))
 		secret[s.nsecret++] = slice_of(text);
