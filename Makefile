@@ -222,21 +222,26 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
-IMAGES := $(addprefix $(I)/,bzImage rootfs.cpio.gz keys.img data.img sbom.spdx.json SHA256SUMS)
+packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,bzImage rootfs.cpio.gz keys.img data.img)
+IMAGES := $(addprefix $(I)/,$(packed) sbom.spdx.json SHA256SUMS)
+loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/bzImage $(I)/rootfs.cpio.gz)
 host-programs := $(HOSTPROGS:%=$(O)/host/%)
 all: $(IMAGES) $(host-programs)
-	@printf '  %-7s %s, kernel + root file system %d KiB\n' DONE '$(I)' \
-		$$(( $$(cat $(I)/bzImage $(I)/rootfs.cpio.gz | wc -c) / 1024 ))
+	@printf '  %-7s %s, %d KiB to load\n' DONE '$(I)' $$(( $$(cat $(loaded) | wc -c) / 1024 ))
+oci: $(I)/oci/index.json
 
 $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost)
-$(I)/rootfs.cpio.gz: rootfs/mkcpio $(GEN)/build.h $(rootfs-inputs)
+$(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
-	$(Q)$(if $(smarthost),umask 077; rm -f $@;) rootfs/mkcpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
+	$(Q)$(if $(smarthost),umask 077; rm -f $@;) rootfs/mkroot cpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
+$(I)/oci/index.json: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
+	$(call say,OCI,$(@D))
+	$(Q)$(if $(smarthost),umask 077;) rootfs/mkroot oci $(@D) $(ARCH) rootfs/tree $(O) $(filter-out init,$(PROGS))
 $(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
@@ -245,12 +250,12 @@ $(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
-payload := $(filter-out %SHA256SUMS %.json,$(IMAGES))
+payload := $(packed:%=$(I)/%)
 $(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload) $(GEN)/virtual.is $(GEN)/users.is $(GEN)/anchors.is $(GEN)/public.is
-	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(O)/pkg/$(ARCH)/linux \
+	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(if $(CONFIG_BOARD_CONTAINER),-,$(O)/pkg/$(ARCH)/linux) \
 		$(foreach l,$(lists),$(l)=$($(l))) >$@
 $(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
-	$(Q)cd $(I) && sha256sum $(notdir $^) >SHA256SUMS
+	$(Q)cd $(I) && sha256sum $(patsubst $(I)/%,%,$^) >SHA256SUMS
 
 # Lists of the site. One that is not there is no error: its tool says what that means.
 virtual := $(SITE_DIR)/$(call unquote,$(CONFIG_SMTPD_VIRTUAL_FILE))
@@ -337,7 +342,7 @@ programs := $(PROGS:%=$(O)/bin/%)
 power-env = COMPILE="$(HOSTCC) $(filter-out -MMD -MP,$(common)) -O2 $(call pkg-includes,host)" \
 	OBJECTS="$(filedisk-y:%=$(abspath $(O))/host/obj/%)" \
 	LINK="$(HOSTCC) $(filedisk-wrap) $(call archives,host,filedisk) -lpthread"
-checks := deps config format headers warnings link size twice
+checks := deps config format headers warnings link size oci twice
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
 $(checks:%=check-%): check-%: FORCE
@@ -347,7 +352,7 @@ check-size: $(IMAGES)
 check-constant-time: $(O)/host/ctgrind FORCE
 	@env $(check-env) tests/check/runner tests/check/constant-time
 check-headers check-warnings: $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
-check-twice: $(IMAGES)
+check-twice check-oci: $(IMAGES)
 check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
@@ -422,7 +427,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user addr2line \
+.PHONY: FORCE all oci unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -430,6 +435,7 @@ FORCE:
 #=   run              build the demo image, boot it in QEMU, show a letter on each lane
 #=   menuconfig       host name, domains, where mail goes, board, network, limits
 #=   all              images for .config in out/images (the default)
+#=   oci              the root file system as an OCI image layout, out/images/oci
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
 #=                    (PASSWORD=y: take a chosen password from standard input instead)
 #=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance; the lane of
@@ -445,7 +451,7 @@ FORCE:
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute
 #=   check-power      10,000 cuts of the power; check has a few hundred
-#=   check-deps -config -format -headers -warnings -link -size -twice -constant-time
+#=   check-deps -config -format -headers -warnings -link -size -oci -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages
 #=   addr2line        PROG=front ADDR=0x1234: where that is in the source

@@ -105,11 +105,16 @@ static void set_kernel(const char *name, const char *value)
 
 static void loopback_up(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo",
-			     .ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK };
+	struct ifreq ifr = { .ifr_name = "lo" };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ok = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0;
 
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) != 0)
+	/* In a container it may be up already, and not ours to change. */
+	if (ok && !(ifr.ifr_flags & IFF_UP)) {
+		ifr.ifr_flags |= IFF_UP;
+		ok = ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
+	}
+	if (!ok)
 		say_errno("ev=loopback");
 	if (fd >= 0)
 		close(fd);
