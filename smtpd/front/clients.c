@@ -33,7 +33,7 @@ bool clients_may(const struct clients *c, const struct ipaddr *who, int64_t now,
 	       c->row[i].free_at - now <= HOUR_MS - HOUR_MS / (int64_t)hourly;
 }
 
-void clients_letter(struct clients *c, const struct ipaddr *who, int64_t now, unsigned hourly)
+void clients_count(struct clients *c, const struct ipaddr *who, int64_t now, unsigned hourly)
 {
 	unsigned i = find(c, who), least = 0;
 

@@ -53,6 +53,13 @@ bool front_stressed(const struct front *f)
 	return f->live > SESSIONS * 3 / 4;
 }
 
+bool front_weary(const struct front *f, const struct ipaddr *peer)
+{
+	struct ipaddr who = clients_who(peer);
+
+	return !clients_may(&f->faults, &who, f->proc.loop.now, CONFIG_SMTPD_CLIENT_ERRORS);
+}
+
 /* Connections of one client. */
 static unsigned count(const struct front *f, const struct ipaddr *peer)
 {
@@ -122,6 +129,9 @@ static struct session *admit(struct listener *l, int fd, const struct ipaddr *pe
 		turn_away(
 			l, fd, peer, "greedy",
 			"421 4.7.0 Too many connections from your address, close some first\r\n");
+	else if (front_weary(l->front, peer))
+		turn_away(l, fd, peer, "errors",
+			  "421 4.7.0 Too many errors from your address, try again later\r\n");
 	else
 		return s;
 	return NULL;

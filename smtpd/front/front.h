@@ -30,7 +30,7 @@ struct front {
 	struct tlsid tlsid;
 	struct budget budget;
 	struct crashed crashed;
-	struct clients clients;
+	struct clients clients, faults; /* letters (mx), errors */
 	struct account_known known[ACCOUNT_KNOWN];
 	struct session *session; /* owned: FRONT_SESSIONS slots */
 	uint32_t live, last_id;
@@ -40,6 +40,8 @@ struct front {
 
 void front_init(struct front *f); /* after proc_start() */
 void front_free(struct front *f); /* a slot came free */
+/* Has this client made too many errors, in whatever sessions? */
+bool front_weary(const struct front *f, const struct ipaddr *peer);
 /* More than three quarters of the slots are taken: who is slow has less time. */
 bool front_stressed(const struct front *f);
 

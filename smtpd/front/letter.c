@@ -447,7 +447,7 @@ static bool show(struct session *s)
 		      &want_letter, VERDICT_MS))
 		return false;
 	session_wait(s, WAIT_LETTER);
-	clients_letter(&s->front->clients, &who, now_of(s), s->front->sub ? 0 : HOURLY);
+	clients_count(&s->front->clients, &who, now_of(s), s->front->sub ? 0 : HOURLY);
 	return true;
 }
 

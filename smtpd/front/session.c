@@ -46,6 +46,11 @@ void session_log(struct session *s, struct logline *l, const char *event)
 	log_num(l, "id", s->id);
 }
 
+static int64_t now_of(const struct session *s)
+{
+	return s->front->proc.loop.now;
+}
+
 /* ---- replies ---- */
 
 void session_reply(struct session *s, const char *line)
@@ -54,10 +59,27 @@ void session_reply(struct session *s, const char *line)
 	buf_put(&s->stream.out, SLICE("\r\n"));
 }
 
+/* An error is the session's, and its client's unless that is an account. A client that has made too many pays for no
+ * more, so that those who share its address wait no longer than one takes to be forgotten. */
+static void count_error(struct session *s)
+{
+	struct ipaddr who = clients_who(&s->peer);
+
+	s->errors++;
+	if (!s->grant_n && !front_weary(s->front, &s->peer))
+		clients_count(&s->front->faults, &who, now_of(s), CONFIG_SMTPD_CLIENT_ERRORS);
+}
+
+static bool too_many_errors(const struct session *s)
+{
+	return s->errors >= CONFIG_SMTPD_MAX_ERRORS ||
+	       (s->errors && !s->grant_n && front_weary(s->front, &s->peer));
+}
+
 void session_refuse(struct session *s, const char *line)
 {
 	session_reply(s, line);
-	s->errors++;
+	count_error(s);
 }
 
 bool session_answer(struct session *s, const struct answer *a, struct slice text)
@@ -78,16 +100,12 @@ bool session_answer(struct session *s, const struct answer *a, struct slice text
 	for (size_t i = 0; i < text.n; i++)
 		buf_u8(b, text.p[i] >= ' ' && text.p[i] <= '~' ? text.p[i] : '?');
 	buf_put(b, SLICE("\r\n"));
-	s->errors += a->code >= 500;
+	if (a->code >= 500)
+		count_error(s);
 	return true;
 }
 
 /* ---- deadlines ---- */
-
-static int64_t now_of(const struct session *s)
-{
-	return s->front->proc.loop.now;
-}
 
 /* Something came forward: the client's time for the next step begins. */
 static void pace(struct session *s, int64_t ms)
@@ -313,7 +331,7 @@ static bool step(struct session *s)
 		session_stop(s);
 		return false;
 	}
-	if (s->errors >= CONFIG_SMTPD_MAX_ERRORS) {
+	if (too_many_errors(s)) {
 		session_end(s, "421 4.7.0 Too many errors", "errors");
 		return false;
 	}

@@ -260,6 +260,18 @@ class Script:
         for c in self.crowd:
             c.expect("220")
 
+    def do_wrong(self, n, source, *words):
+        """Clients at source say one error each and leave, until one is told so instead of a greeting: not before n."""
+        for i in range(2 * int(n)):
+            c = Client(self.stage.port[25], False, source)
+            got = c.read_reply().decode()
+            if not got.startswith("220"):
+                break
+            c.send(b"FROB\r\n")
+            c.expect("500")
+            c.s.close()
+        self.need(i >= int(n) and got.startswith(" ".join(words)), "after %d: %s" % (i, got))
+
     def do_disperse(self):
         for c in self.crowd:
             c.s.close()

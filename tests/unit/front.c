@@ -177,7 +177,7 @@ static void test_clients(void)
 
 	for (int i = 0; i < N; i++) {
 		CHECK(clients_may(&c, &a, now, N));
-		clients_letter(&c, &a, now, N);
+		clients_count(&c, &a, now, N);
 	}
 	CHECK(!clients_may(&c, &a, now, N));
 	CHECK(clients_may(&c, &a, now, 0));
@@ -187,7 +187,7 @@ static void test_clients(void)
 	/* One network of IPv6 is one client; its neighbour is another. */
 	x = addr("2001:db8::1");
 	for (int i = 0; i < N; i++)
-		clients_letter(&c, &x, now, N);
+		clients_count(&c, &x, now, N);
 	x = addr("2001:db8::ffff:2");
 	CHECK(!clients_may(&c, &x, now, N));
 	x = addr("2001:db8:0:1::1");
@@ -197,14 +197,14 @@ static void test_clients(void)
 		x = addr("10.0.0.0");
 		x.b[14] = (uint8_t)(i >> 8);
 		x.b[15] = (uint8_t)i;
-		clients_letter(&c, &x, now, N);
+		clients_count(&c, &x, now, N);
 	}
 	CHECK(!clients_may(&c, &a, now, N));
-	clients_letter(&c, &b, now, 1);
+	clients_count(&c, &b, now, 1);
 	CHECK(!clients_may(&c, &b, now, 1) && !clients_may(&c, &a, now, N));
 	now += 2 * HOUR;
 	CHECK(clients_may(&c, &a, now, N));
-	clients_letter(&c, &a, now, 1);
+	clients_count(&c, &a, now, 1);
 	CHECK(!clients_may(&c, &a, now, 1));
 }
 

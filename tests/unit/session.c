@@ -28,7 +28,7 @@ static void begin(bool sub)
 	int fd[2];
 
 	if (!f.session) {
-		loop_init(&f.proc.loop, 2 * 16);
+		loop_init(&f.proc.loop, 2 * 16 + CONFIG_SMTPD_CLIENT_ERRORS);
 		f.session = arena_reserve(CONFIG_SMTPD_MAX_SESSIONS * sizeof *f.session);
 		f.budget.cap = CONFIG_LETTER_MEMORY;
 		chan_init(&auth, &f.proc.loop, P_AUTH, 1, rx);
@@ -193,6 +193,43 @@ static void test_old_grant(void)
 	}
 }
 
+/* Errors are the client's: a new connection does not make them good, time does, and an account's are its session's. */
+static void test_errors(void)
+{
+	enum { N = CONFIG_SMTPD_CLIENT_ERRORS, SHARE = 3600 * 1000 / N };
+
+	for (int i = 0; i < N; i++) {
+		begin(false);
+		say("FROB\r\n");
+		CHECK(heard(i < N - 1 ? "500 " : "421 4.7.0"));
+		end();
+	}
+	begin(false);
+	say("NOOP\r\n");
+	CHECK(heard("250 "));
+	say("FROB\r\nNOOP\r\n");
+	CHECK(heard("421 4.7.0"));
+	end();
+	begin(false); /* that one more was not counted: nobody is away for longer than a share of the hour */
+	pass(2 * SHARE);
+	say("FROB\r\nNOOP\r\n");
+	CHECK(heard("250 "));
+	end();
+	memset(&f.faults, 0, sizeof f.faults);
+	begin(true);
+	s->stream.secure = true;
+	s->grant_n = 1;
+	session_earned(s);
+	for (int i = 1; i < CONFIG_SMTPD_MAX_ERRORS; i++) {
+		say("FROB\r\n");
+		CHECK(heard("500 "));
+	}
+	say("FROB\r\nNOOP\r\n");
+	CHECK(heard("421 4.7.0"));
+	CHECK(clients_may(&f.faults, &s->peer, f.proc.loop.now, 1)); /* it owes nothing */
+	end();
+}
+
 /* Text has a minute, and then as much time as its octets buy. */
 static void test_slow_text(void)
 {
@@ -318,6 +355,7 @@ int main(void)
 	test_login();
 	test_stress();
 	test_old_grant();
+	test_errors();
 	test_slow_text();
 	test_hoard();
 	test_give_way();
