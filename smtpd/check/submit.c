@@ -26,6 +26,7 @@ static const struct say no_key = { 451,
 static const struct say no_slot = { 550,
 				    { 5, 7, 1 },
 				    "From: is not in a domain that this machine signs for" };
+static const struct say loop = { 554, { 5, 4, 6 }, "Mail loop detected: too many hops" };
 static const struct say not_signed = {
 	550,
 	{ 5, 3, 4 },
@@ -293,6 +294,10 @@ static bool judge(struct job *j, const struct letter *l, const struct grant *g)
 	}
 	if (fault) {
 		job_fault(j, fault, name);
+		return false;
+	}
+	if (header_count(l->header, SLICE("Received")) >= CONFIG_FORWARD_MAX_HOPS) {
+		job_say(j, &loop);
 		return false;
 	}
 	slot = alias_domain(j->check->domains.mail, domain);

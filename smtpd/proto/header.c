@@ -259,7 +259,7 @@ bool header_authors(struct slice body, struct header_addr *out, size_t cap, size
 /* --- what may be submitted, and forwarded --- */
 
 /* ONCE holds for strangers, too. */
-enum { ONCE = 1, ONCE_HERE = 2, LONG = 4, ONE_ADDR = 8, ID = 16, SUBJECT = 32 };
+enum { ONCE = 1, ONCE_HERE = 2, LONG = 4, ONE_ADDR = 8, ID = 16, SUBJECT = 32, DATE = 64 };
 
 static const struct {
 	struct slice name;
@@ -273,7 +273,7 @@ static const struct {
 	{ SLICE("Cc"), ONCE | LONG, HEADER_OK },
 	{ SLICE("Bcc"), ONCE_HERE | LONG, HEADER_OK },
 	{ SLICE("Subject"), ONCE | SUBJECT, HEADER_OK },
-	{ SLICE("Date"), ONCE, HEADER_OK },
+	{ SLICE("Date"), ONCE | DATE, HEADER_DATE },
 	{ SLICE("Message-ID"), ONCE | ID, HEADER_ID },
 	{ SLICE("In-Reply-To"), ONCE, HEADER_OK },
 	{ SLICE("References"), ONCE | LONG, HEADER_OK },
@@ -286,21 +286,113 @@ enum { KNOWN = sizeof known / sizeof *known };
 
 static bool is_id(uint8_t c)
 {
-	return c > ' ' && c <= '~' && c != '<' && c != '>' && c != '@';
+	return c < 0x80 && (is_atext(c) || c == '.');
 }
 
+static bool is_dtext(uint8_t c)
+{
+	return c > ' ' && c <= '~' && c != '[' && c != ']' && c != '\\';
+}
+
+/* More than RFC 5322 3.6.4: dots may stand anywhere, as some clients have them. */
 static bool id_ok(struct slice body)
 {
 	struct cur c = CUR(body);
 
 	cfws(&c);
 	cur_lit(&c, '<');
-	cur_span(&c, is_id, HEADER_MSGID);
+	if (cur_at(&c, '"'))
+		quoted(&c);
+	else
+		cur_span(&c, is_id, HEADER_MSGID);
 	cur_lit(&c, '@');
-	cur_span(&c, is_id, HEADER_MSGID);
+	if (cur_try(&c, '[')) {
+		cur_span(&c, is_dtext, HEADER_MSGID);
+		cur_lit(&c, ']');
+	} else {
+		cur_span(&c, is_id, HEADER_MSGID);
+	}
 	cur_lit(&c, '>');
 	cfws(&c);
 	return cur_done(&c);
+}
+
+/* A number of so many digits; *n: how many they were. */
+static unsigned number(struct cur *c, size_t least, size_t most, size_t *n)
+{
+	struct slice digits = cur_span(c, byte_digit, most);
+	uint64_t value = 0;
+
+	*n = digits.n;
+	c->bad |= digits.n < least || !slice_u64(digits, UINT32_MAX, &value);
+	cfws(c);
+	return (unsigned)value;
+}
+
+/* Two digits, less than `end`. */
+static void part(struct cur *c, unsigned end)
+{
+	size_t n;
+
+	c->bad |= number(c, 2, 2, &n) >= end;
+}
+
+/* A word of three letters out of `list`; which one. */
+static unsigned word_of(struct cur *c, const char *list)
+{
+	struct slice word = cur_span(c, byte_alpha, 3), at = slice_of(list);
+	unsigned i = 0;
+
+	while (at.n && !slice_ieq(word, slice_head(at, 3))) {
+		at = slice_from(at, 3);
+		i++;
+	}
+	c->bad |= !at.n;
+	cfws(c);
+	return i;
+}
+
+static void zone(struct cur *c)
+{
+	size_t n;
+
+	if (cur_try(c, '+') || cur_try(c, '-'))
+		c->bad |= number(c, 4, 4, &n) % 100 >= 60;
+	else
+		cur_span(c, byte_alpha,
+			 5); /* names beyond RFC 5322's are in use, and its 4.3 knows */
+	cfws(c);
+}
+
+/* RFC 5322 3.3 with the obsolete forms of 4.3. Whether the day of the week is right is not asked. */
+static bool date_ok(struct slice body)
+{
+	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	struct cur c = CUR(body);
+	unsigned day, month, year, leap;
+	size_t n;
+
+	cfws(&c);
+	if (!cur_end(&c) && byte_alpha(*c.s.p)) {
+		word_of(&c, "MonTueWedThuFriSatSun");
+		cur_lit(&c, ',');
+		cfws(&c);
+	}
+	day = number(&c, 1, 2, &n);
+	month = word_of(&c, "JanFebMarAprMayJunJulAugSepOctNovDec");
+	year = number(&c, 2, 9, &n);
+	year += n > 3 ? 0 : n == 2 && year < 50 ? 2000 : 1900;
+	part(&c, 24);
+	cur_lit(&c, ':');
+	cfws(&c);
+	part(&c, 60);
+	if (cur_try(&c, ':')) {
+		cfws(&c);
+		part(&c, 61);
+	}
+	zone(&c);
+	leap = month == 1 && year % 4 == 0 && (year % 100 || year % 400 == 0);
+	return cur_done(&c) && year >= 1900 && day && day <= days[month] + leap;
 }
 
 /* Printable octets, white space, and CRLF only in folds that carry text: a line of nothing but white
@@ -350,7 +442,7 @@ static enum header_fault value_check(const struct header_field *f, unsigned rule
 			       ? HEADER_FROM
 			       : HEADER_OK;
 	if ((rule & ONE_ADDR && !header_addresses(f->body, &one, 1, &n)) ||
-	    (rule & ID && !id_ok(slice_trim(f->body))))
+	    (rule & ID && !id_ok(slice_trim(f->body))) || (rule & DATE && !date_ok(f->body)))
 		return fault;
 	return HEADER_OK;
 }
@@ -436,6 +528,7 @@ struct slice header_fault_text(enum header_fault fault)
 			SLICE("5.6.0 there must be one, and it must hold exactly one address"),
 		[HEADER_SENDER] = SLICE("5.6.0 it must hold exactly one address"),
 		[HEADER_ID] = SLICE("5.6.0 it must be one <left@right>"),
+		[HEADER_DATE] = SLICE("5.6.0 it must be like 1 Jan 2026 00:00:00 +0000"),
 	};
 
 	_Static_assert(sizeof text / sizeof *text == HEADER_FAULTS, "row missing");

@@ -64,7 +64,8 @@ enum header_fault {
 	HEADER_LONG_ID,
 	HEADER_FROM, /* From: missing, or not exactly one address */
 	HEADER_SENDER,
-	HEADER_ID, /* Message-ID: not one <left@right> */
+	HEADER_ID,   /* Message-ID: not one <left@right> */
+	HEADER_DATE, /* Date: not RFC 5322 3.3, nor 4.3 */
 	HEADER_FAULTS
 };
 

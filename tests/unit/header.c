@@ -150,7 +150,8 @@ static void check(void)
 		const char *name;
 	} t[] = {
 		{ FROM, HEADER_OK, "" },
-		{ FROM "To: x@y\r\nSubject: hi\r\nDate: now\r\nMessage-ID: <a@b>\r\n",
+		{ FROM
+		  "To: x@y\r\nSubject: hi\r\nDate: 1 Jan 2026 00:00 GMT\r\nMessage-ID: <a@b>\r\n",
 		  HEADER_OK, "" },
 		{ FROM "X-A: 1\r\nX-A: 2\r\nReceived: a\r\nReceived: b\r\n", HEADER_OK, "" },
 		{ "", HEADER_FROM, "From" },
@@ -160,7 +161,8 @@ static void check(void)
 		{ FROM FROM, HEADER_DUPLICATE, "From" },
 		{ FROM "fRoM: a@b.c\r\n", HEADER_DUPLICATE, "fRoM" },
 		{ FROM "Subject: a\r\nSubject: b\r\n", HEADER_DUPLICATE, "Subject" },
-		{ FROM "Date: a\r\nDate: a\r\n", HEADER_DUPLICATE, "Date" },
+		{ FROM "Date: 1 Jan 26 00:00 Z\r\nDate: 1 Jan 26 00:00 Z\r\n", HEADER_DUPLICATE,
+		  "Date" },
 		{ FROM "Content-Type: a\r\ncontent-type: a\r\n", HEADER_DUPLICATE,
 		  "content-type" },
 		{ FROM "Sender: x\r\n", HEADER_SENDER, "Sender" },
@@ -192,6 +194,114 @@ static void check(void)
 	}
 	for (int i = 0; i <= HEADER_FAULTS; i++)
 		CHECK(header_fault_text(i).n > 6);
+}
+
+/* RFC 5322 3.3 and 4.3: what clients write, and what they must not. */
+static void dates(void)
+{
+	static const struct {
+		const char *in;
+		bool ok;
+	} t[] = {
+		{ " Fri, 27 Nov 2026 19:57:03 +0000", true },
+		{ " Fri, 27 Nov 2026 19:57:03 +0000 (UTC)", true },
+		{ "Fri,  7 Nov 2026 19:57 -0330", true },
+		{ " 7 nov 2026 19:57:60 GMT", true },
+		{ "\r\n Fri,\r\n 27 Nov 2026\r\n 19:57:03 +0100\r\n (CET)", true },
+		{ " Fri (a day), 27 (\\)) Nov 26 19 : 57 : 03 EST", true },
+		{ " 29 Feb 2024 00:00:00 +0000", true },
+		{ " 29 Feb 2000 00:00:00 +0000", true },
+		{ " 31 Dec 99 23:59:59 Z", true },
+		{ " 1 Jan 126 00:00 CEST", true }, /* RFC 5322 4.3: three digits */
+		{ " 1 Jan 10000 00:00:00 +0000", true },
+		{ " 1 Jan 2026 00:00:00 ESTEST", false },
+		{ " hello", false },
+		{ "", false },
+		{ " now", false },
+		{ " 2026-11-27T19:57:03Z", false },
+		{ " 1795809423", false },
+		{ " Fri Nov 27 19:57:03 2026", false },
+		{ " Fri 27 Nov 2026 19:57:03 +0000", false },
+		{ " Fre, 27 Nov 2026 19:57:03 +0000", false },
+		{ " Fri, 27 Nova 2026 19:57:03 +0000", false },
+		{ " Fri, 27 11 2026 19:57:03 +0000", false },
+		{ " Fri, 27Nov2026 19:57:03 +0000", true }, /* [CFWS] in 4.3 */
+		{ " Fri, 27 Nov 202619:57:03 +0000", false },
+		{ " Fri, 27 Nov 2026 19:57:03", false },
+		{ " Fri, 27 Nov 2026 19:57:03 +000", false },
+		{ " Fri, 27 Nov 2026 19:57:03 +00000", false },
+		{ " Fri, 27 Nov 2026 19:57:03 0000", false },
+		{ " Fri, 27 Nov 2026 19:57:03 +0060", false },
+		{ " Fri, 27 Nov 2026 19:57:03 +0059", true },
+		{ " Fri, 27 Nov 2026 24:00:00 +0000", false },
+		{ " Fri, 27 Nov 2026 23:60:00 +0000", false },
+		{ " Fri, 27 Nov 2026 23:59:61 +0000", false },
+		{ " Fri, 27 Nov 2026 9:57:03 +0000", false },
+		{ " Fri, 27 Nov 2026 19:57: +0000", false },
+		{ " 0 Nov 2026 19:57:03 +0000", false },
+		{ " 31 Nov 2026 19:57:03 +0000", false },
+		{ " 027 Nov 2026 19:57:03 +0000", false },
+		{ " 29 Feb 2026 00:00:00 +0000", false },
+		{ " 29 Feb 1900 00:00:00 +0000", false },
+		{ " 1 Jan 6 00:00:00 +0000", false },
+		{ " 1 Jan 1899 00:00:00 +0000", false },
+		{ " 1 Jan 1900 00:00:00 +0000", true },
+		{ " 1 Jan 2026 00:00:00 +0000 (unclosed", false },
+		{ " 1 Jan 2026 00:00:00 +0000 more", false },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		char text[200];
+		struct slice name;
+
+		snprintf(text, sizeof text, FROM "Date:%s\r\n", t[i].in);
+		CHECK_ROW(header_check(slice_of(text), false, &name) ==
+				  (t[i].ok ? HEADER_OK : HEADER_DATE),
+			  t[i].in);
+		CHECK_ROW(slice_eq(name, t[i].ok ? SLICE("") : SLICE("Date")), t[i].in);
+	}
+}
+
+/* RFC 5322 3.6.4, with what clients write beside it: dots anywhere, quoted left sides, literals. */
+static void ids(void)
+{
+	static const struct {
+		const char *in;
+		bool ok;
+	} t[] = {
+		{ " <CAF=Yx+1_2$3.abc@mail.gmail.com>", true },
+		{ " <20261127.a/b'c{d}@host>", true },
+		{ " (made here) <a@b> (and there)", true },
+		{ " <a..b.@host_name>", true },
+		{ " <\"a b\"@c>", true },
+		{ " <\"a\\\"@\"@c>", true },
+		{ " <a@[IPv6:2001:db8::1]>", true },
+		{ " <@b>", false },
+		{ " <a@>", false },
+		{ " <a b@c>", false },
+		{ " <a@b c>", false },
+		{ " <a(b)@c>", false },
+		{ " <a@b@c>", false },
+		{ " <a@[b>", false },
+		{ " <a@b]>", false },
+		{ " <a@[b]c>", false },
+		{ " <\"a@c>", false },
+		{ " <\"a\"b@c>", false },
+		{ " <a:b@c>", false },
+		{ " <a@b>, <c@d>", false },
+		{ " <a@b", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		char text[200];
+		struct slice name;
+
+		snprintf(text, sizeof text, FROM "Message-ID:%s\r\n", t[i].in);
+		CHECK_ROW(header_check(slice_of(text), false, &name) ==
+				  (t[i].ok ? HEADER_OK : HEADER_ID),
+			  t[i].in);
+	}
 }
 
 /* RFC 6532: after SMTPUTF8 values may have characters above ASCII, but nothing else that is above 127. */
@@ -326,6 +436,8 @@ int main(void)
 	next();
 	addrs();
 	check();
+	dates();
+	ids();
 	utf8();
 	strangers();
 	limits();

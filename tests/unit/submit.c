@@ -141,6 +141,30 @@ static void null_sender(void)
 	CHECK_EQ(rcpts, 1);
 }
 
+/* RULES S4 and F7: what Gmail would refuse is refused here, with the reason. */
+static void malformed(void)
+{
+	static char text[32 * 1024];
+	char *at = text;
+
+	CHECK_EQ(letter("me@%s", "From: me@%s\r\nDate: hello\r\n\r\n"), 550);
+	CHECK_EQ(got.answer.enhanced[1], 6);
+	CHECK(memmem(&got, got_n, "Date: it must be like", 21) != NULL);
+	CHECK_EQ(letter("me@%s", "From: me@%s\r\nMessage-ID: <a b@c>\r\n\r\n"), 550);
+	CHECK_EQ(letter("me@%s",
+			"From: me@%s\r\nDate: Fri, 27 Nov 2026 19:57:03 +0000 (UTC)\r\n"
+			"Message-ID: <a@b>\r\n\r\n"),
+		 0);
+	for (int i = 0; i < CONFIG_FORWARD_MAX_HOPS; i++)
+		at += snprintf(at, 64, "Received: by x%03d\r\n", i);
+	snprintf(at, 400, "From: me@%s\r\n\r\n", domain);
+	give("me@%s", slice_of(text));
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 554 &&
+	      got.answer.enhanced[1] == 4 && got.answer.enhanced[2] == 6);
+	give("me@%s", slice_from(slice_of(text), 20)); /* one less */
+	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+}
+
 int main(void)
 {
 	struct cdb_make m;
@@ -159,5 +183,6 @@ int main(void)
 	check_init(&c);
 	wires_connect(&c.proc);
 	null_sender();
+	malformed();
 	TEST_END();
 }
