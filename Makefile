@@ -375,9 +375,13 @@ run: host-all $(IMAGES) host-link
 	@TINPOST_OUT=$(abspath $(O)) tests/system/run-demo
 test-letter:
 	@tests/system/test-letter 'HOST=$(HOST)' 'TO=$(TO)' 'ACCOUNT=$(ACCOUNT)'
+# Switches of `make user`: y or n, and words that mean y. A password itself has no place on a command line.
+switch = $(if $(filter-out y n $(3),$($(1))),$(error $(1) is one of: n y $(3)),$(if $(filter y $(3),$($(1))),$(2)))
+tinpost-user = $(O)/host/tinpost-user --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) \
+	--domains $(CONFIG_SMTPD_DOMAINS) $(call switch,SCRAM,--scram)
 user: $(O)/host/tinpost-user
-	@$< --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) --domains $(CONFIG_SMTPD_DOMAINS) \
-		$(if $(PASSWORD),--password) $(NAME) $(SENDER)
+	@$(tinpost-user) $(call switch,PASSWORD,--password,ask) $(if $(EXPIRES),--expires '$(EXPIRES)') \
+		$(if $(QUOTA),--quota '$(QUOTA)') -- '$(NAME)' '$(SENDER)'
 addr2line: $(if $(filter $(PROG),$(PROGS)),$(O)/symbols/$(PROG))
 	@test -n '$<$(filter vmlinux,$(PROG))' && test -n '$(ADDR)' || \
 		{ echo "call: make addr2line PROG=name ADDR=0x1234, where name is one of: $(PROGS) vmlinux" >&2; exit 1; }
@@ -437,7 +441,8 @@ FORCE:
 #=   all              images for .config in out/images (the default)
 #=   oci              the root file system as an OCI image layout, out/images/oci
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
-#=                    (PASSWORD=y: take a chosen password from standard input instead)
+#=                    (PASSWORD=ask: take a chosen password from the terminal or standard input instead;
+#=                    SCRAM=y: for SCRAM-SHA-256; EXPIRES=2027-12-31: the last day; QUOTA=100: recipients in a day)
 #=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance; the lane of
 #=                    accounts needs ACCOUNT=, its password is read from standard input
 #= Configuration

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
@@ -81,17 +82,25 @@ static void answer_late(struct login *a, const struct token *t, enum auth_result
 	set_timer(a);
 }
 
-static bool yes(struct login *a, const struct token *t, struct slice user, struct slice rights,
-		int64_t now)
+/* server: server-final-message of SCRAM, which account and grant follow; empty otherwise. */
+static bool yes(const struct token *t, const uint8_t key[CTL_GRANT_KEY], const struct grant *g,
+		struct slice server)
 {
-	struct grant g = { user, rights, now + AUTH_GRANT_MS };
-	uint8_t mem[AUTH_GRANT_MAX];
+	struct auth_reply r = { .result = AUTH_YES };
+	uint8_t mem[AUTH_SCRAM_SERVER + AUTH_USER_MAX + AUTH_GRANT_MAX];
 	struct buf out = BUF(mem);
 
-	grant_put(&g, a->grant_key, &out);
+	if (server.n) {
+		r.server_len = (uint8_t)server.n;
+		r.account_len = (uint8_t)g->account.n;
+		buf_put(&out, server);
+		buf_put(&out, g->account);
+	}
+	out.cap = out.len + AUTH_GRANT_MAX;
+	grant_put(g, key, &out);
 	if (out.bad)
 		return false;
-	answer(t, AUTH_YES, buf_slice(&out));
+	chan_answer(t, &r, sizeof r, buf_slice(&out));
 	return true;
 }
 
@@ -101,20 +110,50 @@ struct attempt {
 	const uint8_t *peer;
 	struct slice user, password, value;
 	int64_t asked;
+	struct slice server; /* what SCRAM says on success; empty: PLAIN */
 };
+
+/* Cuts `until=SECONDS` off the rights where it stands. Is the account good at now (monotonic ms)? Its grants
+ * end with it. */
+static bool in_time(struct slice *rights, int64_t now, int64_t *until)
+{
+	struct slice rest = *rights, word = slice_word(&rest), key = SLICE("until=");
+	struct timespec wall;
+	uint64_t end;
+	int64_t left;
+
+	if (!slice_iprefix(word, key))
+		return true;
+	*rights = slice_trim(rest);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	if (!slice_u64(slice_from(word, key.n), INT64_MAX / 1000, &end))
+		return false;
+	left = (int64_t)end * 1000 - ((int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000);
+	if (left < *until - now)
+		*until = now + left;
+	return left > 0;
+}
 
 static void end(struct login *a, struct attempt *t, enum auth_result result, int64_t now)
 {
+	const char *why = NULL;
 	struct slice rights = t->value;
+	int64_t until = now + AUTH_GRANT_MS;
 
+	slice_word(&rights);
+	rights = slice_trim(rights);
+	if (result == AUTH_YES && !in_time(&rights, now, &until)) {
+		result = AUTH_NO;
+		why = "expired";
+	}
 	/* An unknown name is not logged: it may be a password typed in the wrong place. */
-	note(t->peer, slice_head(t->user, t->value.p ? t->user.n : 0), result, NULL);
+	note(t->peer, slice_head(t->user, t->value.p ? t->user.n : 0), result, why);
 	if (result == AUTH_YES)
 		throttle_worked(&a->throttle, t->peer, t->user, now);
 	if (result == AUTH_NO)
 		throttle_failed(&a->throttle, t->peer, t->user, now);
-	slice_word(&rights);
-	if (result != AUTH_YES || !yes(a, t->token, t->user, slice_trim(rights), now))
+	if (result != AUTH_YES ||
+	    !yes(t->token, a->grant_key, &(struct grant){ t->user, rights, until }, t->server))
 		answer_late(a, t->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER, t->asked);
 }
 
@@ -145,52 +184,86 @@ static void put_off(struct login *a, const struct attempt *t)
 	set_work(a);
 }
 
-/* One dear check. A token that was wrong costs as much as a name that nobody has. */
+/* What the map holds for the name that is tried, and its hash; else a hash that nobody knows the password of. Names
+ * that are there and names that are not take the same steps. */
+static enum passhash_kind find(struct login *a, struct attempt *t, struct slice *hash)
+{
+	enum passhash_kind kind = PASSHASH_BAD;
+	struct slice rest, word = { NULL, 0 }, other;
+
+	map_get(&a->users, t->user, &t->value);
+	map_get(&a->users, t->value.p ? SLICE("?") : SLICE(PASSHASH_PEPPER), &other);
+	rest = t->value;
+	if (t->value.p)
+		word = slice_word(&rest);
+	kind = passhash_kind(word);
+	if (kind == PASSHASH_BAD)
+		t->value = (struct slice){ NULL, 0 };
+	*hash = kind == PASSHASH_BAD ? a->dummy[PASSHASH_TOKEN] : word;
+	return kind;
+}
+
+/* Every dear check that some account needs is made, so that nobody's failure takes longer than another's. */
+static bool dear_check(struct login *a, enum passhash_kind kind, struct slice hash,
+		       struct slice password)
+{
+	bool right = false;
+
+	for (int k = PASSHASH_CHOSEN; k < PASSHASH_KINDS && !right; k++)
+		if (a->dear[k])
+			right = passhash_check((int)kind == k ? hash : a->dummy[k], password) &&
+				(int)kind == k;
+	return right;
+}
+
+/* A token that was wrong costs as much as a name that nobody has. */
 static void on_work(struct watch *w, short got)
 {
 	struct login *a = OWNER(struct login, work, w);
 	struct pending *p = pending_next(&a->pending);
-	struct attempt t = {
-		&p->token,   p->peer, { p->user, p->user_n }, { p->password, p->password_n },
-		{ NULL, 0 }, p->asked
-	};
-	struct slice hash = a->dummy;
-	bool own = false, right;
+	struct attempt t = { .token = &p->token,
+			     .peer = p->peer,
+			     .user = { p->user, p->user_n },
+			     .password = { p->password, p->password_n },
+			     .asked = p->asked };
+	struct slice hash;
+	enum passhash_kind kind = find(a, &t, &hash);
+	enum auth_result result = AUTH_LATER;
 
 	(void)got;
-	map_get(&a->users, t.user, &t.value);
-	if (t.value.p) {
-		struct slice rest = t.value, word = slice_word(&rest);
-
-		own = passhash_kind(word) == PASSHASH_CHOSEN;
-		hash = own ? word : hash;
-	}
-	if (!throttle_allows(&a->throttle, t.peer, t.user, loop_clock())) {
-		end(a, &t, AUTH_LATER, loop_clock());
-	} else {
-		right = passhash_check(hash, t.password) && own;
-		end(a, &t, right ? AUTH_YES : AUTH_NO, loop_clock());
-	}
+	if (throttle_allows(&a->throttle, t.peer, t.user, loop_clock()))
+		result = dear_check(a, kind, hash, t.password) ? AUTH_YES : AUTH_NO;
+	end(a, &t, result, loop_clock());
 	pending_wipe(&a->pending, p);
 	set_work(a);
 }
 
-static void judge(struct login *a, struct attempt *t)
+/* right: a token, or a proof of SCRAM. A right token is taken whatever went before: nobody guesses 128 bits, and so
+ * nobody locks its account out. */
+static void judge(struct login *a, struct attempt *t, enum passhash_kind kind, bool right)
 {
-	struct slice rest, word;
-
-	map_get(&a->users, t->user, &t->value);
-	rest = t->value;
-	word = t->value.p ? slice_word(&rest) : a->dummy;
-	if (a->damaged || !throttle_allows(&a->throttle, t->peer, t->user, t->asked))
+	if (a->damaged)
 		end(a, t, AUTH_LATER, t->asked);
-	else if (passhash_kind(word) != PASSHASH_CHOSEN && passhash_check(word, t->password) &&
-		 t->value.p)
+	else if (right && kind == PASSHASH_TOKEN)
 		end(a, t, AUTH_YES, t->asked);
-	else if (!a->dear)
-		end(a, t, AUTH_NO, t->asked);
-	else
+	else if (!throttle_allows(&a->throttle, t->peer, t->user, t->asked))
+		end(a, t, AUTH_LATER, t->asked);
+	else if (right)
+		end(a, t, AUTH_YES, t->asked);
+	else if (t->password.p && (a->dear[PASSHASH_CHOSEN] || a->dear[PASSHASH_SCRAM]))
 		put_off(a, t);
+	else
+		end(a, t, AUTH_NO, t->asked);
+}
+
+static void plain(struct login *a, struct attempt *t)
+{
+	struct slice hash;
+	enum passhash_kind kind = find(a, t, &hash);
+	bool token = kind == PASSHASH_TOKEN;
+	bool right = passhash_check(token ? hash : a->dummy[PASSHASH_TOKEN], t->password);
+
+	judge(a, t, kind, right && token);
 }
 
 static void on_login(void *ctx, struct call *c)
@@ -207,8 +280,81 @@ static void on_login(void *ctx, struct call *c)
 	if (in.bad || t.user.n > AUTH_USER_MAX || t.password.n > AUTH_PASSWORD_MAX)
 		chan_fail(&c->token);
 	else
-		judge(a, &t);
+		plain(a, &t);
 	sodium_memzero((void *)(uintptr_t)c->tail.p, c->tail.n); /* our receive buffer */
+}
+
+/* ---- SCRAM ---- */
+
+/* The keys of the account. For a name without, keys that nobody can prove, with a salt that stays what it is as long as
+ * the first line of the account file does. */
+static void keys_of(struct login *a, struct attempt *t, struct scram_keys *k)
+{
+	struct slice hash, pepper = SLICE("");
+	bool own = find(a, t, &hash) == PASSHASH_SCRAM;
+	uint8_t salt[SCRAM_SALT], key[32];
+
+	map_get(&a->users, SLICE(PASSHASH_PEPPER), &pepper);
+	crypto_generichash(key, sizeof key, pepper.p, pepper.n, NULL, 0);
+	crypto_generichash(salt, sizeof salt, t->user.p, t->user.n, key, sizeof key);
+	scram_keys_get(own ? hash : a->dummy[PASSHASH_SCRAM], k);
+	if (!own)
+		memcpy(k->salt, salt, sizeof salt);
+}
+
+static void on_scram_first(void *ctx, struct call *c)
+{
+	struct login *a = ctx;
+	const struct auth_scram *m = c->msg;
+	uint8_t mem[AUTH_SCRAM_TEXT_MAX];
+	struct buf out = BUF(mem);
+	struct attempt t = { .peer = m->peer };
+	struct scram_first f;
+	struct scram_keys k;
+
+	if (!scram_first_get(c->tail, &f)) {
+		answer(&c->token, AUTH_NO, SLICE(""));
+		return;
+	}
+	t.user = (struct slice){ f.user, f.user_n };
+	keys_of(a, &t, &k);
+	scram_first_put(&a->scram, m->peer, c->tail, loop_clock(), &k, &out);
+	answer(&c->token, out.bad ? AUTH_NO : AUTH_YES, buf_slice(&out));
+	sodium_memzero(&k, sizeof k);
+}
+
+static void on_scram_final(void *ctx, struct call *c)
+{
+	struct login *a = ctx;
+	const struct auth_scram *m = c->msg;
+	struct cur in = CUR(c->tail);
+	struct slice first = cur_take(&in, m->first_len);
+	uint8_t mem[AUTH_SCRAM_SERVER];
+	struct buf server = BUF(mem);
+	struct attempt t = { .token = &c->token, .peer = m->peer, .asked = loop_clock() };
+	struct scram_first f;
+	struct scram_keys k;
+	bool right;
+
+	if (in.bad || !scram_first_get(first, &f)) {
+		chan_fail(&c->token);
+		return;
+	}
+	t.user = (struct slice){ f.user, f.user_n };
+	keys_of(a, &t, &k);
+	right = scram_final(&a->scram, m->peer, first, in.s, t.asked, &k, &server);
+	t.server = buf_slice(&server);
+	judge(a, &t, PASSHASH_SCRAM, right && t.value.p);
+	sodium_memzero(&k, sizeof k);
+}
+
+static void on_offer(void *ctx, struct call *c)
+{
+	struct login *a = ctx;
+	struct auth_reply r = { .result = AUTH_YES,
+				.offer = a->dear[PASSHASH_SCRAM] ? AUTH_OFFER_SCRAM : 0 };
+
+	chan_answer(&c->token, &r, sizeof r, SLICE(""));
 }
 
 /* The address that a connection comes from is all there is: a stranger's is not logged, one that nearly is ours is. */
@@ -220,7 +366,9 @@ static void on_network(void *ctx, struct call *c)
 	enum mynetworks_word word = mynetworks_judge(&a->networks, m->peer);
 
 	if (word == MYNETWORKS_YES &&
-	    yes(a, &c->token, account, a->networks.rights, loop_clock())) {
+	    yes(&c->token, a->grant_key,
+		&(struct grant){ account, a->networks.rights, loop_clock() + AUTH_GRANT_MS },
+		SLICE(""))) {
 		note(m->peer, account, AUTH_YES, NULL);
 		return;
 	}
@@ -247,36 +395,50 @@ const struct rule login_rules[AUTH_TYPES] = {
 	[AUTH_SMARTHOST] = { .from = 1u << P_OUT_SUB,
 			     .size = sizeof(struct auth_smarthost),
 			     .run = on_smarthost },
+	[AUTH_OFFER] = { .from = 1u << P_FRONT_SUB,
+			 .size = sizeof(struct auth_offer),
+			 .run = on_offer },
+	[AUTH_SCRAM_FIRST] = { .from = 1u << P_FRONT_SUB,
+			       .size = sizeof(struct auth_scram),
+			       .tail_max = AUTH_SCRAM_FIRST_MAX,
+			       .run = on_scram_first },
+	[AUTH_SCRAM_FINAL] = { .from = 1u << P_FRONT_SUB,
+			       .size = sizeof(struct auth_scram),
+			       .tail_max = AUTH_SCRAM_FIRST_MAX + AUTH_SCRAM_FINAL_MAX,
+			       .run = on_scram_final },
 };
 
-/* Is there an account with a chosen password? */
-static bool any_chosen(struct map *m)
+/* Which kinds are there? */
+static void look_around(struct login *a)
 {
 	unsigned at;
 
-	if (!m->open)
-		return false;
-	cdb_seqinit(&at, &m->cdb);
-	while (cdb_seqnext(&at, &m->cdb) > 0) {
-		struct slice value = { cdb_getdata(&m->cdb), cdb_datalen(&m->cdb) };
+	if (!a->users.open)
+		return;
+	cdb_seqinit(&at, &a->users.cdb);
+	while (cdb_seqnext(&at, &a->users.cdb) > 0) {
+		struct slice value = { cdb_getdata(&a->users.cdb), cdb_datalen(&a->users.cdb) };
 
-		if (passhash_kind(slice_word(&value)) == PASSHASH_CHOSEN)
-			return true;
+		a->dear[passhash_kind(slice_word(&value))] = true;
 	}
-	return false;
+	a->dear[PASSHASH_BAD] = a->dear[PASSHASH_TOKEN] = false;
 }
 
-static void make_dummy(struct login *a)
+static void make_dummies(struct login *a)
 {
 	uint8_t random[32];
-	struct buf b = BUF(a->dummy_mem);
 
 	randombytes_buf(random, sizeof random);
-	a->dear = any_chosen(&a->users);
-	if (!passhash_make(a->dear ? PASSHASH_CHOSEN : PASSHASH_TOKEN,
-			   (struct slice){ random, sizeof random }, &b))
-		bug("no memory for a password");
-	a->dummy = buf_slice(&b);
+	for (int k = PASSHASH_TOKEN; k < PASSHASH_KINDS; k++) {
+		struct buf b = BUF(a->dummy_mem[k]);
+
+		if (k == PASSHASH_CHOSEN && !a->dear[k])
+			continue;
+		if (!passhash_make((enum passhash_kind)k,
+				   (struct slice){ random, sizeof random }, &b))
+			bug("no memory for a password");
+		a->dummy[k] = buf_slice(&b);
+	}
 }
 
 void login_init(struct login *a, struct loop *l, int users_fd,
@@ -292,7 +454,9 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 	a->damaged = !map_open(&a->users, users_fd);
 	if (a->damaged)
 		log_event("damaged", "map", "users.cdb");
-	make_dummy(a);
+	look_around(a);
+	make_dummies(a);
+	randombytes_buf(&a->scram, sizeof a->scram);
 	a->networks.routes_v4 = a->networks.routes_v6 = -1;
 	randombytes_buf(secret, sizeof secret);
 	throttle_init(&a->throttle, secret);
@@ -305,6 +469,7 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 void login_wipe(struct login *a)
 {
 	sodium_memzero(a->grant_key, sizeof a->grant_key);
+	sodium_memzero(&a->scram, sizeof a->scram);
 	hostpass_wipe(&a->hostpass);
 	sodium_memzero(&a->pending, sizeof a->pending);
 }

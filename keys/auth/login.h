@@ -6,6 +6,7 @@
 #include "keys/auth/mynetworks.h"
 #include "keys/auth/passhash.h"
 #include "keys/auth/pending.h"
+#include "keys/auth/scram.h"
 #include "keys/auth/throttle.h"
 #include "smtpd/lib/map.h"
 #include "smtpd/lib/proc.h"
@@ -34,9 +35,10 @@ struct login {
 	struct map users;
 	bool damaged; /* the map is not whole: nobody can be judged */
 	uint8_t grant_key[CTL_GRANT_KEY];
-	uint8_t dummy_mem[PASSHASH_MAX];
-	struct slice dummy; /* what an unknown name is checked against: as dear as the dearest */
-	bool dear;	    /* some account has a chosen password: failing costs a dear check */
+	struct scram_secret scram;
+	bool dear[PASSHASH_KINDS]; /* some account needs this dear check: each failure costs it */
+	uint8_t dummy_mem[PASSHASH_KINDS][PASSHASH_MAX];
+	struct slice dummy[PASSHASH_KINDS]; /* what an unknown name is checked against */
 	struct throttle throttle;
 	struct pendings pending;
 	struct watch work; /* due when somebody is pending */

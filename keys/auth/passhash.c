@@ -4,11 +4,13 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "keys/auth/scram.h"
 #include "smtpd/proto/base64.h"
 
 enum { SALT = 16, SUM = 32, TOKEN = 16, PASSES_MAX = 16 };
 
 _Static_assert((int)PASSHASH_MAX >= (int)crypto_pwhash_STRBYTES - 1, "argon2id fits");
+_Static_assert((int)PASSHASH_MAX >= (int)SCRAM_TEXT, "SCRAM fits");
 
 static void token_sum(struct slice salt, struct slice password, uint8_t out[SUM])
 {
@@ -62,10 +64,30 @@ enum passhash_kind passhash_kind(struct slice hash)
 {
 	uint8_t a[SALT], b[SUM];
 	struct buf salt = BUF(a), sum = BUF(b);
+	struct scram_keys keys;
 
 	if (token_open(hash, &salt, &sum))
 		return PASSHASH_TOKEN;
+	if (scram_keys_get(hash, &keys))
+		return PASSHASH_SCRAM;
 	return chosen_ok(hash) ? PASSHASH_CHOSEN : PASSHASH_BAD;
+}
+
+static bool scram_check(struct scram_keys *k, struct slice password)
+{
+	struct scram_keys got = *k;
+
+	scram_keys_make(&got, password);
+	return sodium_memcmp(got.stored, k->stored, sizeof got.stored) == 0;
+}
+
+static void scram_make(struct slice password, struct buf *out)
+{
+	struct scram_keys k = { .iterations = SCRAM_ITERATIONS, .salt_n = SCRAM_SALT };
+
+	randombytes_buf(k.salt, SCRAM_SALT);
+	scram_keys_make(&k, password);
+	scram_keys_put(&k, out);
 }
 
 bool passhash_check(struct slice hash, struct slice password)
@@ -73,11 +95,14 @@ bool passhash_check(struct slice hash, struct slice password)
 	uint8_t a[SALT], b[SUM], got[SUM];
 	struct buf salt = BUF(a), sum = BUF(b);
 	char text[crypto_pwhash_STRBYTES] = { 0 };
+	struct scram_keys keys;
 
 	if (token_open(hash, &salt, &sum)) {
 		token_sum(buf_slice(&salt), password, got);
 		return slice_eq_ct(buf_slice(&sum), (struct slice){ got, sizeof got });
 	}
+	if (scram_keys_get(hash, &keys))
+		return scram_check(&keys, password);
 	if (!chosen_ok(hash))
 		return false;
 	memcpy(text, hash.p, hash.n);
@@ -118,6 +143,8 @@ bool passhash_make(enum passhash_kind kind, struct slice password, struct buf *o
 
 	if (kind == PASSHASH_TOKEN) {
 		token_put(password, out);
+	} else if (kind == PASSHASH_SCRAM) {
+		scram_make(password, out);
 	} else {
 		if (crypto_pwhash_argon2id_str(text, (const char *)password.p, password.n,
 					       PASSHASH_PASSES,

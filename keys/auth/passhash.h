@@ -6,22 +6,29 @@
 
 /*
  * How a password is stored: `$b2$SALT$HASH` (salted BLAKE2b, base64) for a generated token of 128 random bits,
- * argon2id in libsodium's text form for one that a person chose. Neither contains a space.
+ * argon2id in libsodium's text form for one that a person chose, or keys of SCRAM-SHA-256 (keys/auth/scram.h) for
+ * either. None contains a space.
  */
 enum passhash_kind {
-	PASSHASH_BAD, /* neither, or argon2id above our memory */
+	PASSHASH_BAD, /* none of them, or dearer than we are built for */
 	PASSHASH_TOKEN,
 	PASSHASH_CHOSEN,
+	PASSHASH_SCRAM,
+	PASSHASH_KINDS
 };
 
 enum {
-	PASSHASH_MAX = 128, /* octets of the text form */
+	PASSHASH_MAX = 144, /* octets of the text form */
 	PASSHASH_TOKEN_TEXT = 26,
 	PASSHASH_PASSES = 3, /* argon2id */
 };
 
+/* The map of accounts has under this name, which is nobody's, what the salts of unknown names are made with. */
+#define PASSHASH_PEPPER "*"
+
 enum passhash_kind passhash_kind(struct slice hash);
-/* Constant time for a token; one run of argon2id, with all its memory, for a chosen password. */
+/* Constant time for a token; one run of argon2id, with all its memory, for a chosen password; the iterations of
+ * SCRAM. */
 bool passhash_check(struct slice hash, struct slice password);
 
 /* Puts a new random token in base32, PASSHASH_TOKEN_TEXT characters. */

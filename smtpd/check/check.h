@@ -123,7 +123,7 @@ void say_token(const struct token *t, const struct say *s, uint8_t flags, uint64
 struct say say_made(uint16_t code, uint8_t subject, uint8_t detail, struct buf *text,
 		    const char *otherwise);
 /* The account's limits: 452 or 550 in *s, false. */
-bool account_may(struct check *c, struct slice account, uint32_t rcpts, struct buf *text,
+bool account_may(struct check *c, const struct grant *g, uint32_t rcpts, struct buf *text,
 		 struct say *s);
 
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */

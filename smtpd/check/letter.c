@@ -52,10 +52,11 @@ struct say say_made(uint16_t code, uint8_t subject, uint8_t detail, struct buf *
 	return s;
 }
 
-bool account_may(struct check *c, struct slice account, uint32_t rcpts, struct buf *text,
+bool account_may(struct check *c, const struct grant *g, uint32_t rcpts, struct buf *text,
 		 struct say *s)
 {
-	enum quota_word word = quota_ask(&c->quota, account, rcpts, loop_clock(), text);
+	uint32_t day = grant_quota(g, c->quota.rcpts);
+	enum quota_word word = quota_ask(&c->quota, g->account, day, rcpts, loop_clock(), text);
 
 	if (word != QUOTA_FINE)
 		*s = say_made(word == QUOTA_LATER ? 452 : 550, 7, 1, text,

@@ -92,16 +92,16 @@ static bool full(uint32_t used, uint32_t n, uint32_t limit)
 	return limit && (used >= limit || n > limit - used);
 }
 
-enum quota_word quota_ask(struct quota *q, struct slice account, uint32_t rcpts, int64_t now,
-			  struct buf *why)
+enum quota_word quota_ask(struct quota *q, struct slice account, uint32_t limit, uint32_t rcpts,
+			  int64_t now, struct buf *why)
 {
 	struct quota_entry *e = find(q, account);
 
-	if (q->rcpts && rcpts > q->rcpts) {
+	if (limit && rcpts > limit) {
 		buf_put(why, SLICE("The letter has more recipients than account "));
 		buf_put(why, account);
 		buf_put(why, SLICE(" may write to in a day: "));
-		buf_dec(why, q->rcpts);
+		buf_dec(why, limit);
 		return QUOTA_NEVER;
 	}
 	if (!account.n || account.n > QUOTA_NAME || !e)
@@ -109,9 +109,9 @@ enum quota_word quota_ask(struct quota *q, struct slice account, uint32_t rcpts,
 	if (full(advance(&e->letters, hour, now), 1, q->letters))
 		say_wait(account, q->letters, " letters in an hour",
 			 wait_ms(&e->letters, hour, now, 1, q->letters), why);
-	else if (full(advance(&e->rcpts, day, now), rcpts, q->rcpts))
-		say_wait(account, q->rcpts, " recipients in a day",
-			 wait_ms(&e->rcpts, day, now, rcpts, q->rcpts), why);
+	else if (full(advance(&e->rcpts, day, now), rcpts, limit))
+		say_wait(account, limit, " recipients in a day",
+			 wait_ms(&e->rcpts, day, now, rcpts, limit), why);
 	else
 		return QUOTA_FINE;
 	return QUOTA_LATER;

@@ -29,13 +29,14 @@ struct quota_entry {
 };
 
 struct quota {
-	uint32_t letters, rcpts; /* limits; 0 = none */
+	uint32_t letters, rcpts; /* limits; 0 = none. rcpts: of an account without its own */
 	struct quota_entry entry[QUOTA_ACCOUNTS];
 };
 
-/* May the account send a letter to so many recipients now? If not, *why (room for QUOTA_WHY) tells how long to wait. */
-enum quota_word quota_ask(struct quota *q, struct slice account, uint32_t rcpts, int64_t now,
-			  struct buf *why);
+/* May the account, which has `limit` recipients in a day (0: no limit), send a letter to so many now? If not, *why (room
+ * for QUOTA_WHY) tells how long to wait. */
+enum quota_word quota_ask(struct quota *q, struct slice account, uint32_t limit, uint32_t rcpts,
+			  int64_t now, struct buf *why);
 /* Counts it. */
 void quota_take(struct quota *q, struct slice account, uint32_t rcpts, int64_t now);
 /* It was not sent after all: what was counted at `then` is given back. */

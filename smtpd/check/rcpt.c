@@ -93,7 +93,7 @@ static void account(struct check *c, struct call *call, const struct path *sende
 	else if (!rights_sender(&g, sender, &text)) {
 		s = say_made(550, 7, 1, &text, "Sender is not allowed for this account");
 		say_token(&call->token, &s, 0, 0);
-	} else if (!account_may(c, g.account, 1, &text, &s))
+	} else if (!account_may(c, &g, 1, &text, &s))
 		say_token(&call->token, &s, 0, 0);
 	else if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
 		say_token(&call->token, &say_unknown, 0, 0);

@@ -305,7 +305,7 @@ static bool judge(struct job *j, const struct letter *l, const struct grant *g)
 		job_say(j, &no_slot);
 		return false;
 	}
-	if (!account_may(j->check, g->account, (uint32_t)l->nrcpt, &text, &s)) {
+	if (!account_may(j->check, g, (uint32_t)l->nrcpt, &text, &s)) {
 		job_say(j, &s);
 		return false;
 	}

@@ -6,6 +6,8 @@
 
 #include "smtpd/front/front.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/owner.h"
+#include "smtpd/proto/base64.h"
 
 enum {
 	AUTH_MS = 30 * 1000,
@@ -15,6 +17,11 @@ enum {
 };
 
 static const struct want want_login = { AUTH_LOGIN, sizeof(struct auth_reply), AUTH_GRANT_MAX };
+static const struct want want_offer = { AUTH_OFFER, sizeof(struct auth_reply), 0 };
+static const struct want want_first = { AUTH_SCRAM_FIRST, sizeof(struct auth_reply),
+					AUTH_SCRAM_TEXT_MAX };
+static const struct want want_final = { AUTH_SCRAM_FINAL, sizeof(struct auth_reply),
+					AUTH_SCRAM_SERVER + AUTH_USER_MAX + AUTH_GRANT_MAX };
 static const struct want want_network = { AUTH_NETWORK, sizeof(struct auth_reply),
 					  AUTH_GRANT_MAX };
 
@@ -54,15 +61,9 @@ static void still(struct session *s)
 		name(s, SLICE(AUTH_MYNETWORKS));
 }
 
-static void on_login(struct ask *a, const void *reply, struct slice tail)
+static void refuse(struct session *s, const struct auth_reply *r)
 {
-	struct session *s = session_of_ask(a);
-	const struct auth_reply *r = reply;
-
-	if (take_grant(s, r, tail)) {
-		s->authed = true;
-		session_reply(s, "235 2.7.0 Authentication successful");
-	} else if (r && r->result == AUTH_NO) {
+	if (r && r->result == AUTH_NO) {
 		still(s);
 		log_auth(s, "no");
 		session_refuse(s, "535 5.7.8 Authentication credentials invalid");
@@ -70,6 +71,19 @@ static void on_login(struct ask *a, const void *reply, struct slice tail)
 		still(s);
 		log_auth(s, "later");
 		session_reply(s, "454 4.7.0 Temporary authentication failure");
+	}
+	authline_wipe(&s->auth);
+}
+
+static void on_login(struct ask *a, const void *reply, struct slice tail)
+{
+	struct session *s = session_of_ask(a);
+
+	if (take_grant(s, reply, tail)) {
+		s->authed = true;
+		session_reply(s, "235 2.7.0 Authentication successful");
+	} else {
+		refuse(s, reply);
 	}
 	session_resume(s, ST_READY);
 }
@@ -90,11 +104,103 @@ void account_login(struct session *s)
 	if (chan_ask(s->front->auth, &s->ask, &m, sizeof m, buf_slice(&b), NULL, 0, &want_login,
 		     AUTH_MS))
 		session_wait(s, WAIT_AUTH);
-	else {
-		session_reply(s, "454 4.7.0 Temporary authentication failure");
-		still(s);
-	}
+	else
+		refuse(s, NULL);
 	explicit_bzero(mem, sizeof mem);
+}
+
+/* ---- SCRAM ---- */
+
+static void challenge(struct session *s, struct slice text)
+{
+	struct buf *out = &s->stream.out;
+
+	buf_put(out, SLICE("334 "));
+	base64_put(out, text);
+	buf_put(out, SLICE("\r\n"));
+}
+
+static void on_first(struct ask *a, const void *reply, struct slice tail)
+{
+	struct session *s = session_of_ask(a);
+	const struct auth_reply *r = reply;
+	bool ok = r && r->result == AUTH_YES && tail.n;
+
+	if (ok) {
+		challenge(s, tail);
+	} else if (r && r->result == AUTH_NO) {
+		session_refuse(s, "501 5.5.2 Malformed authentication response");
+		authline_wipe(&s->auth);
+	} else {
+		refuse(s, NULL);
+	}
+	session_resume(s, ok ? ST_AUTH : ST_READY);
+}
+
+static void on_final(struct ask *a, const void *reply, struct slice tail)
+{
+	struct session *s = session_of_ask(a);
+	const struct auth_reply *r = reply;
+	struct cur c = CUR(tail);
+	struct slice server = cur_take(&c, r ? r->server_len : 0);
+	struct slice account = cur_take(&c, r ? r->account_len : 0);
+
+	if (!c.bad && server.n && account.n <= sizeof s->account && r->result == AUTH_YES)
+		name(s, account);
+	if (!c.bad && server.n && take_grant(s, r, c.s)) {
+		s->authed = true;
+		challenge(s, server);
+	} else {
+		refuse(s, r);
+	}
+	session_resume(s, s->authed ? ST_AUTH : ST_READY);
+}
+
+void account_scram(struct session *s, struct slice final)
+{
+	struct slice first = { s->auth.first, s->auth.password_n };
+	struct auth_scram m = { .first_len = (uint16_t)(final.n ? first.n : 0) };
+	uint8_t mem[AUTH_SCRAM_FIRST_MAX + AUTH_SCRAM_FINAL_MAX];
+	struct buf b = BUF(mem);
+
+	memcpy(m.peer, s->peer.b, sizeof m.peer);
+	buf_put(&b, first);
+	buf_put(&b, final);
+	s->ask.done = final.n ? on_final : on_first;
+	if (chan_ask(s->front->auth, &s->ask, &m, sizeof m, buf_slice(&b), NULL, 0,
+		     final.n ? &want_final : &want_first, AUTH_MS))
+		session_wait(s, WAIT_AUTH);
+	else
+		refuse(s, NULL);
+}
+
+void account_cancel(struct session *s)
+{
+	authline_wipe(&s->auth);
+	if (s->state != ST_AUTH || !s->authed)
+		return;
+	s->authed = false;
+	s->grant_n = s->account_n = 0;
+}
+
+static void on_offer(struct ask *a, const void *reply, struct slice tail)
+{
+	struct front *f = OWNER(struct front, offer_ask, a);
+	const struct auth_reply *r = reply;
+
+	(void)tail;
+	if (r && r->result == AUTH_YES)
+		f->offer = r->offer;
+}
+
+void account_offer(struct front *f)
+{
+	struct auth_offer m = { .h = { 0 } };
+
+	f->offer_ask.done = on_offer;
+	if (!f->offer_ask.chan)
+		chan_ask(f->auth, &f->offer_ask, &m, sizeof m, SLICE(""), NULL, 0, &want_offer,
+			 NETWORK_MS);
 }
 
 /* Where the grant of this client's network is, or would be, kept. */

@@ -9,6 +9,12 @@
 
 /* s->auth holds name and password; they are wiped here. The reply to the client comes now or later. */
 void account_login(struct session *s);
+/* SCRAM: s->auth.first, and with final.n client-final-message. The next challenge, or the reply, comes now or later. */
+void account_scram(struct session *s, struct slice final);
+/* The exchange of AUTH ends without a log-in; what SCRAM had granted before its last word is taken back. */
+void account_cancel(struct session *s);
+/* Asks auth which mechanisms to offer: f->offer. */
+void account_offer(struct front *f);
 /* Asks whether the client may submit without logging in (SMTPD_MYNETWORKS). The session is greeted by the answer,
  * whatever it is. False: not asked, because nobody may or because the answer was yes a moment ago. */
 bool account_network(struct session *s);

@@ -6,12 +6,15 @@
 
 #include "smtpd/proto/base64.h"
 
-enum { IDLE, PLAIN, LOGIN_USER, LOGIN_PASSWORD };
+_Static_assert((int)AUTHLINE_SAID >= 2 * AUTH_USER_MAX + AUTH_PASSWORD_MAX + 2, "PLAIN fits");
+
+enum { IDLE, PLAIN, LOGIN_USER, LOGIN_PASSWORD, SCRAM_FIRST, SCRAM_FINAL, SCRAM_END };
 
 static const char *const prompts[] = {
 	[PLAIN] = "334 ",
 	[LOGIN_USER] = "334 VXNlcm5hbWU6",
 	[LOGIN_PASSWORD] = "334 UGFzc3dvcmQ6",
+	[SCRAM_FIRST] = "334 ",
 };
 
 const char *authline_prompt(const struct authline *a)
@@ -61,6 +64,16 @@ static enum authline_next decoded(struct authline *a, struct slice s)
 			return AUTHLINE_BAD;
 		a->step = LOGIN_PASSWORD;
 		return AUTHLINE_ASK;
+	case SCRAM_FIRST:
+		if (!keep(a->first, &a->password_n, sizeof a->first, s))
+			return AUTHLINE_BAD;
+		a->step = SCRAM_FINAL;
+		return AUTHLINE_FIRST;
+	case SCRAM_FINAL:
+		a->step = SCRAM_END;
+		return s.n ? AUTHLINE_FINAL : AUTHLINE_BAD;
+	case SCRAM_END:
+		return s.n ? AUTHLINE_BAD : AUTHLINE_AGREED;
 	default:
 		if (!keep(a->password, &a->password_n, sizeof a->password, s))
 			return AUTHLINE_BAD;
@@ -68,21 +81,15 @@ static enum authline_next decoded(struct authline *a, struct slice s)
 	}
 }
 
-enum authline_next authline_feed(struct authline *a, struct slice line)
+enum authline_next authline_feed(struct authline *a, struct slice line, struct buf *said)
 {
-	uint8_t mem[AUTH_USER_MAX * 2 + AUTH_PASSWORD_MAX + 2];
-	struct buf b = BUF(mem);
-	enum authline_next next = AUTHLINE_BAD;
-
 	if (slice_eq(line, SLICE("*")))
 		return AUTHLINE_CANCEL;
-	if (base64_get(line, &b))
-		next = decoded(a, buf_slice(&b));
-	explicit_bzero(mem, sizeof mem);
-	return next;
+	return base64_get(line, said) ? decoded(a, buf_slice(said)) : AUTHLINE_BAD;
 }
 
-enum authline_next authline_begin(struct authline *a, struct slice arg)
+enum authline_next authline_begin(struct authline *a, struct slice arg, unsigned offer,
+				  struct buf *said)
 {
 	struct slice mechanism = slice_head(arg, slice_find(arg, ' '));
 	struct slice initial = slice_from(arg, mechanism.n + 1);
@@ -92,11 +99,13 @@ enum authline_next authline_begin(struct authline *a, struct slice arg)
 		a->step = PLAIN;
 	else if (slice_ieq(mechanism, SLICE("LOGIN")))
 		a->step = LOGIN_USER;
+	else if (slice_ieq(mechanism, SLICE("SCRAM-SHA-256")) && offer & AUTH_OFFER_SCRAM)
+		a->step = SCRAM_FIRST;
 	else
 		return AUTHLINE_WHAT;
 	if (mechanism.n == arg.n)
 		return AUTHLINE_ASK;
 	if (slice_eq(initial, SLICE("="))) /* an empty initial response (RFC 4954 4) */
 		return decoded(a, (struct slice){ NULL, 0 });
-	return initial.n ? authline_feed(a, initial) : AUTHLINE_BAD;
+	return initial.n ? authline_feed(a, initial, said) : AUTHLINE_BAD;
 }

@@ -233,6 +233,11 @@ static void on_wired(struct chan *c)
 	tlsid_wired(&front_of(c->owner)->tlsid);
 }
 
+static void on_auth_wired(struct chan *c)
+{
+	account_offer(front_of(c->owner));
+}
+
 static void on_stop(struct proc *p)
 {
 	struct front *f = front_of(p);
@@ -293,6 +298,8 @@ void front_init(struct front *f)
 	crashed_init(&f->crashed);
 	tlsid_init(&f->tlsid, holder, on_certificate, f);
 	holder->wired = on_wired;
+	if (f->auth)
+		f->auth->wired = on_auth_wired;
 	take_listeners(f);
 	f->proc.stop = on_stop;
 	f->patience = (struct watch){ .fd = -1,

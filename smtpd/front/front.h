@@ -27,6 +27,8 @@ struct front {
 	bool sub;	  /* the accounts' lane: AUTH, and nothing before TLS */
 	bool stopping;
 	struct chan *check, *auth; /* auth: NULL on the strangers' lane */
+	struct ask offer_ask;
+	uint8_t offer; /* enum auth_offers */
 	struct tlsid tlsid;
 	struct budget budget;
 	struct crashed crashed;

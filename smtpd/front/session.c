@@ -307,7 +307,7 @@ static void run_line(struct session *s, const uint8_t *line, size_t n)
 {
 	if (s->skip) {
 		s->skip = false;
-		authline_wipe(&s->auth);
+		account_cancel(s);
 		s->state = s->state == ST_AUTH ? ST_READY : s->state;
 		session_refuse(s, "500 5.5.6 Line too long");
 	} else if (n < 2 || line[n - 2] != '\r') {

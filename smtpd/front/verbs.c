@@ -70,7 +70,9 @@ static enum smtp_state do_ehlo(struct session *s, struct slice arg)
 	if (!secure(s) && tlsid_get(&s->front->tlsid))
 		session_reply(s, "250-STARTTLS");
 	if (s->front->sub && secure(s) && !s->authed)
-		session_reply(s, "250-AUTH PLAIN LOGIN");
+		session_reply(s, s->front->offer & AUTH_OFFER_SCRAM
+					 ? "250-AUTH PLAIN LOGIN SCRAM-SHA-256"
+					 : "250-AUTH PLAIN LOGIN");
 	if (s->front->sub)
 		session_reply(s, "250-DSN");
 	session_reply(s, "250-8BITMIME");
@@ -102,7 +104,7 @@ static enum smtp_state do_starttls(struct session *s, struct slice arg)
 
 /* ---- AUTH ---- */
 
-static enum smtp_state auth_next(struct session *s, enum authline_next next)
+static enum smtp_state auth_next(struct session *s, enum authline_next next, struct slice said)
 {
 	switch (next) {
 	case AUTHLINE_ASK:
@@ -110,6 +112,15 @@ static enum smtp_state auth_next(struct session *s, enum authline_next next)
 		return ST_AUTH;
 	case AUTHLINE_DONE:
 		account_login(s);
+		return ST_READY;
+	case AUTHLINE_FIRST:
+		account_scram(s, SLICE(""));
+		return ST_READY; /* or what the answer says */
+	case AUTHLINE_FINAL:
+		account_scram(s, said);
+		return ST_READY;
+	case AUTHLINE_AGREED:
+		session_reply(s, "235 2.7.0 Authentication successful");
 		return ST_READY;
 	case AUTHLINE_CANCEL:
 		session_refuse(s, "501 5.7.0 Authentication cancelled");
@@ -121,8 +132,21 @@ static enum smtp_state auth_next(struct session *s, enum authline_next next)
 		session_refuse(s, "504 5.5.4 Authentication mechanism not offered");
 		break;
 	}
-	authline_wipe(&s->auth);
+	account_cancel(s);
 	return ST_READY;
+}
+
+/* What AUTH or a line after it leads to; begin: the argument of AUTH. */
+static enum smtp_state auth_line(struct session *s, struct slice line, bool begin)
+{
+	uint8_t mem[AUTHLINE_SAID];
+	struct buf said = BUF(mem);
+	enum authline_next next = begin ? authline_begin(&s->auth, line, s->front->offer, &said)
+					: authline_feed(&s->auth, line, &said);
+	enum smtp_state state = auth_next(s, next, buf_slice(&said));
+
+	explicit_bzero(mem, sizeof mem);
+	return state;
 }
 
 static enum smtp_state do_auth(struct session *s, struct slice arg)
@@ -131,7 +155,7 @@ static enum smtp_state do_auth(struct session *s, struct slice arg)
 		session_refuse(s, "503 5.5.1 Already authenticated");
 		return s->state;
 	}
-	return auth_next(s, authline_begin(&s->auth, arg));
+	return auth_line(s, arg, true);
 }
 
 /* ---- the letter ---- */
@@ -250,7 +274,7 @@ void verbs_line(struct session *s, struct slice line)
 	enum smtp_state next;
 
 	if (s->state == ST_AUTH) {
-		next = auth_next(s, authline_feed(&s->auth, line));
+		next = auth_line(s, line, false);
 	} else if (!command_parse(line, &c)) {
 		session_refuse(s, "500 5.5.2 Malformed command");
 		return;

@@ -67,3 +67,15 @@ bool grant_allows(const struct grant *g, struct slice local, struct slice domain
 	}
 	return false;
 }
+
+uint32_t grant_quota(const struct grant *g, uint32_t otherwise)
+{
+	struct slice words = g->rights, word, key = SLICE("quota=");
+	uint64_t n;
+
+	while ((word = slice_word(&words)).n)
+		if (slice_iprefix(word, key) &&
+		    slice_u64(slice_from(word, key.n), UINT32_MAX, &n))
+			return (uint32_t)n;
+	return otherwise;
+}

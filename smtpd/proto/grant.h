@@ -11,8 +11,8 @@
  */
 struct grant {
 	struct slice account; /* at most 64 octets */
-	struct slice rights;  /* words separated by one SP: "@domain" or "local@domain" */
-	int64_t expires;      /* CLOCK_MONOTONIC, ms: one boot, one key */
+	struct slice rights; /* words separated by one SP: "@domain", "local@domain", "quota=N" */
+	int64_t expires;     /* CLOCK_MONOTONIC, ms: one boot, one key */
 };
 
 /* Appends the grant; out->bad when it does not fit. */
@@ -21,5 +21,7 @@ void grant_put(const struct grant *g, const uint8_t key[32], struct buf *out);
 bool grant_open(struct slice in, const uint8_t key[32], int64_t now, struct grant *out);
 /* May this account use the address local@domain as envelope sender or From:? */
 bool grant_allows(const struct grant *g, struct slice local, struct slice domain);
+/* How many recipients the account may write to in a day: its own number, or what holds for all. 0: no limit. */
+uint32_t grant_quota(const struct grant *g, uint32_t otherwise);
 
 #endif

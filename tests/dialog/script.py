@@ -189,6 +189,10 @@ class Script:
     def do_auth(self, how):
         self.stage.auth = how
 
+    def do_offer(self, what):
+        """What auth answers from its next wiring on."""
+        self.stage.offer = int(what)
+
     def do_network(self, how):
         self.stage.network = how
 

@@ -84,7 +84,7 @@ class Stage:
         if lane == "sub":
             self.chan_ids["auth"] = chans["FRONT_SUB", "AUTH"]
         self.answers = {"rcpt": (250, (2, 1, 5), "Ok", 2, 1), "letter": (250, (2, 0, 0), "Delivered", 0, 0)}
-        self.auth, self.held, self.hold, self.network, self.peers = "yes", [], False, "no", []
+        self.offer, self.auth, self.held, self.hold, self.network, self.peers = 0, "yes", [], False, "no", []
         self.letters, self.asked, self.logins, self.log, self.accused = [], [], [], b"", []
         self.generation, self.ends, self.lock = 0, {}, threading.RLock()
         self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS[lane]]
@@ -201,12 +201,28 @@ class Stage:
                 s.send(struct.pack("HHIB7x", type, 0, id, self.network == "yes") +
                        b"grant-of-networks" * (self.network == "yes"))
             return
+        if type == 4:  # AUTH_OFFER
+            s.send(struct.pack("HHIBB6x", type, 0, id, 1, self.offer))
+            return
+        if type in (5, 6):  # AUTH_SCRAM_FIRST, AUTH_SCRAM_FINAL
+            self.scram(s, type, id, data)
+            return
         n = struct.unpack("H", data[24:26])[0]
         self.logins.append((data[32:32 + n], data[32 + n:]))
         if self.auth == "never":
             return
         result = {"no": 0, "yes": 1, "later": 2}[self.auth]
         s.send(struct.pack("HHIB7x", type, 0, id, result) + (b"grant-of-" + data[32:32 + n]) * (result == 1))
+
+    def scram(self, s, type, id, data):
+        """The messages that front carries; what they are worth is auth's business."""
+        first = struct.unpack("H", data[24:26])[0]
+        self.logins.append((data[32:32 + first], data[32 + first:]))
+        result = {"no": 0, "yes": 1, "later": 2}[self.auth]
+        tail, server, account = b"server-first", 0, 0
+        if type == 6:
+            tail, server, account = b"v=signedapp1grant-of-app1", 8, 4
+        s.send(struct.pack("HHIBBBB4x", type, 0, id, result, 0, server, account) + tail * (result == 1))
 
     def on_check(self, s, data, fds):
         type, _, id = struct.unpack("HHI", data[:8])

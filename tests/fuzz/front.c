@@ -117,7 +117,9 @@ static void on_letter(void *ctx, struct call *c)
 
 static void on_login(void *ctx, struct call *c)
 {
-	struct auth_reply r = { .result = mood & 3 };
+	struct auth_reply r = { .result = mood & 3,
+				.server_len = mood >> 3 & 3,
+				.account_len = mood & 32 ? 255 : mood >> 5 };
 
 	(void)ctx;
 	chan_answer(&c->token, &r, sizeof r,
@@ -133,6 +135,10 @@ static const struct rule check_rules[CHECK_TYPES] = {
 static const struct rule auth_rules[AUTH_TYPES] = {
 	[AUTH_LOGIN] = { 1u << P_FRONT_MX, sizeof(struct auth_login),
 			 AUTH_USER_MAX + AUTH_PASSWORD_MAX, 0, on_login },
+	[AUTH_SCRAM_FIRST] = { 1u << P_FRONT_MX, sizeof(struct auth_scram),
+			       AUTH_SCRAM_FIRST_MAX, 0, on_login },
+	[AUTH_SCRAM_FINAL] = { 1u << P_FRONT_MX, sizeof(struct auth_scram),
+			       AUTH_SCRAM_FIRST_MAX + AUTH_SCRAM_FINAL_MAX, 0, on_login },
 	[AUTH_NETWORK] = { 1u << P_FRONT_MX, sizeof(struct auth_network), 0, 0, on_login },
 };
 
@@ -196,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	lane = p[0];
 	mood = p[1];
 	f.sub = lane & 1;
+	f.offer = AUTH_OFFER_SCRAM;
 	f.budget = (struct budget){ .cap = lane & 2 ? 100 : CONFIG_LETTER_MEMORY / 2 };
 	memset(&f.faults, 0, sizeof f.faults); /* or soon nobody gets beyond his first error */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) != 0)

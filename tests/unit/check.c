@@ -411,9 +411,8 @@ static void test_quota(void)
 	for (int i = 0; i < 2; i++)
 		CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
 	CHECK_EQ(sub_rcpt("me@%s", "any@elsewhere.example", g), 250);
-	c.quota.rcpts = 1;
-	second_rcpt = "more@elsewhere.example";
-	CHECK_EQ(sub_letter("From: me@%s\r\n\r\n", "@%s"), 550);
+	second_rcpt = "more@elsewhere.example"; /* the account's own limit */
+	CHECK_EQ(sub_letter("From: me@%s\r\n\r\n", "quota=1 @%s"), 550);
 	CHECK(got_text("more recipients than account app1"));
 	second_rcpt = NULL;
 }

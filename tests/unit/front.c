@@ -101,6 +101,22 @@ static struct slice b64(const char *text, size_t n)
 
 #define B64(lit) b64(lit, sizeof(lit) - 1)
 
+static unsigned offer;
+static uint8_t said_mem[AUTHLINE_SAID];
+static struct buf said;
+
+static enum authline_next begin(struct authline *a, struct slice arg)
+{
+	said = BUF(said_mem);
+	return authline_begin(a, arg, offer, &said);
+}
+
+static enum authline_next feed(struct authline *a, struct slice line)
+{
+	said = BUF(said_mem);
+	return authline_feed(a, line, &said);
+}
+
 static void test_plain(void)
 {
 	static const struct {
@@ -119,9 +135,9 @@ static void test_plain(void)
 	uint8_t big[AUTH_USER_MAX + AUTH_PASSWORD_MAX + 8];
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		CHECK_EQ(authline_begin(&a, SLICE("PLAIN")), AUTHLINE_ASK);
+		CHECK_EQ(begin(&a, SLICE("PLAIN")), AUTHLINE_ASK);
 		CHECK(strcmp(authline_prompt(&a), "334 ") == 0);
-		CHECK_ROW((authline_feed(&a, b64(rows[i].text, rows[i].n)) == rows[i].next),
+		CHECK_ROW((feed(&a, b64(rows[i].text, rows[i].n)) == rows[i].next),
 			  rows[i].text);
 	}
 	/* The longest name and password, and one more octet of each. */
@@ -131,8 +147,8 @@ static void test_plain(void)
 
 		memset(big, 'x', sizeof big);
 		big[0] = big[1 + user] = 0;
-		authline_begin(&a, SLICE("plain"));
-		CHECK_EQ(authline_feed(&a, b64((char *)big, 2 + user + pass)),
+		begin(&a, SLICE("plain"));
+		CHECK_EQ(feed(&a, b64((char *)big, 2 + user + pass)),
 			 more ? AUTHLINE_BAD : AUTHLINE_DONE);
 	}
 	authline_wipe(&a);
@@ -145,19 +161,55 @@ static void test_login(void)
 {
 	struct authline a;
 
-	CHECK_EQ(authline_begin(&a, SLICE("LOGIN")), AUTHLINE_ASK);
-	CHECK_EQ(authline_feed(&a, B64("user")), AUTHLINE_ASK);
+	CHECK_EQ(begin(&a, SLICE("LOGIN")), AUTHLINE_ASK);
+	CHECK_EQ(feed(&a, B64("user")), AUTHLINE_ASK);
 	CHECK(strcmp(authline_prompt(&a), "334 UGFzc3dvcmQ6") == 0);
-	CHECK_EQ(authline_feed(&a, B64("pa\0ss")), AUTHLINE_DONE);
+	CHECK_EQ(feed(&a, B64("pa\0ss")), AUTHLINE_DONE);
 	CHECK_SLICE(((struct slice){ a.user, a.user_n }), "user");
 	CHECK_SLICE(((struct slice){ a.password, a.password_n }), "pa\0ss");
-	CHECK_EQ(authline_begin(&a, SLICE("LOGIN =")), AUTHLINE_BAD);
-	CHECK_EQ(authline_begin(&a, SLICE("LOGIN dXNlcg==")), AUTHLINE_ASK);
-	CHECK_EQ(authline_feed(&a, SLICE("*")), AUTHLINE_CANCEL);
-	CHECK_EQ(authline_begin(&a, SLICE("PLAIN ")), AUTHLINE_BAD);
-	CHECK_EQ(authline_begin(&a, SLICE("PLAIN !!!!")), AUTHLINE_BAD);
-	CHECK_EQ(authline_begin(&a, SLICE("CRAM-MD5")), AUTHLINE_WHAT);
-	CHECK_EQ(authline_begin(&a, SLICE("")), AUTHLINE_WHAT);
+	CHECK_EQ(begin(&a, SLICE("LOGIN =")), AUTHLINE_BAD);
+	CHECK_EQ(begin(&a, SLICE("LOGIN dXNlcg==")), AUTHLINE_ASK);
+	CHECK_EQ(feed(&a, SLICE("*")), AUTHLINE_CANCEL);
+	CHECK_EQ(begin(&a, SLICE("PLAIN ")), AUTHLINE_BAD);
+	CHECK_EQ(begin(&a, SLICE("PLAIN !!!!")), AUTHLINE_BAD);
+	CHECK_EQ(begin(&a, SLICE("CRAM-MD5")), AUTHLINE_WHAT);
+	CHECK_EQ(begin(&a, SLICE("")), AUTHLINE_WHAT);
+}
+
+static void test_scram(void)
+{
+	static uint8_t big[AUTHLINE_SAID + 1];
+	struct authline a;
+
+	CHECK_EQ(begin(&a, SLICE("SCRAM-SHA-256")), AUTHLINE_WHAT); /* not offered */
+	offer = AUTH_OFFER_SCRAM;
+	CHECK_EQ(begin(&a, SLICE("scram-sha-256")), AUTHLINE_ASK);
+	CHECK(strcmp(authline_prompt(&a), "334 ") == 0);
+	CHECK_EQ(feed(&a, B64("n,,n=u,r=x")), AUTHLINE_FIRST);
+	CHECK_SLICE(((struct slice){ a.first, a.password_n }), "n,,n=u,r=x");
+	CHECK_EQ(feed(&a, B64("c=biws,r=xy,p=z")), AUTHLINE_FINAL);
+	CHECK_SLICE(((struct slice){ a.first, a.password_n }), "n,,n=u,r=x");
+	CHECK_SLICE(buf_slice(&said), "c=biws,r=xy,p=z");
+	CHECK_EQ(feed(&a, SLICE("")), AUTHLINE_AGREED);
+	memset(big, 'x', sizeof big);
+	for (size_t more = 0; more < 2; more++) {
+		CHECK_EQ(begin(&a, SLICE("SCRAM-SHA-256")), AUTHLINE_ASK);
+		CHECK_EQ(feed(&a, b64((char *)big, AUTH_SCRAM_FIRST_MAX + more)),
+			 more ? AUTHLINE_BAD : AUTHLINE_FIRST);
+		begin(&a, SLICE("SCRAM-SHA-256"));
+		feed(&a, B64("x"));
+		CHECK_EQ(feed(&a, b64((char *)big, AUTH_SCRAM_FINAL_MAX + more)),
+			 more ? AUTHLINE_BAD : AUTHLINE_FINAL);
+	}
+	CHECK_EQ(begin(&a, SLICE("SCRAM-SHA-256 =")), AUTHLINE_BAD);
+	CHECK_EQ(begin(&a, SLICE("SCRAM-SHA-256 biwsbj11LHI9eA==")), AUTHLINE_FIRST);
+	CHECK_EQ(feed(&a, SLICE("")), AUTHLINE_BAD);
+	begin(&a, SLICE("SCRAM-SHA-256 biwsbj11LHI9eA=="));
+	CHECK_EQ(feed(&a, SLICE("*")), AUTHLINE_CANCEL);
+	begin(&a, SLICE("SCRAM-SHA-256 biwsbj11LHI9eA=="));
+	feed(&a, B64("x"));
+	CHECK_EQ(feed(&a, B64("x")), AUTHLINE_BAD);
+	offer = 0;
 }
 
 static struct ipaddr addr(const char *text)
@@ -252,5 +304,6 @@ int main(void)
 	test_crashed();
 	test_plain();
 	test_login();
+	test_scram();
 	TEST_END();
 }

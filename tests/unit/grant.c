@@ -24,6 +24,8 @@ static const struct {
 	{ "", "x", "a.org", false },
 	{ "a.org", "x", "a.org", false },
 	{ "a@b@c.org", "a@b", "c.org", true },
+	{ "quota=5 me@a.org", "me", "a.org", true },
+	{ "quota=5 me@a.org", "quota=5", "", false },
 };
 
 static void rights(void)
@@ -71,9 +73,33 @@ static void sealed(void)
 	CHECK(!b.bad && grant_open(buf_slice(&b), key, 0, &got) && got.account.n == 64);
 }
 
+static void quota(void)
+{
+	static const struct {
+		const char *rights;
+		uint32_t quota;
+	} rows[] = {
+		{ "@a.org", 77 },
+		{ "quota=5 @a.org", 5 },
+		{ "@a.org quota=0", 0 },
+		{ "@a.org quota=4294967295", UINT32_MAX },
+		{ "@a.org quota=4294967296", 77 },
+		{ "quota=@a.org", 77 },
+		{ "quota=5x @a.org", 77 },
+		{ "", 77 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct grant g = { .rights = slice_of(rows[i].rights) };
+
+		CHECK_EQ(grant_quota(&g, 77), rows[i].quota);
+	}
+}
+
 int main(void)
 {
 	rights();
 	sealed();
+	quota();
 	TEST_END();
 }

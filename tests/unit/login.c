@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/auth/host/sourcefile.h"
@@ -44,13 +45,15 @@ static void on_reply(struct ask *a, const void *reply, struct slice tail)
 }
 
 static void put(struct entries *all, const char *name, enum passhash_kind kind,
-		const char *password)
+		const char *password, const char *limits)
 {
-	uint8_t mem[PASSHASH_MAX + 32];
+	uint8_t mem[PASSHASH_MAX + 64];
 	struct buf b = BUF(mem);
 
 	CHECK(passhash_make(kind, slice_of(password), &b));
-	buf_put(&b, SLICE(" @a.org me@b.org"));
+	buf_u8(&b, ' ');
+	buf_put(&b, slice_of(limits));
+	buf_put(&b, SLICE("@a.org me@b.org"));
 	entries_add(all, slice_of(name), buf_slice(&b), 1, 0);
 }
 
@@ -120,8 +123,8 @@ static void accounts(void)
 	struct entries all = { 0 };
 	struct complaint why = { 0 };
 
-	put(&all, "app1", PASSHASH_TOKEN, "token-of-app1");
-	put(&all, "bob", PASSHASH_CHOSEN, "chosen-by-bob");
+	put(&all, "app1", PASSHASH_TOKEN, "token-of-app1", "");
+	put(&all, "bob", PASSHASH_CHOSEN, "chosen-by-bob", "");
 	CHECK(entries_sort(&all, &why) && source_cdb("users.cdb", &all));
 	entries_free(&all);
 	start(open("users.cdb", O_RDONLY));
@@ -140,7 +143,8 @@ static void accounts(void)
 		throttle_failed(&t.login.throttle,
 				(const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 9 },
 				SLICE("app1"), t.loop.now);
-	wrong("app1", "token-of-app1", AUTH_LATER);
+	wrong("app1", "token-of-bob", AUTH_LATER);
+	good("app1", "token-of-app1"); /* whatever others tried */
 }
 
 static void ask(struct chan *c, void *m, size_t size, uint16_t type, uint16_t tail)
@@ -339,6 +343,39 @@ static void smarthost(void)
 	CHECK(!t.login.hostpass.n && !memmem(&t.login, sizeof t.login, "pw", 2));
 }
 
+/* An account ends: its last grants with it. What is in the map beside accounts is no name. */
+static void limits(void)
+{
+	struct entries all = { 0 };
+	struct complaint why = { 0 };
+	struct grant g;
+	char soon[64];
+
+	snprintf(soon, sizeof soon, "until=%lld quota=5 ", (long long)time(NULL) + 600);
+	put(&all, "old", PASSHASH_TOKEN, "token", "until=1700000000 ");
+	put(&all, "new", PASSHASH_TOKEN, "token", "until=99999999999 quota=5 ");
+	put(&all, "soon", PASSHASH_TOKEN, "token", soon);
+	put(&all, "odd", PASSHASH_TOKEN, "token", "until= ");
+	entries_add(&all, SLICE(PASSHASH_PEPPER), SLICE("pepper"), 0, 0);
+	CHECK(entries_sort(&all, &why) && source_cdb("limits.cdb", &all));
+	entries_free(&all);
+	start(open("limits.cdb", O_RDONLY));
+	wrong("old", "token", AUTH_NO);
+	CHECK(logged("user=old why=expired"));
+	wrong("odd", "token", AUTH_NO);
+	wrong(PASSHASH_PEPPER, "pepper", AUTH_NO);
+	CHECK(!logged("user=*"));
+	login("new", "token", 3);
+	CHECK(seen.result == AUTH_YES &&
+	      grant_open((struct slice){ seen.grant, seen.n }, grant_key, loop_clock(), &g));
+	CHECK_SLICE(g.rights, "quota=5 @a.org me@b.org");
+	CHECK(g.expires > loop_clock() + AUTH_GRANT_MS - 1000);
+	login("soon", "token", 4);
+	CHECK(seen.result == AUTH_YES &&
+	      grant_open((struct slice){ seen.grant, seen.n }, grant_key, loop_clock(), &g));
+	CHECK(g.expires <= loop_clock() + 600 * 1000 && g.expires > loop_clock() + 500 * 1000);
+}
+
 static void without_accounts(void)
 {
 	start(-1);
@@ -363,6 +400,7 @@ int main(void)
 	one_by_one();
 	networks();
 	smarthost();
+	limits();
 	without_accounts();
 	damaged();
 	TEST_END();

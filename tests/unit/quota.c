@@ -6,13 +6,14 @@
 enum { MIN = 60 * 1000, HOUR = 60 * MIN, DAY = 24 * HOUR };
 
 static struct quota q;
+static uint32_t day_limit;
 static const struct slice app = { (const uint8_t *)"app1", 4 };
 static char why[QUOTA_WHY + 1];
 
 static enum quota_word ask(struct slice account, uint32_t rcpts, int64_t now)
 {
 	struct buf b = { .p = (uint8_t *)why, .cap = QUOTA_WHY };
-	enum quota_word word = quota_ask(&q, account, rcpts, now, &b);
+	enum quota_word word = quota_ask(&q, account, day_limit, rcpts, now, &b);
 
 	CHECK(!b.bad);
 	why[b.len] = 0;
@@ -32,7 +33,7 @@ static void start(uint32_t letters, uint32_t rcpts)
 {
 	memset(&q, 0, sizeof q);
 	q.letters = letters;
-	q.rcpts = rcpts;
+	day_limit = rcpts;
 }
 
 static void limits(void)

@@ -17,9 +17,21 @@ static const struct {
 	{ "# none\n\n", 0, "" },
 	{ "app1 " TOKEN " @a.org\n", 0, "" },
 	{ "app1\t" TOKEN "  @a.org,me@b.org  \r\nb " TOKEN " @a.org", 0, "" },
+	{ "app1 " TOKEN " @a.org expires=2028-02-29\tquota=0\n", 0, "" },
+	{ "app1 " TOKEN " @a.org quota=4294967295  expires=1970-01-01 \n", 0, "" },
+	{ "app1 " TOKEN " @a.org quota=4294967296\n", 1, "quota= needs" },
+	{ "app1 " TOKEN " @a.org quota=\n", 1, "quota= needs" },
+	{ "app1 " TOKEN " @a.org expires=2027-02-29\n", 1, "needs a day" },
+	{ "app1 " TOKEN " @a.org expires=2027-13-01\n", 1, "needs a day" },
+	{ "app1 " TOKEN " @a.org expires=2027-00-10\n", 1, "needs a day" },
+	{ "app1 " TOKEN " @a.org expires=2027-1-31\n", 1, "needs a day" },
+	{ "app1 " TOKEN " @a.org expires=2027-12-311\n", 1, "needs a day" },
+	{ "app1 " TOKEN " @a.org expires=1969-12-31\n", 1, "needs a day" },
+	{ "app1 " TOKEN " @a.org quota=1 quota=1\n", 1, "once each" },
+	{ "app1 " TOKEN " @a.org expires=2027-12-31 expires=2027-12-31\n", 1, "once each" },
 	{ "app1 " TOKEN "\n", 1, "not 'name hash" },
-	{ "\napp1 " TOKEN " @a.org x\n", 2, "not 'name hash" },
-	{ "app1 " TOKEN " @a.org, @b.org\n", 1, "not 'name hash" },
+	{ "\napp1 " TOKEN " @a.org x\n", 2, "'x' is not expires=" },
+	{ "app1 " TOKEN " @a.org, @b.org\n", 1, "'@b.org' is not expires=" },
 	{ ".app " TOKEN " @a.org\n", 1, "bad name" },
 	{ "a/b " TOKEN " @a.org\n", 1, "bad name" },
 	{ "mynetworks " TOKEN " @a.org\n", 1, "clients of SMTPD_MYNETWORKS" },
@@ -48,10 +60,26 @@ static void files(void)
 		CHECK_EQ(why.line, cases[i].line);
 		CHECK_ROW(strstr(why.text, cases[i].why), why.text);
 		if (i == 3)
-			CHECK(all.n == 2 && !strcmp(all.e[0].key, "app1") &&
-			      !strcmp(all.e[0].value, TOKEN " @a.org me@b.org"));
+			CHECK(all.n == 3 && !strcmp(all.e[0].key, PASSHASH_PEPPER) &&
+			      !strcmp(all.e[1].key, "app1") &&
+			      !strcmp(all.e[1].value, TOKEN " @a.org me@b.org"));
 		entries_free(&all);
 	}
+}
+
+static void limits(void)
+{
+	uint8_t mem[60];
+	struct buf b = BUF(mem);
+	struct complaint why = { 0 };
+
+	CHECK(usersfile_limits(SLICE(" quota=7 expires=2026-11-30"), &b, &why));
+	CHECK_SLICE(buf_slice(&b), "until=1796083200 quota=7 "); /* 2026-12-01 00:00 UTC */
+	b.len = 0;
+	CHECK(usersfile_limits(SLICE("expires=9999-12-31 quota=4294967295"), &b, &why) &&
+	      !b.bad);
+	b.len = 0;
+	CHECK(usersfile_limits(SLICE(""), &b, &why) && !b.len);
 }
 
 static void long_name(void)
@@ -66,7 +94,8 @@ static void long_name(void)
 
 static void hashes(void)
 {
-	static const enum passhash_kind kinds[] = { PASSHASH_TOKEN, PASSHASH_CHOSEN };
+	static const enum passhash_kind kinds[] = { PASSHASH_TOKEN, PASSHASH_CHOSEN,
+						    PASSHASH_SCRAM };
 	uint8_t a[32], b[32];
 	struct buf token = BUF(a), second = BUF(b);
 
@@ -74,7 +103,7 @@ static void hashes(void)
 	passhash_token(&second);
 	CHECK(!token.bad && token.len == PASSHASH_TOKEN_TEXT);
 	CHECK(!slice_eq(buf_slice(&token), buf_slice(&second)));
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		uint8_t mem[PASSHASH_MAX + 1], mem2[PASSHASH_MAX + 1];
 		struct buf hash = BUF(mem), again = BUF(mem2);
 
@@ -109,6 +138,7 @@ static void maps(void)
 int main(void)
 {
 	files();
+	limits();
 	long_name();
 	hashes();
 	maps();

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* tinpost-user --file FILE [--domains "a b"] [--password] NAME SENDER[,SENDER]: adds an account; prints its token, or
- * with --password takes a chosen password from the first line of standard input. */
+/* tinpost-user --file FILE [--domains "a b"] [--password] [--scram] [--expires DATE] [--quota N] NAME SENDER[,SENDER]:
+ * adds an account; prints its token, or with --password takes a chosen password from the terminal or else from the
+ * first line of standard input. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "keys/auth/host/usersfile.h"
@@ -17,14 +20,15 @@ enum { PASSWORD_MIN = 12 };
 
 struct options {
 	const char *file, *name, *senders;
+	const char *expires, *quota; /* NULL: not given */
 	struct slice domains;
-	bool chosen;
+	bool chosen, scram;
 };
 
 static int usage(void)
 {
-	fputs("usage: tinpost-user --file FILE [--domains WORDS] [--password] NAME "
-	      "SENDER[,SENDER]\n",
+	fputs("usage: tinpost-user --file FILE [--domains WORDS] [--password] [--scram] "
+	      "[--expires YYYY-MM-DD] [--quota N] NAME SENDER[,SENDER]\n",
 	      stderr);
 	return 2;
 }
@@ -35,6 +39,9 @@ static bool take_options(struct options *o, int argc, char **argv)
 		{ "file", required_argument, NULL, 'f' },
 		{ "domains", required_argument, NULL, 'd' },
 		{ "password", no_argument, NULL, 'p' },
+		{ "scram", no_argument, NULL, 's' },
+		{ "expires", required_argument, NULL, 'e' },
+		{ "quota", required_argument, NULL, 'q' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -46,6 +53,12 @@ static bool take_options(struct options *o, int argc, char **argv)
 			o->domains = slice_of(optarg);
 		else if (c == 'p')
 			o->chosen = true;
+		else if (c == 's')
+			o->scram = true;
+		else if (c == 'e')
+			o->expires = optarg;
+		else if (c == 'q')
+			o->quota = optarg;
 		else
 			return false;
 	}
@@ -71,12 +84,37 @@ static bool is_new(const struct options *o, struct slice text, struct complaint 
 	return ok;
 }
 
-static bool take_password(struct buf *out)
+static bool read_line(struct buf *out)
 {
 	int c;
 
 	while ((c = getchar()) != EOF && c != '\n')
 		buf_u8(out, (uint8_t)c);
+	return !out->bad;
+}
+
+/* Typed twice, and not seen. */
+static bool type(struct buf *out)
+{
+	char *once = getpass("Password: ");
+	bool same;
+
+	if (!once)
+		return false;
+	buf_put(out, slice_of(once));
+	once = getpass("Once more: ");
+	same = once && slice_eq(slice_of(once), buf_slice(out));
+	if (once)
+		sodium_memzero(once, strlen(once));
+	if (!same)
+		fputs("the two are not the same\n", stderr);
+	return same;
+}
+
+static bool take_password(struct buf *out)
+{
+	if (!(isatty(STDIN_FILENO) ? type(out) : read_line(out)) && !out->bad)
+		return false;
 	if (!out->bad && out->len >= PASSWORD_MIN)
 		return true;
 	fprintf(stderr, "a chosen password has %d to %d octets\n", (int)PASSWORD_MIN,
@@ -97,15 +135,32 @@ static bool append(const char *path, struct slice text, struct slice line)
 	return close(fd) == 0 && ok;
 }
 
+static void put_limits(const struct options *o, struct buf *line)
+{
+	if (o->expires) {
+		buf_put(line, SLICE(" expires="));
+		buf_put(line, slice_of(o->expires));
+	}
+	if (o->quota) {
+		buf_put(line, SLICE(" quota="));
+		buf_put(line, slice_of(o->quota));
+	}
+}
+
 static bool put_line(const struct options *o, struct slice password, struct buf *line)
 {
+	enum passhash_kind kind = o->scram    ? PASSHASH_SCRAM
+				  : o->chosen ? PASSHASH_CHOSEN
+					      : PASSHASH_TOKEN;
+
 	buf_u8(line, '\n'); /* used where the last line has no end */
 	buf_put(line, slice_of(o->name));
 	buf_u8(line, ' ');
-	if (!passhash_make(o->chosen ? PASSHASH_CHOSEN : PASSHASH_TOKEN, password, line))
+	if (!passhash_make(kind, password, line))
 		return false;
 	buf_u8(line, ' ');
 	buf_put(line, slice_of(o->senders));
+	put_limits(o, line);
 	buf_u8(line, '\n');
 	return !line->bad;
 }
@@ -151,8 +206,8 @@ static bool record(const struct options *o, struct slice text, struct buf *passw
 
 int main(int argc, char **argv)
 {
-	uint8_t secret[AUTH_PASSWORD_MAX], rights[AUTH_GRANT_MAX];
-	struct buf password = BUF(secret), scratch = BUF(rights);
+	uint8_t secret[AUTH_PASSWORD_MAX], rights[AUTH_GRANT_MAX], words[200];
+	struct buf password = BUF(secret), scratch = BUF(rights), limits = BUF(words);
 	struct slice text = { NULL, 0 };
 	struct complaint why = { 0 };
 	struct options o = { 0 };
@@ -160,11 +215,14 @@ int main(int argc, char **argv)
 
 	if (!take_options(&o, argc, argv))
 		return usage();
+	put_limits(&o, &limits);
 	if (!usersfile_name_ok(slice_of(o.name))) {
 		fprintf(stderr, "NAME: 1 to %d letters, digits and . _ + - @\n",
 			(int)AUTH_USER_MAX);
 	} else if (!usersfile_rights(slice_of(o.senders), o.domains, &scratch, &why)) {
 		complaint_print("SENDER", &why);
+	} else if (limits.bad || !usersfile_limits(buf_slice(&limits), &scratch, &why)) {
+		complaint_print("EXPIRES, QUOTA", &why);
 	} else if (sodium_init() < 0 || (!source_read(o.file, &text) && errno != ENOENT)) {
 		source_failed(o.file);
 	} else if (!is_new(&o, text, &why)) {

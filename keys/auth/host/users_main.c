@@ -6,11 +6,33 @@
 #include <stdlib.h>
 
 #include "keys/auth/host/usersfile.h"
+#include "keys/auth/passhash.h"
 
 static int usage(void)
 {
 	fputs("usage: tinpost-users [--domains WORDS] IN OUT\n", stderr);
 	return 2;
+}
+
+/* SCRAM is offered when one account has its keys, and some clients prefer it. */
+static void note_mixture(const struct entries *all)
+{
+	const char *without = NULL;
+	size_t with = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct slice value = slice_of(all->e[i].value);
+
+		if (passhash_kind(slice_word(&value)) == PASSHASH_SCRAM)
+			with++;
+		else if (all->e[i].line)
+			without = all->e[i].key;
+	}
+	if (with && without)
+		fprintf(stderr,
+			"note: %zu accounts have keys of SCRAM and %s has not: clients that prefer "
+			"SCRAM cannot log in to it\n",
+			with, without);
 }
 
 int main(int argc, char **argv)
@@ -40,6 +62,7 @@ int main(int argc, char **argv)
 		complaint_print(argv[optind], &why);
 		return 1;
 	}
+	note_mixture(&all);
 	if (!source_cdb(argv[optind + 1], &all))
 		return source_failed(argv[optind + 1]);
 	entries_free(&all);
