@@ -309,7 +309,8 @@ $(O)/asan/modules.a: $(modules:%.c=$(O)/asan/%.o)
 $(units:%=$(O)/unit/%): $(O)/unit/%: $(O)/asan/tests/unit/%.o $(O)/asan/modules.a
 	$(call say,LINK,unit/$*)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread
+	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread $(unit-libs)
+$(O)/unit/tlspeer: private unit-libs := -lssl -lcrypto
 $(fuzzers:%=$(O)/replay/%): $(O)/replay/%: $(O)/asan/tests/fuzz/%.o $(O)/asan/tests/check/replay.o $(O)/asan/modules.a
 	$(call say,LINK,fuzz/$*)
 	@mkdir -p $(@D)

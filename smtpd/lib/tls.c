@@ -329,7 +329,7 @@ void tls_client_pinned(struct tls *t, struct tls_pinned *engine, const struct tl
 bool tls_session_get(const struct tls *t, struct tls_session *s)
 {
 	br_ssl_engine_get_session_parameters(t->eng, &s->p);
-	return t->up && s->p.session_id_len;
+	return t->up && s->p.session_id_len && s->p.extended;
 }
 
 bool tls_session_same(const struct tls_session *a, const struct tls_session *b)

@@ -10,7 +10,8 @@
 
 /*
  * TLS 1.2 (RFC 5246, RFC 9325) over BearSSL as a pure pump without a socket: ECDHE with AES-GCM or
- * ChaCha20-Poly1305, X25519 and P-256, no renegotiation, no SHA-1.
+ * ChaCha20-Poly1305, X25519 and P-256, no renegotiation, no SHA-1. Extended master secret (RFC 7627) with every
+ * peer that has it; sessions without it are not resumed.
  */
 enum { TLS_CHAIN_MAX = 4, TLS_ANCHORS_MAX = 96 };
 
@@ -93,7 +94,8 @@ struct tls_session {
 	br_ssl_session_parameters p;
 };
 
-/* False: the peer gave no session. Only when the handshake is over. */
+/* False: the peer gave no session, or one without extended master secret (RFC 7627 5.3). Only when the handshake
+ * is over. */
 bool tls_session_get(const struct tls *t, struct tls_session *s);
 bool tls_session_same(const struct tls_session *a, const struct tls_session *b);
 /* After tls_client() with the same host: offers s. The peer is not verified again when it takes it. */

@@ -11,9 +11,14 @@ AT25 = ("-connect", world.APPLIANCE + ":25", "-starttls", "smtp")
 AT465 = ("-connect", world.APPLIANCE + ":465")
 
 
-def handshake(*words, typed=b"QUIT\r\n"):
+# What OpenSSL reads to be a client without extended master secret.
+BARE = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nOptions = -ExtendedMasterSecret\n"
+
+
+def handshake(*words, typed=b"QUIT\r\n", conf=None):
+    env = dict(world.CLEAN, OPENSSL_CONF=conf) if conf else world.CLEAN
     done = subprocess.run(["chroot", world.root, "openssl", "s_client", "-bind", world.CLIENT] + list(words),
-                          env=world.CLEAN, input=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env=env, input=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=30, check=False)
     return done.stdout.decode(errors="replace")
 
@@ -57,6 +62,23 @@ def session_is_resumed(w):
     need("New, TLSv1.2" in handshake(*AT465, "-sess_in", "/tmp/session:25"), "a session of another lane")
 
 
+def extended_master_secret(w):
+    """RFC 7627: with everybody who has it, also in a resumed session; who has not is served, and not resumed."""
+    w.appliance()
+    peers.put("srv/ca/bare.conf", BARE)
+    for at in (AT25, AT465):
+        kept = "/tmp/extended" + at[1][-3:]
+        text = handshake(*at, "-sess_out", kept)
+        need("New, TLSv1.2" in text and "Extended master secret: yes" in text, "%s: %s" % (at[1], text[-900:]))
+        text = handshake(*at, "-sess_in", kept)
+        need("Reused, TLSv1.2" in text and "Extended master secret: yes" in text, "%s: %s" % (at[1], text[-900:]))
+        text = handshake(*at, "-sess_in", kept, conf="/srv/ca/bare.conf")
+        need("Reused" not in text and "handshake failure" in text, "%s: %s" % (at[1], text[-900:]))
+        for session in ("-sess_out", "-sess_in"):
+            text = handshake(*at, session, kept + ".bare", conf="/srv/ca/bare.conf")
+            need("New, TLSv1.2" in text and "Extended master secret: no" in text, "%s: %s" % (at[1], text[-900:]))
+
+
 def renegotiation_is_refused(w):
     w.appliance()
     text = handshake(*AT465, "-tls1_2", typed=b"R\nNOOP\r\n")
@@ -89,4 +111,4 @@ def certificate_is_ours(w):
     need(world.until("a handshake", 15, again) in seen, "another certificate after a restart")
 
 
-CASES = [session_is_resumed, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
+CASES = [session_is_resumed, extended_master_secret, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
