@@ -472,7 +472,7 @@ static void on_explanation(struct spf *s, struct slice records)
 	struct cur c = CUR(records);
 	struct slice text, more;
 
-	if (!dnsmsg_record(&c, &text) || dnsmsg_record(&c, &more) ||
+	if (!dnsmsg_record(&c, &text) || !text.n || dnsmsg_record(&c, &more) ||
 	    text.n > sizeof s->text - s->text_n) {
 		end(s, SPF_FAIL, SLICE("matched"));
 		return;
