@@ -5,6 +5,7 @@
 
 #include "smtpd/check/judge.h"
 #include "smtpd/check/verdict.h"
+#include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/out.h"
 
@@ -13,7 +14,8 @@
  * Return: the recipient is an SRS address, holder.srs says whose, the sender stays <>. In both the text is not
  * touched; Delivered-To, X-Forwarded-To and Received go before it.
  *
- * A letter that finds out.mx full or being restarted waits for it, in the order of their coming and for ROOM_MS.
+ * All letters go to out.mx in the order in which they were ready; one that finds it full or being restarted waits, for
+ * ROOM_MS.
  *
  * While holder.srs is asked the letter is judged (judge.h); deliver() waits for both. A letter to a verified return
  * address is judged for the log alone: it answers one of ours, and who bounces a letter has often no SPF for his HELO.
@@ -96,8 +98,9 @@ static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 		m.code = v.code;
 		memcpy(m.enhanced, v.enhanced, sizeof m.enhanced);
 	}
-	/* No wire to out means that it died with the letter inside; a late answer does not. */
-	job_pass(j, m.code ? &m : NULL, text, !chan_wired(c->down));
+	/* No wire to out means that it died with the letter inside; a late answer does not, nor does one whose turn had
+	 * not come. */
+	job_pass(j, m.code ? &m : NULL, text, !chan_wired(c->down) && memfd_marked(j->text));
 	forward_more(c);
 }
 
@@ -112,8 +115,6 @@ static void hand_over(struct job *j)
 	if (chan_ask(j->check->down, &j->ask, &m, sizeof m, tail, fd, 2, &want_delivered,
 		     DOWN_MS))
 		j->waits = 0;
-	else if (!j->waits)
-		j->waits = j->check->proc.loop.now;
 }
 
 /* The one that has waited longest. NULL: none waits. */
@@ -174,10 +175,13 @@ static void deliver(struct job *j)
 	j->prepared = true;
 	if (j->judge)
 		return;
-	if (letter_head(j, SLICE("")))
-		hand_over(j);
-	else
+	if (!letter_head(j, SLICE(""))) {
 		job_say(j, &say_trouble);
+		return;
+	}
+	memfd_mark(j->text, false); /* out.mx marks it when it begins */
+	j->waits = j->check->proc.loop.now;
+	forward_more(j->check);
 }
 
 static bool ours(const struct check *c, struct slice domain)

@@ -280,6 +280,7 @@ static void letter_begin(struct job *j)
 	struct letter l = { 0 };
 	struct slice sender, octets;
 
+	memfd_mark(j->text, true);
 	if (!memfd_check(j->text, CONFIG_SMTPD_MAX_SIZE, &j->size) || j->size != size ||
 	    !read_head(c, j->head, &l) || !envelope_get(l.head, ENV_SENDER, &sender) ||
 	    !path_addr(sender, PATH_NULL | PATH_UTF8, &l.sender)) {

@@ -392,7 +392,7 @@ static bool print_of(struct session *s)
 	return t->printed;
 }
 
-/* It was inside when something died. */
+/* Something died while it was at work on it. */
 static const char *blame(struct session *s)
 {
 	if (print_of(s) && crashed_note(&s->front->crashed, s->tx.print) == CRASHED_POISON)
@@ -404,7 +404,8 @@ static void on_letter(struct ask *ask, const void *reply, struct slice text)
 {
 	struct session *s = session_of_ask(ask);
 	const struct answer *a = reply;
-	bool crashed = a ? a->flags & ANSWER_CRASHED : s->front->check->watch.fd < 0;
+	bool crashed = a ? a->flags & ANSWER_CRASHED
+			 : s->front->check->watch.fd < 0 && memfd_marked(s->tx.text);
 
 	if (crashed) {
 		settle(s, blame(s));

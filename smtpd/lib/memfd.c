@@ -76,6 +76,16 @@ bool memfd_read(int fd, uint64_t at, uint8_t *out, size_t n)
 	return true;
 }
 
+bool memfd_mark(int fd, bool on)
+{
+	return lseek(fd, on, SEEK_SET) == on;
+}
+
+bool memfd_marked(int fd)
+{
+	return lseek(fd, 0, SEEK_CUR) == 1;
+}
+
 void memfd_close(int *fd)
 {
 	if (*fd >= 0)

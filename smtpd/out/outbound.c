@@ -6,6 +6,7 @@
 
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
 #include "smtpd/out/turns.h"
 #include "smtpd/proto/envelope.h"
 #include "smtpd/proto/mxname.h"
@@ -97,6 +98,7 @@ static void on_deliver(void *ctx, struct call *c)
 	struct delivery *d = free_place(o);
 	struct targets *to = d ? &d->to : &none;
 
+	memfd_mark(c->fd[0], true);
 	if (!take_targets(o, c, to)) {
 		chan_fail(&c->token);
 	} else if (!targets_count(to, TARGETS_MISSING)) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "smtpd/lib/log.h"
+#include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/proto/mxname.h"
 
@@ -51,6 +52,7 @@ static void on_line(struct watch *w, short got)
 	while ((t = shape_next(&o->shape, o->loop->now, &w->due))) {
 		struct delivery *d = OWNER(struct delivery, turn, t);
 
+		memfd_mark(d->letter.text, true);
 		if (t->word == SHAPE_GOES)
 			delivery_go(d);
 		else
@@ -73,6 +75,8 @@ bool turns_wait(struct delivery *d, struct slice host)
 
 	if (o->keeps || d->turn.word == SHAPE_GOES)
 		return false;
+	memfd_mark(d->letter.text,
+		   false); /* if this process dies meanwhile, it was not by this letter */
 	shape_enter(&o->shape, &d->turn, mxname_operator(host), box_key(d->letter.rcpt[0].path),
 		    o->loop->now);
 	soon(o);
@@ -97,11 +101,9 @@ static void log_pause(const struct delivery *d, const struct outcome *said)
 
 void turns_learn(struct delivery *d)
 {
-	const struct outcome *said = &d->to.t[0].outcome;
+	const struct outcome *said =
+		&d->to.t[0].outcome; /* this lane has one recipient a letter */
 
-	for (unsigned i = 1; i < d->to.n; i++)
-		if (d->to.t[i].outcome.means.class > said->means.class)
-			said = &d->to.t[i].outcome;
 	if (d->turn.word != SHAPE_GOES)
 		return;
 	if (shape_end(&d->owner->shape, &d->turn, said->means.class, d->owner->loop->now))
@@ -111,10 +113,7 @@ void turns_learn(struct delivery *d)
 
 void turns_leave(struct delivery *d)
 {
-	if (d->turn.word == SHAPE_NONE)
-		return;
 	shape_leave(&d->turn);
-	soon(d->owner);
 }
 
 void turns_stop(void *ctx, struct call *c)

@@ -196,8 +196,8 @@ class Script:
     def do_network(self, how):
         self.stage.network = how
 
-    def do_hold(self):
-        self.stage.hold = True
+    def do_hold(self, how="work"):
+        self.stage.hold = how
 
     def do_inside(self, n):
         self.wait(lambda: len(self.stage.letters) == int(n), "%d letters" % len(self.stage.letters))

@@ -233,6 +233,7 @@ class Stage:
             return
         size = struct.unpack("Q", data[8:16])[0]
         text, head = os.pread(fds[0], size + 1, 0), os.pread(fds[1], 1 << 20, 0)
+        os.lseek(fds[0], self.hold != "idle", os.SEEK_SET)  # memfd_mark(): somebody is at work on it
         for fd in fds:
             os.close(fd)
         self.letters.append(Letter(text, head))

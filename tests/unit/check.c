@@ -252,7 +252,7 @@ static void test_crash_below(void)
 {
 	start(P_CHECK_MX);
 	give_letter(CH_FRONT_MX_CHECK_MX, slice_of(plain_letter), "", "hello@%s", SLICE(""));
-	CHECK(get(CH_CHECK_MX_OUT_MX));
+	CHECK(get(CH_CHECK_MX_OUT_MX) && memfd_mark(got_fd[0], true));
 	close(wires_far[CH_CHECK_MX_OUT_MX]);
 	wires_far[CH_CHECK_MX_OUT_MX] = -1;
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451 &&

@@ -21,6 +21,7 @@ static union {
 	struct msg h;
 	struct answer answer;
 	struct out_stop stop;
+	struct out_deliver deliver;
 	struct holder_reply holder;
 	uint8_t b[MSG_MAX];
 } got;
@@ -206,6 +207,20 @@ static void full(void)
 		}
 }
 
+/* out.mx dies twice with a letter that it had not begun with: that is nothing against the letter. */
+static void bystander(void)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		give("hello", "From: a@b.example\r\n\r\n");
+		CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+		close(wires_far[CH_CHECK_MX_OUT_MX]);
+		wires_far[CH_CHECK_MX_OUT_MX] = -1;
+		CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+		CHECK_EQ(got.answer.flags, 0);
+		wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 10 + i);
+	}
+}
+
 static void stopped(void)
 {
 	struct holder_reply r = { .h = { .type = HOLDER_SRS_REVERSE }, .result = HOLDER_DONE };
@@ -230,7 +245,7 @@ static void handed_on(void)
 	struct out_stopped done = { .h = { .type = OUT_STOP } };
 	struct out_stop_row row;
 
-	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 2);
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 22);
 	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_STOP);
 	CHECK_EQ(got_n, sizeof got.stop + sizeof row);
 	memcpy(&row, got.b + sizeof got.stop, sizeof row);
@@ -241,8 +256,44 @@ static void handed_on(void)
 	CHECK_EQ(rcpt("hello"), 451);
 	letter("hello", 0); /* came before; and the stop is over, says out */
 	CHECK_EQ(rcpt("hello"), 250);
-	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 3);
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 23);
 	letter("other", 0); /* nothing was to be told first */
+}
+
+/* Letters that wait for a new out.mx go in the order of their coming; what it is told first has one of the places. */
+static void behind_the_stops(void)
+{
+	struct out_stopped done = { .h = { .type = OUT_STOP } };
+	uint32_t id[CONFIG_FORWARD_MAX_HELD], told;
+
+	letter("other", STOP_MS);
+	close(wires_far[CH_CHECK_MX_OUT_MX]);
+	wires_far[CH_CHECK_MX_OUT_MX] = -1;
+	for (size_t i = 0; i < CONFIG_FORWARD_MAX_HELD; i++) {
+		char text[64];
+
+		snprintf(text, sizeof text, "From: a@b.example\r\n\r\n%0*d\r\n", (int)i + 1, 0);
+		give("hello", text);
+		CHECK(!get(CH_FRONT_MX_CHECK_MX));
+	}
+	wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 24);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_STOP);
+	told = got.h.id;
+	for (size_t i = 0; i < CONFIG_FORWARD_MAX_HELD; i++) {
+		if (i == CONFIG_FORWARD_MAX_HELD - 1) {
+			CHECK(!get(CH_CHECK_MX_OUT_MX));
+			done.h.id = told;
+			wires_put(CH_CHECK_MX_OUT_MX, &done, sizeof done, SLICE(""), -1, -1);
+		}
+		CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+		CHECK_EQ(got.deliver.text_size,
+			 sizeof "From: a@b.example\r\n\r\n0\r\n" - 1 + i);
+		id[i] = got.h.id;
+	}
+	for (size_t i = 0; i < CONFIG_FORWARD_MAX_HELD; i++) {
+		answer(id[i]);
+		CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+	}
 }
 
 int main(void)
@@ -261,7 +312,9 @@ int main(void)
 	wires_meanwhile = fakedns_serve;
 	refused();
 	full();
+	bystander();
 	stopped();
 	handed_on();
+	behind_the_stops();
 	TEST_END();
 }

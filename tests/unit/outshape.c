@@ -164,9 +164,16 @@ static void one_connection(void)
 	until_seen(".dot\r\n.\r\n");
 	put_mine(1, "b@plain.example");
 	until_waiting(1);
+	/* Whose turn has not come cannot be what killed this process. */
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(memfd_marked(out.pool[i].letter.text),
+			 out.pool[i].turn.word == SHAPE_GOES);
 	far_say("250 2.0.0 taken\r\n");
 	stream_kick(&far.s);
 	wait_mine(0);
+	while (out.pool[1].turn.word == SHAPE_WAITS)
+		loop_round(&loop);
+	CHECK(memfd_marked(out.pool[1].letter.text));
 	wait_mine(1);
 	CHECK_EQ(mine[0].code, 250);
 	CHECK_EQ(mine[1].code, 250);
