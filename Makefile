@@ -460,7 +460,7 @@ FORCE:
 #=   check-deps -config -format -headers -warnings -link -size -oci -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages
-#=   addr2line        PROG=front ADDR=0x1234: where that is in the source
+#=   addr2line        PROG=front ADDR=0x1234: where that is in the source (of the demo: O=out/demo)
 #=   rfc-index        where each section of each RFC is mentioned
 #=   clean, distclean
 #= Variables

@@ -44,6 +44,7 @@ static const struct {
 	{ "a@example.org abuse@two.example\n", { { "a@example.org", "Me@gmail.com" } } },
 	{ "a@example.org \"x\"@gmail.com\n", { { "a@example.org", "x@gmail.com" } } },
 	{ "\"a\"@example.org x@gmail.com\n", { { "a@example.org", "x@gmail.com" } } },
+	{ "\"/a\"@example.org x@gmail.com\n", { { "/a@example.org", "x@gmail.com" } } },
 };
 
 static const struct {
@@ -68,6 +69,11 @@ static const struct {
 	{ "a@@example.org x@gmail.com\n", 1, "no pattern" },
 	{ "\"\"@example.org x@gmail.com\n", 1, "no pattern" },
 	{ "a..b x@gmail.com\n", 1, "no pattern" },
+	{ "a x@gmail.com\n/^re/ x@gmail.com\n", 2, "'/^re/' is a regular expression" },
+	{ "/^a (b)@example\\.org$/i $1@gmail.com\n", 1, "regular expression" },
+	{ "!/^a/ x@gmail.com\n", 1, "'!/^a/' is a regular expression" },
+	{ "/a@example.org x@gmail.com\n", 1, "regular expression" },
+	{ "if /^a/\nendif\n", 1, "'/^a/' is no address" },
 	{ "a@example.org x@gmail.com\nA@EXAMPLE.ORG y@gmail.com\n", 2, "line 1 already" },
 	{ "\"a\"@example.org x@gmail.com\na@example.org y@gmail.com\n", 2, "line 1 already" },
 	{ "a x@gmail.com\na y@gmail.com\n", 2, "line 1 already" },

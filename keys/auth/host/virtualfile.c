@@ -135,6 +135,12 @@ static bool logical(struct reader *r, struct slice line)
 		if (line.p[i] != '\t' && (line.p[i] < ' ' || line.p[i] > 126))
 			return complain(r->why, r->line, "octet %u is not printable ASCII",
 					line.p[i]);
+	/* regexp_table(5); a local part that begins so is written in quotes */
+	if (slice_iprefix(from, SLICE("/")) || slice_iprefix(from, SLICE("!/")))
+		return complain(r->why, r->line,
+				"'%.*s' is a regular expression: a pattern is user@domain, "
+				"@domain or user",
+				SHOW(from));
 	if (!from.n || !blank)
 		return complain(r->why, r->line, "not 'pattern address'");
 	cur_skip(&c, is_between);
