@@ -294,6 +294,7 @@ void front_init(struct front *f)
 	f->budget.cap = CONFIG_LETTER_MEMORY / 2;
 	f->budget.small = BUDGET_STEP;
 	f->budget.reserve = f->budget.cap / 8;
+	f->envelopes.cap = CONFIG_SMTPD_ENVELOPE_MEMORY * 1024;
 	f->session = arena_reserve(SESSIONS * sizeof *f->session);
 	crashed_init(&f->crashed);
 	tlsid_init(&f->tlsid, holder, on_certificate, f);

@@ -30,7 +30,7 @@ struct front {
 	struct ask offer_ask;
 	uint8_t offer; /* enum auth_offers */
 	struct tlsid tlsid;
-	struct budget budget;
+	struct budget budget, envelopes; /* texts; heads, in pages */
 	struct crashed crashed;
 	struct clients clients, faults; /* letters (mx), errors */
 	struct account_known known[ACCOUNT_KNOWN];

@@ -20,6 +20,7 @@ enum {
 	CHUNK = 8 * 1024, /* text is written in such pieces */
 	HEAD_MAX = 128 *
 		   1024, /* envelope records; the rest of ENV_HEAD_MAX is for check's header */
+	PAGE = 4096,	 /* of memory: a head takes whole ones */
 	RCPT_MS = 30 * 1000,
 	IDLE_MS = CONFIG_SMTPD_TIMEOUT * 1000,
 	LONG_MS = 2 * IDLE_MS, /* text that takes longer gives way when memory is short */
@@ -57,6 +58,7 @@ static void let_go(struct session *s)
 	memfd_close(&s->tx.text);
 	memfd_close(&s->tx.head);
 	budget_give(&s->front->budget, &s->tx.held);
+	budget_give(&s->front->envelopes, &s->tx.enveloped);
 }
 
 void letter_drop(struct session *s)
@@ -216,7 +218,10 @@ static bool add_rcpt(struct session *s)
 	envelope_put(&b, ENV_RCPT, (struct slice){ t->rcpt, t->rcpt_n });
 	put_given(&b, ENV_NOTIFY, t->notify, t->notify_n);
 	put_given(&b, ENV_ORCPT, t->orcpt, t->orcpt_n);
-	if (b.bad || t->head < 0 || !memfd_append(t->head, t->head_size, buf_slice(&b)))
+	if (b.bad || t->head < 0 ||
+	    !budget_raise(&s->front->envelopes, &t->enveloped,
+			  (t->head_size + b.len + PAGE - 1) / PAGE * PAGE) ||
+	    !memfd_append(t->head, t->head_size, buf_slice(&b)))
 		return false;
 	t->head_size += b.len;
 	t->nrcpt++;

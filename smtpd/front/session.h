@@ -31,10 +31,10 @@ enum tx_lost { TX_WHOLE, TX_SIZE, TX_MEMORY, TX_WORLD };
 struct tx {		/* one letter: until RSET, EHLO or its answer */
 	int text, head; /* owned memfds; -1 = none */
 	uint64_t text_size, head_size;
-	uint64_t taken; /* octets of DATA, with what was discarded */
-	int64_t began;	/* DATA, or earlier: see set_due() */
-	int64_t heard;	/* the last text came */
-	uint64_t held;	/* of the budget */
+	uint64_t taken;		  /* octets of DATA, with what was discarded */
+	int64_t began;		  /* DATA, or earlier: see set_due() */
+	int64_t heard;		  /* the last text came */
+	uint64_t held, enveloped; /* of the budgets of texts and heads */
 	uint64_t route;
 	bool routed;
 	bool utf8;    /* MAIL said SMTPUTF8 */

@@ -204,6 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	f.sub = lane & 1;
 	f.offer = AUTH_OFFER_SCRAM;
 	f.budget = (struct budget){ .cap = lane & 2 ? 100 : CONFIG_LETTER_MEMORY / 2 };
+	f.envelopes = (struct budget){ .cap = lane & 16 ? 4096 : 1024 * 1024 };
 	memset(&f.faults, 0, sizeof f.faults); /* or soon nobody gets beyond his first error */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) != 0)
 		abort();
@@ -225,7 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	settle(fd[1]);
 	close(fd[1]);
 	settle(-1);
-	if (f.live || f.budget.used || check.open || auth.open)
+	if (f.live || f.budget.used || f.envelopes.used || check.open || auth.open)
 		abort();
 	return 0;
 }

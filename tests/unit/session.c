@@ -230,6 +230,42 @@ static void test_errors(void)
 	end();
 }
 
+/* check takes the recipient that it is asked about, or would be if there were a wire to it. */
+static void taken(const char *command, const char *reply)
+{
+	const struct answer ok = { .code = 250 };
+
+	say(command);
+	CHECK(heard("451 "));
+	s->ask.done(&s->ask, &ok, SLICE("Ok"));
+	CHECK(heard(reply));
+}
+
+/* Envelopes of a lane have their memory: page by page, until the letter is over. */
+static void test_envelopes(void)
+{
+	char command[300] = "RCPT TO:<";
+	uint64_t most = 2 * 4096;
+
+	f.check = &auth;
+	f.envelopes.cap = most;
+	memset(command + 9, 'x', 124);
+	memcpy(command + 9 + 60, "@", 1);
+	strcpy(command + 133, ".example.org>\r\n");
+	begin(false);
+	say("EHLO a\r\nMAIL FROM:<a@x>\r\n");
+	CHECK(heard("250 2.1.0"));
+	taken(command, "250 ");
+	CHECK_EQ(f.envelopes.used, 4096);
+	while (f.envelopes.used < most || s->tx.head_size + 150 < most)
+		taken(command, "250 ");
+	taken(command, "452 4.3.1");
+	CHECK(s->tx.nrcpt > 50);
+	say("RSET\r\n");
+	CHECK(heard("250 ") && f.envelopes.used == 0);
+	end();
+}
+
 /* Text has a minute, and then as much time as its octets buy. */
 static void test_slow_text(void)
 {
@@ -356,6 +392,7 @@ int main(void)
 	test_stress();
 	test_old_grant();
 	test_errors();
+	test_envelopes();
 	test_slow_text();
 	test_hoard();
 	test_give_way();
