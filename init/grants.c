@@ -175,6 +175,18 @@ static int route_socket(struct grants *g)
 	return silent_socket(g);
 }
 
+static int failures(struct grants *g)
+{
+	int *fd = &g->listener[GRANT_FAILURES];
+
+	if (*fd < 0)
+		*fd = memfd_create("failures", MFD_CLOEXEC);
+	if (*fd >= 0 && ftruncate(*fd, GRANT_FAILURES_OCTETS) == 0)
+		return *fd;
+	say_errno("ev=grant memory=failures");
+	return -1;
+}
+
 void grants_init(struct grants *g, bool machine)
 {
 	g->machine = machine;
@@ -198,6 +210,10 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_file("/etc/tinpost/users.cdb");
 	case GRANT_SMARTHOST:
 		return open_file("/etc/tinpost/smarthost");
+	case GRANT_FAILURES:
+		fd = failures(g);
+		*keep = fd >= 0;
+		return fd >= 0 ? fd : grants_null();
 	case GRANT_ROUTES_V4:
 		return open_routes("/proc/net/route");
 	case GRANT_ROUTES_V6:

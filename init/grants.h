@@ -6,12 +6,13 @@
 
 /*
  * The descriptors that need privilege to open. Listeners are bound once and live as long as
- * init, so that connections wait in them while a front end restarts; everything else is opened
- * anew for each start. What cannot be opened is said, and replaced by a descriptor from which
- * nothing ever comes (sockets) or that is empty (files), so that the others keep their places.
+ * init, so that connections wait in them while a front end restarts, and so does the memory of
+ * auth's failures; everything else is opened anew for each start. What cannot be opened is said,
+ * and replaced by a descriptor from which nothing ever comes (sockets) or that is empty (files),
+ * so that the others keep their places.
  */
 struct grants {
-	int listener[GRANT_MAX]; /* owned; -1 = not bound yet */
+	int listener[GRANT_MAX]; /* owned; -1 = not bound, or made, yet */
 	int silent[2];		 /* owned; -1 = not needed yet */
 	bool machine;
 };

@@ -40,6 +40,7 @@ enum grant_kind {
 	GRANT_LOG_TAPS, /* P_MAX descriptors: one for each process */
 	GRANT_USERS_CDB,
 	GRANT_SMARTHOST,
+	GRANT_FAILURES, /* memory that outlives the process: GRANT_FAILURES_OCTETS, zero at boot */
 	GRANT_ROUTES_V4,
 	GRANT_ROUTES_V6,
 	GRANT_DHCP_PACKET,
@@ -57,6 +58,6 @@ enum grant_kind {
 
 enum proc_root { ROOT_EMPTY, ROOT_KEYS, ROOT_DATA };
 
-enum { UID_BASE = 100 };
+enum { UID_BASE = 100, GRANT_FAILURES_OCTETS = 80 * 1024 };
 
 #endif

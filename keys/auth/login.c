@@ -3,6 +3,8 @@
 
 #include <sodium.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "smtpd/lib/log.h"
@@ -149,9 +151,9 @@ static void end(struct login *a, struct attempt *t, enum auth_result result, int
 	/* An unknown name is not logged: it may be a password typed in the wrong place. */
 	note(t->peer, slice_head(t->user, t->value.p ? t->user.n : 0), result, why);
 	if (result == AUTH_YES)
-		throttle_worked(&a->throttle, t->peer, t->user, now);
+		throttle_worked(a->throttle, t->peer, t->user, now);
 	if (result == AUTH_NO)
-		throttle_failed(&a->throttle, t->peer, t->user, now);
+		throttle_failed(a->throttle, t->peer, t->user, now);
 	if (result != AUTH_YES ||
 	    !yes(t->token, a->grant_key, &(struct grant){ t->user, rights, until }, t->server))
 		answer_late(a, t->token, result == AUTH_NO ? AUTH_NO : AUTH_LATER, t->asked);
@@ -170,7 +172,7 @@ static void set_work(struct login *a)
 
 static void put_off(struct login *a, const struct attempt *t)
 {
-	bool friend = throttle_friend(&a->throttle, t->peer, t->user, t->asked);
+	bool friend = throttle_friend(a->throttle, t->peer, t->user, t->asked);
 	struct pending *p = pending_place(&a->pending, t->peer, friend);
 
 	if (!p) {
@@ -231,7 +233,7 @@ static void on_work(struct watch *w, short got)
 	enum auth_result result = AUTH_LATER;
 
 	(void)got;
-	if (throttle_allows(&a->throttle, t.peer, t.user, loop_clock()))
+	if (throttle_allows(a->throttle, t.peer, t.user, loop_clock()))
 		result = dear_check(a, kind, hash, t.password) ? AUTH_YES : AUTH_NO;
 	end(a, &t, result, loop_clock());
 	pending_wipe(&a->pending, p);
@@ -246,7 +248,7 @@ static void judge(struct login *a, struct attempt *t, enum passhash_kind kind, b
 		end(a, t, AUTH_LATER, t->asked);
 	else if (right && kind == PASSHASH_TOKEN)
 		end(a, t, AUTH_YES, t->asked);
-	else if (!throttle_allows(&a->throttle, t->peer, t->user, t->asked))
+	else if (!throttle_allows(a->throttle, t->peer, t->user, t->asked))
 		end(a, t, AUTH_LATER, t->asked);
 	else if (right)
 		end(a, t, AUTH_YES, t->asked);
@@ -459,11 +461,27 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 	randombytes_buf(&a->scram, sizeof a->scram);
 	a->networks.routes_v4 = a->networks.routes_v6 = -1;
 	randombytes_buf(secret, sizeof secret);
-	throttle_init(&a->throttle, secret);
+	a->throttle = &a->own_throttle;
+	throttle_init(a->throttle, secret);
 	a->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
 	a->work = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_work };
 	loop_add(l, &a->timer);
 	loop_add(l, &a->work);
+}
+
+void login_remember(struct login *a, int fd)
+{
+	struct throttle *t = a->throttle;
+	struct stat st;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof *t)
+		return;
+	p = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return;
+	a->throttle = p;
+	throttle_resume(a->throttle, t->secret);
 }
 
 void login_wipe(struct login *a)

@@ -39,7 +39,8 @@ struct login {
 	bool dear[PASSHASH_KINDS]; /* some account needs this dear check: each failure costs it */
 	uint8_t dummy_mem[PASSHASH_KINDS][PASSHASH_MAX];
 	struct slice dummy[PASSHASH_KINDS]; /* what an unknown name is checked against */
-	struct throttle throttle;
+	struct throttle *throttle;	    /* own_throttle, or memory of init's */
+	struct throttle own_throttle;
 	struct pendings pending;
 	struct watch work; /* due when somebody is pending */
 	struct mynetworks networks;
@@ -53,6 +54,9 @@ struct login {
  * loaded by themselves. */
 void login_init(struct login *a, struct loop *l, int users_fd,
 		const uint8_t grant_key[CTL_GRANT_KEY]);
+/* Failures are counted in memory that outlives this process: fd, of at least sizeof(struct throttle). Without it they
+ * are forgotten with us. Before the sandbox closes. */
+void login_remember(struct login *a, int fd);
 void login_wipe(struct login *a);
 
 extern const struct rule login_rules[AUTH_TYPES];

@@ -7,6 +7,8 @@
 #include "keys/auth/login.h"
 #include "smtpd/lib/log.h"
 
+_Static_assert(sizeof(struct throttle) <= GRANT_FAILURES_OCTETS, "init's memory is enough");
+
 struct auth { /* the process's context */
 	struct proc proc;
 	struct login login;
@@ -28,6 +30,7 @@ int main(void)
 	proc_start(&a.proc, PROG_AUTH, LOGIN_WATCHES);
 	a.proc.stop = on_stop;
 	login_init(&a.login, &a.proc.loop, a.proc.grant[GRANT_USERS_CDB], a.proc.grant_key);
+	login_remember(&a.login, a.proc.grant[GRANT_FAILURES]);
 	mynetworks_init(&a.login.networks, SLICE(CONFIG_SMTPD_MYNETWORKS),
 			SLICE(CONFIG_SMTPD_MYNETWORKS_SENDERS),
 			a.proc.flags & CTL_CONTAINER && !ON(CONFIG_SMTPD_MYNETWORKS_GATEWAY),

@@ -54,8 +54,8 @@ void scram_first_put(const struct scram_secret *s, const uint8_t peer[16], struc
 		     int64_t now, const struct scram_keys *k, struct buf *out);
 
 /* Does `final`, client-final-message, prove the password behind *k, in answer to what scram_first_put() put for this
- * peer and `first`, its whole client-first-message, not SCRAM_LIFE_MS ago? If so puts server-final-message, "v=" and the
- * ServerSignature. All secrets are compared in constant time. */
+ * peer and `first`, its whole client-first-message, not SCRAM_LIFE_MS ago? If so puts server-final-message, "v=" and
+ * the ServerSignature. All secrets are compared in constant time. */
 bool scram_final(const struct scram_secret *s, const uint8_t peer[16], struct slice first,
 		 struct slice final, int64_t now, const struct scram_keys *k, struct buf *out);
 

@@ -4,18 +4,23 @@
 #include <sodium.h>
 #include <string.h>
 
-enum kind { NETWORK = 1, ACCOUNT = 2, PAIR = NETWORK | ACCOUNT };
+enum kind { ADDRESS = 1, ACCOUNT = 2, PAIR = ADDRESS | ACCOUNT };
 
 struct key {
 	uint8_t b[16];
 };
 
-void throttle_network(const uint8_t peer[16], uint8_t net[16])
+static bool is_v4(const uint8_t peer[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
+	return memcmp(peer, mapped, sizeof mapped) == 0;
+}
+
+void throttle_network(const uint8_t peer[16], uint8_t net[16])
+{
 	memset(net, 0, 16);
-	memcpy(net, peer, memcmp(peer, mapped, sizeof mapped) == 0 ? 15 : 8);
+	memcpy(net, peer, is_v4(peer) ? 15 : 8);
 }
 
 static struct key key_of(const struct throttle *t, enum kind kind, const uint8_t peer[16],
@@ -27,12 +32,8 @@ static struct key key_of(const struct throttle *t, enum kind kind, const uint8_t
 
 	crypto_generichash_init(&s, t->secret, sizeof t->secret, sizeof k.b);
 	crypto_generichash_update(&s, &tag, 1);
-	if (kind & NETWORK) {
-		uint8_t net[16];
-
-		throttle_network(peer, net);
-		crypto_generichash_update(&s, net, sizeof net);
-	}
+	if (kind & ADDRESS)
+		crypto_generichash_update(&s, peer, is_v4(peer) ? 16 : 8);
 	if (kind & ACCOUNT)
 		crypto_generichash_update(&s, account.p, account.n);
 	crypto_generichash_final(&s, k.b, sizeof k.b);
@@ -79,6 +80,14 @@ void throttle_init(struct throttle *t, const uint8_t secret[32])
 	memcpy(t->secret, secret, sizeof t->secret);
 }
 
+void throttle_resume(struct throttle *t, const uint8_t secret[32])
+{
+	static const uint8_t none[sizeof t->secret];
+
+	if (!memcmp(t->secret, none, sizeof none))
+		throttle_init(t, secret);
+}
+
 static uint32_t failures(const struct throttle *t, enum kind kind, const uint8_t peer[16],
 			 struct slice account, int64_t now)
 {
@@ -98,10 +107,12 @@ bool throttle_friend(const struct throttle *t, const uint8_t peer[16], struct sl
 bool throttle_allows(const struct throttle *t, const uint8_t peer[16], struct slice account,
 		     int64_t now)
 {
+	uint32_t own = failures(t, PAIR, peer, account, now);
+
 	if (throttle_friend(t, peer, account, now))
-		return failures(t, PAIR, peer, account, now) < THROTTLE_NETWORK;
-	return failures(t, NETWORK, peer, account, now) < THROTTLE_NETWORK &&
-	       failures(t, ACCOUNT, peer, account, now) < THROTTLE_ACCOUNT;
+		return own < THROTTLE_ADDRESS;
+	return failures(t, ADDRESS, peer, account, now) < THROTTLE_ADDRESS &&
+	       (!own || failures(t, ACCOUNT, peer, account, now) < THROTTLE_ACCOUNT);
 }
 
 static void fail(struct throttle *t, enum kind kind, const uint8_t peer[16],
@@ -118,7 +129,7 @@ static void fail(struct throttle *t, enum kind kind, const uint8_t peer[16],
 void throttle_failed(struct throttle *t, const uint8_t peer[16], struct slice account,
 		     int64_t now)
 {
-	fail(t, NETWORK, peer, account, now);
+	fail(t, ADDRESS, peer, account, now);
 	fail(t, ACCOUNT, peer, account, now);
 	fail(t, PAIR, peer, account, now);
 }
@@ -142,6 +153,6 @@ void throttle_worked(struct throttle *t, const uint8_t peer[16], struct slice ac
 
 	m->count = 1;
 	m->last = now;
-	forget(t, NETWORK, peer, account);
+	forget(t, ADDRESS, peer, account);
 	forget(t, PAIR, peer, account);
 }

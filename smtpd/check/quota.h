@@ -33,8 +33,8 @@ struct quota {
 	struct quota_entry entry[QUOTA_ACCOUNTS];
 };
 
-/* May the account, which has `limit` recipients in a day (0: no limit), send a letter to so many now? If not, *why (room
- * for QUOTA_WHY) tells how long to wait. */
+/* May the account, which has `limit` recipients in a day (0: no limit), send a letter to so many now? If not, *why
+ * (room for QUOTA_WHY) tells how long to wait. */
 enum quota_word quota_ask(struct quota *q, struct slice account, uint32_t limit, uint32_t rcpts,
 			  int64_t now, struct buf *why);
 /* Counts it. */

@@ -16,6 +16,10 @@ other@{home} second@{route}
 """
 
 
+# What `make user` is told of each account.
+ACCOUNTS = {"app1": [], "scram": ["--scram"], "gone": ["--expires", "2020-12-31"], "few": ["--quota", "1"]}
+
+
 class Failed(Exception):
     pass
 
@@ -53,12 +57,13 @@ class Stage:
         return done.stdout
 
     def lists(self):
-        """An account app1 with a fresh token, its map, the alias map, the test anchors."""
+        """An account app1 with a fresh token, others for cases_accounts.py, their map, the alias map, the test anchors."""
         home = peers.path("srv/lists")
         os.makedirs(home)
         with open(home + "/virtual", "w", encoding="ascii") as f:
             f.write(ALIASES.format(home=peers.HOME, to=peers.TO, route=peers.ROUTE))
-        said = self.tool("tinpost-user", "--file", home + "/users", "app1", "@" + peers.HOME)
+        said = {name: self.tool("tinpost-user", "--file", home + "/users", *more, name, "@" + peers.HOME).split()[-1]
+                for name, more in ACCOUNTS.items()}
         self.tool("tinpost-users", home + "/users", home + "/users.cdb")
         self.tool("tinpost-virtual", "--domains", world.config.get("SMTPD_DOMAINS", peers.HOME),
                   "--forward-to", peers.TO, home + "/virtual", home + "/virtual.cdb")
@@ -66,7 +71,8 @@ class Stage:
         for name, path in ((machine.USERS, "/users.cdb"), (machine.VIRTUAL, "/virtual.cdb")):
             with open(home + path, "rb") as f:
                 files[name] = f.read()
-        return ("app1", said.split()[-1]), files
+        self.tokens = said
+        return ("app1", said["app1"]), files
 
     def appliance(self):
         """The running appliance with keys and data; started when there is none, or when it ended."""

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,11 +140,12 @@ static void accounts(void)
 	CHECK(logged(" user=app1") && logged(" user=bob") && !logged("carol"));
 	login("app1", "x", 6); /* the name is longer than what came */
 	CHECK(seen.lost == 1);
-	for (int i = 0; i < THROTTLE_NETWORK; i++)
-		throttle_failed(&t.login.throttle,
-				(const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 9 },
-				SLICE("app1"), t.loop.now);
-	wrong("app1", "token-of-bob", AUTH_LATER);
+	for (int i = 0; i < THROTTLE_ADDRESS; i++)
+		throttle_failed(t.login.throttle,
+				(const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 1 },
+				SLICE("nobody"), t.loop.now);
+	wrong("bob2", "chosen-by-bob", AUTH_LATER);
+	good("bob", "chosen-by-bob");  /* used from here before */
 	good("app1", "token-of-app1"); /* whatever others tried */
 }
 
@@ -203,7 +205,7 @@ static void on_one(struct ask *a, const void *reply, struct slice tail)
 
 static struct many *log_in(unsigned i, uint8_t net, const char *user, const char *password)
 {
-	struct auth_login m = { .peer = { [10] = 0xff, 0xff, 198, 51, net, (uint8_t)i },
+	struct auth_login m = { .peer = { [10] = 0xff, 0xff, 198, 51, net, 1 },
 				.user_len = (uint16_t)strlen(user) };
 	uint8_t mem[512];
 	struct buf b = BUF(mem);
@@ -286,7 +288,7 @@ static void one_by_one(void)
 	start(open("users.cdb", O_RDONLY));
 	answers = 0;
 	loop_drop(&t.loop, &t.login.work);
-	while (n < THROTTLE_NETWORK + 3)
+	while (n < THROTTLE_ADDRESS + 3)
 		log_in(n++, 1, "bob", "wrong");
 	until_pending(n);
 	loop_add(&t.loop, &t.login.work);
@@ -295,7 +297,7 @@ static void one_by_one(void)
 		no += many[i].result == AUTH_NO;
 		later += many[i].result == AUTH_LATER;
 	}
-	CHECK(no == THROTTLE_NETWORK && later == 3);
+	CHECK(no == THROTTLE_ADDRESS && later == 3);
 
 	start(open("users.cdb", O_RDONLY));
 	answers = 0;
@@ -313,6 +315,31 @@ static void one_by_one(void)
 	all_answered(3);
 	CHECK(stranger->result == AUTH_NO && friend->result == AUTH_NO);
 	CHECK(stranger->at == 2 && friend->at == 3);
+}
+
+/* Failures outlive the process: its successor gets the same memory. */
+static void remembered(void)
+{
+	int fd = memfd_create("failures", MFD_CLOEXEC), small = memfd_create("small", 0);
+
+	CHECK(fd >= 0 && ftruncate(fd, sizeof(struct throttle)) == 0);
+	for (int i = 0; i < 2; i++) {
+		start(open("users.cdb", O_RDONLY));
+		login_remember(&t.login, fd);
+		CHECK(t.login.throttle != &t.login.own_throttle);
+		for (int n = 0; !i && n < THROTTLE_ADDRESS; n++)
+			throttle_failed(t.login.throttle,
+					(const uint8_t[16]){ [10] = 0xff, 0xff, 192, 0, 2, 1 },
+					SLICE("app1"), loop_clock());
+	}
+	wrong("bob", "chosen-by-bob", AUTH_LATER);
+	good("app1", "token-of-app1");
+	good("bob", "chosen-by-bob"); /* what was right forgives the address */
+	start(open("users.cdb", O_RDONLY));
+	login_remember(&t.login, small);
+	login_remember(&t.login, -1);
+	CHECK(t.login.throttle == &t.login.own_throttle);
+	wrong("bob", "wrong", AUTH_NO);
 }
 
 /* Only out.sub gets the password for the smarthost, and it gets nothing else. */
@@ -399,6 +426,7 @@ int main(void)
 	storm();
 	one_by_one();
 	networks();
+	remembered();
 	smarthost();
 	limits();
 	without_accounts();

@@ -168,8 +168,8 @@ static void wrong(void)
 	start("scram.cdb");
 	CHECK(first(FIRST("nobody")) == AUTH_YES && !memcmp(salt, keys.salt, sizeof salt));
 	CHECK_EQ(first("n,,x"), AUTH_NO);
-	for (int i = 0; i < THROTTLE_NETWORK; i++)
-		throttle_failed(&t.login.throttle, (const uint8_t[16]){ 1 }, SLICE("x"),
+	for (int i = 0; i < THROTTLE_ADDRESS; i++)
+		throttle_failed(t.login.throttle, (const uint8_t[16]){ 1 }, SLICE("x"),
 				loop_clock());
 	CHECK_EQ(first(FIRST("ann")), AUTH_YES);
 	CHECK_EQ(final(FIRST("ann"), "secret-of-ann"), AUTH_LATER);

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: ISC
+"""Log-ins: SCRAM-SHA-256 with other people's clients, accounts that end and that have little to send."""
+import base64
+import hashlib
+import hmac
+import os
+
+import peers
+import world
+from mail import Client, letter, submit
+from stage import expect, need
+
+APP = "app@" + peers.HOME
+
+
+def sha(key, text):
+    return hmac.digest(key, text, "sha256")
+
+
+def scram(c, user, password, spoil=b""):
+    """The client's side of RFC 5802 by Python's own functions; the last reply, and whether the server proved itself."""
+    b64 = lambda octets: base64.b64encode(octets).decode()
+    first = b"n=%s,r=%s" % (user.encode(), base64.b64encode(os.urandom(18)))
+    code, text = c.cmd("AUTH SCRAM-SHA-256 " + b64(b"n,," + first))
+    if code != 334:
+        return (code, text), False
+    server = base64.b64decode(text)
+    said = dict(x.split(b"=", 1) for x in server.split(b","))
+    need(said[b"r"].startswith(first.split(b"r=")[1]), "the nonce is not ours and more")
+    final = b"c=biws,r=" + said[b"r"]
+    whole = b",".join((first, server, final))
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(said[b"s"]), int(said[b"i"]))
+    key = sha(salted, b"Client Key")
+    signed = sha(hashlib.sha256(key).digest(), whole)
+    proof = bytes(a ^ b for a, b in zip(key, signed))
+    code, text = c.cmd(b64(final + spoil + b",p=" + base64.b64encode(proof)))
+    if code != 334:
+        return (code, text), False
+    good = base64.b64decode(text) == b"v=" + base64.b64encode(sha(sha(salted, b"Server Key"), whole))
+    return c.cmd(""), good
+
+
+def scram_python(w):
+    """Both sides prove themselves, the letter goes out; a wrong password, an altered message and no keys are one reply."""
+    w.appliance()
+    with Client(465, tls=True) as c:
+        need("AUTH PLAIN LOGIN SCRAM-SHA-256" in c.hello()[1], "SCRAM is not offered")
+        reply, good = scram(c, "scram", w.tokens["scram"])
+        expect(reply, 235)
+        need(good, "the server did not prove that it knows the keys")
+        mark, text = letter(APP, to=peers.TO)
+        expect(c.send(APP, peers.TO, text), 250)
+        w.standin.wait(mark)
+    replies = set()
+    for user, password, spoil in (("scram", "wrong", b""), ("scram", w.tokens["scram"], b",x=y"), ("nobody", "wrong", b""),
+                                  ("app1", w.tokens["app1"], b"")):
+        with Client(465, tls=True) as c:
+            c.hello()
+            replies.add(scram(c, user, password, spoil)[0])
+    need(len(replies) == 1 and replies.pop()[0] == 535, "replies differ: %r" % replies)
+
+
+def scram_gsasl(w):
+    """GNU SASL's client, over STARTTLS; with a wrong password it fails."""
+    w.appliance()
+    for password, well in ((w.tokens["scram"], True), ("wrong", False)):
+        done = world.inside("gsasl", "--smtp", "--mechanism=SCRAM-SHA-256", "--authentication-id=scram",
+                            "--password=" + password, "--no-cb", "--x509-ca-file=",
+                            "--connect=%s:587" % world.APPLIANCE, input=b"")
+        said = done.stdout.decode(errors="replace")
+        need((done.returncode == 0) == well, "password %s: %d: %s" % (well, done.returncode, said[-300:]))
+        need(("235 2.7.0" in said) == well and ("535 5.7.8" in said) != well, "it said: " + said[-300:])
+
+
+def plain_with_scram_keys(w):
+    w.appliance()
+    mark, text = letter(APP, to=peers.TO)
+    expect(submit(text, ("scram", w.tokens["scram"]), rcpt=peers.TO), 250)
+    w.standin.wait(mark)
+
+
+def an_account_ends(w):
+    """Its right password is worth what a wrong one is; only the log tells."""
+    box = w.appliance()
+    with Client(465, tls=True) as c:
+        c.hello()
+        expect(c.login("gone", w.tokens["gone"]), 535, "5.7.8")
+    box.wait(r"auth: ev=login result=no .*user=gone why=expired")
+
+
+def a_quota_of_its_own(w):
+    w.appliance()
+    few = ("few", w.tokens["few"])
+    mark, text = letter(APP, to=peers.TO)
+    expect(submit(text, few, rcpt=peers.TO), 250)
+    w.standin.wait(mark)
+    expect(submit(letter(APP)[1], few, rcpt=peers.TO), 452, "4.7.1")
+    expect(submit(letter(APP)[1], w.account, rcpt=peers.TO), 250)
+
+
+def nobody_is_locked_out(w):
+    """An address that failed too often is told to wait, also by an auth that was killed meanwhile; the right token is
+    taken from there all the same."""
+    box = w.appliance()
+    said = []
+    while "454" not in said:
+        need(len(said) < 25, "not told to wait: %r" % said)
+        with Client(465, tls=True) as c:
+            c.hello()
+            for _ in range(6):
+                said.append(str(c.login("app1", "wrong")[0]))
+    need(said.index("454") == 10, "told to wait after %r" % said)
+    at = box.mark()
+    box.kill("auth")
+    with Client(465, tls=True) as c:
+        c.hello()
+        world.until("the next auth", 20, lambda: expect(c.login("app1", "wrong"), 454) and any(
+            "auth: ev=login result=later" in x for x in box.lines[at:]))
+        expect(c.login(*w.account), 235)
+    w.end()     # its failures go with it
+
+
+CASES = [scram_python, scram_gsasl, plain_with_scram_keys, an_account_ends, a_quota_of_its_own, nobody_is_locked_out]
