@@ -5,9 +5,12 @@
 #include "smtpd/check/alias.h"
 #include "smtpd/check/quota.h"
 #include "smtpd/check/stops.h"
+#include "smtpd/lib/log.h"
 #include "smtpd/lib/proc.h"
+#include "smtpd/lib/rates.h"
 #include "smtpd/msg/check.h"
 #include "smtpd/msg/holder.h"
+#include "smtpd/msg/out.h"
 #include "smtpd/proto/envelope.h"
 #include "smtpd/proto/grant.h"
 #include "smtpd/proto/header.h"
@@ -16,6 +19,8 @@
  * check answers RCPT, reads letters and builds what goes before them. One binary, two processes: check.mx judges
  * strangers and talks to dns, holder.srs and out.mx, check.sub judges accounts and talks to holder.dkim and queue.
  */
+
+enum check_rate { RATE_SENDER, RATE_RCPT, CHECK_RATES };
 
 /* What is said to the client. Tables of these are the process's whole vocabulary. */
 struct say {
@@ -61,7 +66,11 @@ struct job { /* one request of front that waits for another process */
 	uint8_t account[QUOTA_NAME];
 	uint8_t account_n;
 	uint32_t rcpts;
-	int64_t taken; /* monotonic ms; mx: when the letter came */
+	int64_t taken;	/* monotonic ms; mx: when the letter came */
+	int64_t handed; /* mx: when out.mx got it */
+	/* mx: what the letter is counted under when it is taken; all zero: nothing */
+	uint8_t rate_key[CHECK_RATES][RATES_KEY];
+	struct logline log; /* mx: fields for the line about the letter, JOB_LOG octets at most */
 };
 
 struct check {
@@ -71,6 +80,8 @@ struct check {
 	struct alias_domains domains;
 	struct quota quota; /* sub */
 	struct stops stops; /* mx */
+	struct rates rates; /* mx: forwarded letters by sender and by recipient, rate_key() */
+	unsigned hourly[CHECK_RATES];
 	/* mx, judge.h and verdict.h: */
 	struct judge *judges;
 	size_t judge_turn;
@@ -93,12 +104,14 @@ enum {
 	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
 	HEADER_SCRATCH = HEADER_OCTETS + 4,
 	JOB_FIELD = 4096, /* the DKIM-Signature field */
+	JOB_LOG = 720,
 	HOLDER_MS = 5000,
-	DOWN_MS = 320 * 1000, /* longer than out's own 300 s (RULES P3) */
-	ROOM_MS =
-		30 * 1000, /* a letter's wait for out.mx; with DOWN_MS less than front waits */
+	DOWN_MS = OUT_MX_MS + 20 * 1000, /* longer than out's own time */
+	ROOM_MS = 30 * 1000,		 /* a letter's wait for out.mx */
 };
 
+_Static_assert(ROOM_MS + CONFIG_FORWARD_JUDGE_WAIT * 1000 < OUT_MX_MS / 2,
+	       "time for out.mx is left");
 _Static_assert(JOB_ENV + JOB_FIELD + JOB_HEADER <= ENV_HEAD_MAX,
 	       "queue and out would refuse the head");
 
@@ -128,6 +141,10 @@ bool account_may(struct check *c, const struct grant *g, uint32_t rcpts, struct 
 
 void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
 void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER, CHECK_REPORT */
+
+/* What letters of this sender, or to this recipient, are counted under; tags and letter case do not matter. False:
+ * they are not counted, <>. */
+bool rate_key(enum check_rate kind, const struct path *p, uint8_t key[RATES_KEY]);
 
 void letter_more(struct check *c); /* a place to judge is free: the oldest letter that waits */
 

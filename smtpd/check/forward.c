@@ -7,7 +7,6 @@
 #include "smtpd/check/verdict.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
-#include "smtpd/msg/out.h"
 
 /*
  * NOTES: a stranger's letter. Forward: the envelope sender is rewritten (SRS), the destination comes from the map.
@@ -15,7 +14,8 @@
  * touched; Delivered-To, X-Forwarded-To and Received go before it.
  *
  * All letters go to out.mx in the order in which they were ready; one that finds it full or being restarted waits, for
- * ROOM_MS.
+ * ROOM_MS. What it waited here, and for the judge, is taken off the time that out.mx has for it: OUT_MX_MS from the
+ * dot in all (RULES P3).
  *
  * While holder.srs is asked the letter is judged (judge.h); deliver() waits for both. A letter to a verified return
  * address is judged for the log alone: it answers one of ours, and who bounces a letter has often no SPF for his HELO.
@@ -50,8 +50,21 @@ static struct slice value_of(struct slice body)
 	return slice_trim(slice_iprefix(body, SLICE("\r\n")) ? slice_from(body, 2) : body);
 }
 
-/* Our own marker for this address, or too many hops (RULES F7, RFC 5321 6.3). */
-static bool loops(struct slice header, struct slice rcpt)
+/* Our own marker, for the address at hand or for another alias of the same destination (*to; NULL: a return). */
+static bool marked(struct check *c, struct slice value, struct slice rcpt,
+		   const struct path *to)
+{
+	struct path p, other;
+
+	return slice_ieq(value, rcpt) ||
+	       (to && path_addr(value, PATH_UTF8, &p) &&
+		alias_find(&c->aliases, &c->domains, &p, &other) == ALIAS_TO &&
+		path_eq(to, &other));
+}
+
+/* Marked, or too many hops (RULES F7, RFC 5321 6.3). */
+static bool loops(struct check *c, struct slice header, struct slice rcpt,
+		  const struct path *to)
 {
 	struct header_field f;
 	unsigned hops = 0;
@@ -60,7 +73,7 @@ static bool loops(struct slice header, struct slice rcpt)
 		if (slice_ieq(f.name, SLICE("Received")))
 			hops++;
 		else if (slice_ieq(f.name, SLICE("Delivered-To")) &&
-			 slice_ieq(value_of(f.body), rcpt))
+			 marked(c, value_of(f.body), rcpt, to))
 			return true;
 	}
 	return hops >= CONFIG_FORWARD_MAX_HOPS;
@@ -75,9 +88,28 @@ static void learn(struct job *j, const struct out_result *r)
 			    r->stop_ms, j->check->proc.loop.now);
 }
 
+static void log_route(struct job *j, const struct out_result *r, struct slice host)
+{
+	log_bytes(&j->log, "mx", host);
+	log_bytes(&j->log, "tls",
+		  (struct slice){ (const uint8_t *)r->policy,
+				  strnlen(r->policy, sizeof r->policy) });
+	log_num(&j->log, "out", j->check->proc.loop.now - j->handed);
+}
+
 bool forward_stopped(const struct check *c, struct slice domain)
 {
 	return stops_left(&c->stops, domain, c->proc.loop.now) > 0;
+}
+
+/* A letter that the destination took, and no other: nobody spends what is another's by words alone. */
+static void count(struct job *j)
+{
+	struct check *c = j->check;
+
+	for (int i = 0; i < CHECK_RATES; i++)
+		if (j->rate_key[i][0])
+			rates_count(&c->rates, j->rate_key[i], c->proc.loop.now, c->hourly[i]);
 }
 
 static void on_delivered(struct ask *a, const void *reply, struct slice tail)
@@ -91,13 +123,15 @@ static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 	struct slice text = SLICE("");
 
 	if (r) {
-		cur_take(&in, r->host_len);
+		log_route(j, r, cur_take(&in, r->host_len));
 		learn(j, r);
 	}
 	if (r && out_verdict_take(&in, &v, &text)) {
 		m.code = v.code;
 		memcpy(m.enhanced, v.enhanced, sizeof m.enhanced);
 	}
+	if (m.code / 100 == 2)
+		count(j);
 	/* No wire to out means that it died with the letter inside; a late answer does not, nor does one whose turn had
 	 * not come. */
 	job_pass(j, m.code ? &m : NULL, text, !chan_wired(c->down) && memfd_marked(j->text));
@@ -106,12 +140,15 @@ static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 
 static void hand_over(struct job *j)
 {
-	struct out_deliver m = { .text_size = j->size };
+	int64_t now = j->check->proc.loop.now;
+	struct out_deliver m = { .text_size = j->size,
+				 .ms = (uint32_t)(OUT_MX_MS - (now - j->taken)) };
 	static const uint32_t index = 0;
 	struct slice tail = { (const uint8_t *)&index, sizeof index };
 	int fd[MSG_FDS] = { j->text, j->head };
 
 	j->ask.done = on_delivered;
+	j->handed = now;
 	if (chan_ask(j->check->down, &j->ask, &m, sizeof m, tail, fd, 2, &want_delivered,
 		     DOWN_MS))
 		j->waits = 0;
@@ -137,7 +174,7 @@ void forward_more(struct check *c)
 
 	while (chan_ready(c->down) && (j = first_waiting(c))) {
 		if (c->proc.loop.now - j->waits >= ROOM_MS) {
-			job_say(j, &say_busy); /* front will not wait for the end of it */
+			job_say(j, &say_busy);
 			continue;
 		}
 		hand_over(j);
@@ -198,7 +235,7 @@ void forward_judged(struct job *j)
 	struct buf text = BUF(mem);
 	struct say s;
 
-	verdict_log(v, c->proc.loop.now);
+	verdict_put(v, c->proc.loop.now, &j->log);
 	if (!verdict_passes(v, &rules, ours(c, v->sender.domain), &text, &s) &&
 	    (!j->returned || v->forged)) {
 		ask_drop(&j->ask); /* of holder.srs */
@@ -253,11 +290,16 @@ static void put_trace(struct job *j, const struct letter *l, struct slice rcpt, 
 	trace_received(&j->header, j, l, l->nrcpt == 1 ? rcpt : SLICE(""));
 }
 
-static void forward(struct job *j, const struct letter *l, struct slice rcpt, struct slice to)
+static void forward(struct job *j, const struct letter *l, const struct path *p,
+		    struct slice rcpt, struct slice to)
 {
 	uint8_t bytes[PATH_OCTETS];
 	struct buf sender = BUF(bytes);
 
+	log_bytes(&j->log, "to", to);
+	if (!rate_key(RATE_SENDER, &l->sender, j->rate_key[RATE_SENDER]))
+		j->rate_key[RATE_SENDER][0] = 0;
+	rate_key(RATE_RCPT, p, j->rate_key[RATE_RCPT]);
 	put_trace(j, l, rcpt, to);
 	envelope_put(&j->env, ENV_RCPT, to);
 	envelope_put(&j->env, ENV_ORIGINAL, rcpt);
@@ -314,7 +356,7 @@ void forward_letter(struct job *j, const struct letter *l)
 		job_say(j, &other_route);
 	} else if (l->header.n && (l->header.p[0] == ' ' || l->header.p[0] == '\t')) {
 		job_say(j, &no_field); /* it would go on with the last field of ours */
-	} else if (loops(l->header, rcpt)) {
+	} else if (loops(c, l->header, rcpt, kind == ALIAS_TO ? &to : NULL)) {
 		job_say(j, &loop);
 	} else if (kind == ALIAS_TO &&
 		   (fault = header_check_stranger(l->header, l->utf8, &name)) != HEADER_OK) {
@@ -323,7 +365,7 @@ void forward_letter(struct job *j, const struct letter *l)
 		job_say(j, &say_trouble);
 	} else if (kind == ALIAS_TO) {
 		path_print(&to, &dest);
-		forward(j, l, rcpt, buf_slice(&dest));
+		forward(j, l, &p, rcpt, buf_slice(&dest));
 	} else {
 		j->returned = true;
 		put_trace(j, l, rcpt, SLICE(""));

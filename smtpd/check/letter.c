@@ -13,7 +13,13 @@
 #include "smtpd/lib/owner.h"
 #include "smtpd/proto/utf8.h"
 
-enum { FAULT_NAME = 80 /* octets of a field's name in a reply */ };
+enum {
+	FAULT_NAME = 80, /* octets of a field's name in a reply */
+	REPLY_ROOM = sizeof " reply=\"\"" - 1,
+};
+
+/* log_letter() has at most so much before the job's own fields: ev, id, size, code, ms */
+_Static_assert(160 + JOB_LOG + REPLY_ROOM < LOG_LINE, "the reply is always told");
 
 const struct say say_trouble = { 451,
 				 { 4, 3, 0 },
@@ -86,6 +92,8 @@ struct job *job_new(struct check *c, struct call *call)
 	j->queued = j->prepared = j->returned = false;
 	j->waits = 0;
 	j->account_n = 0;
+	memset(j->rate_key, 0, sizeof j->rate_key);
+	j->log.b = (struct buf){ .p = j->log.line, .cap = JOB_LOG };
 	clock_gettime(CLOCK_REALTIME, &now);
 	j->time = now.tv_sec;
 	if (getrandom(j->id, sizeof j->id, 0) != sizeof j->id)
@@ -106,7 +114,8 @@ static void job_free(struct job *j, bool accepted)
 	j->token.chan = NULL;
 }
 
-static void log_letter(const struct job *j, unsigned code, struct slice text)
+static void log_letter(const struct job *j, unsigned code, const uint8_t enhanced[3],
+		       struct slice text)
 {
 	struct logline l;
 	uint8_t hex[16];
@@ -117,6 +126,20 @@ static void log_letter(const struct job *j, unsigned code, struct slice text)
 	log_bytes(&l, "id", buf_slice(&b));
 	log_num(&l, "size", (int64_t)j->size);
 	log_num(&l, "code", code);
+	if (j->check->mx) {
+		b.len = 0;
+		for (int i = 0; i < 3; i++) {
+			buf_dec(&b, enhanced[i]);
+			if (i < 2)
+				buf_u8(&b, '.');
+		}
+		log_bytes(&l, "enhanced", buf_slice(&b));
+		log_num(&l, "ms", j->check->proc.loop.now - j->taken);
+	}
+	if (j->log.b.len) { /* it fits */
+		buf_u8(&l.b, ' ');
+		buf_put(&l.b, buf_slice(&j->log.b));
+	}
 	if (j->account_n) {
 		struct slice account = { j->account, j->account_n };
 		uint32_t letters, rcpts;
@@ -126,14 +149,14 @@ static void log_letter(const struct job *j, unsigned code, struct slice text)
 		log_num(&l, "hour", letters);
 		log_num(&l, "day", rcpts);
 	}
-	log_bytes(&l, "reply", text);
+	log_bytes(&l, "reply", slice_head(text, buf_room(&l.b) - REPLY_ROOM));
 	log_send(&l);
 }
 
 void job_say(struct job *j, const struct say *s)
 {
 	if (j->token.type != CHECK_RCPT)
-		log_letter(j, s->code, slice_of(s->text));
+		log_letter(j, s->code, s->enhanced, slice_of(s->text));
 	say_token(&j->token, s, 0, 0);
 	job_free(j, false);
 }
@@ -170,7 +193,7 @@ void job_pass(struct job *j, const struct answer *a, struct slice text, bool ins
 	} else {
 		text = slice_of(say_trouble.text);
 	}
-	log_letter(j, out.code, text);
+	log_letter(j, out.code, out.enhanced, text);
 	chan_answer(&j->token, &out, sizeof out, text);
 	job_free(j, out.code / 100 == 2);
 }
@@ -371,6 +394,8 @@ void check_init(struct check *c)
 		c->jobs[i].header =
 			(struct buf){ .p = arena_reserve(JOB_HEADER), .cap = JOB_HEADER };
 	}
+	c->hourly[RATE_SENDER] = CONFIG_FORWARD_SENDER_LETTERS;
+	c->hourly[RATE_RCPT] = CONFIG_FORWARD_RCPT_LETTERS;
 	c->refuse_dmarc = ON(CONFIG_FORWARD_DMARC_REFUSE);
 	c->refuse_spf = ON(CONFIG_FORWARD_SPF_REFUSE);
 	c->authres = ON(CONFIG_FORWARD_AUTHRES);

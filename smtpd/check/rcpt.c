@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/check.h"
 
+#include <string.h>
+
 #include "smtpd/check/rights.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
@@ -9,7 +11,33 @@ static const struct say relay = { 550, { 5, 7, 1 }, "Relay access denied" };
 static const struct say only_bounces = { 550,
 					 { 5, 7, 1 },
 					 "This address takes bounces only (MAIL FROM:<>)" };
+static const struct say fast = {
+	450,
+	{ 4, 7, 1 },
+	"Too many letters of this sender, or for this recipient, try again later"
+};
 static const struct say fine = { 250, { 2, 1, 5 }, "Ok" };
+
+bool rate_key(enum check_rate kind, const struct path *p, uint8_t key[RATES_KEY])
+{
+	struct slice local = slice_head(p->local, slice_find(p->local, '+'));
+	uint64_t hash = slice_hash(slice_hash(SLICE_HASH, local), SLICE("@"));
+
+	/* Two names with one number share a rate: nobody gains by that. */
+	hash = slice_hash(hash, p->domain);
+	memset(key, 0, RATES_KEY);
+	key[0] = (uint8_t)(kind + 1);
+	memcpy(key + 8, &hash, sizeof hash);
+	return !path_null(p);
+}
+
+static bool too_fast(struct check *c, enum check_rate kind, const struct path *p)
+{
+	uint8_t key[RATES_KEY];
+
+	return rate_key(kind, p, key) &&
+	       !rates_may(&c->rates, key, c->proc.loop.now, c->hourly[kind]);
+}
 
 /* Equal destinations are one route. This hash is enough: both addresses come from our own map, or were verified. */
 static uint64_t route_of(struct slice address)
@@ -64,6 +92,10 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 	case ALIAS_TO:
 		if (forward_stopped(c, to.domain)) {
 			say_token(&call->token, &say_stopped, 0, 0);
+			break;
+		}
+		if (too_fast(c, RATE_SENDER, sender) || too_fast(c, RATE_RCPT, rcpt)) {
+			say_token(&call->token, &fast, 0, 0);
 			break;
 		}
 		path_print(&to, &printed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/verdict.h"
 
-#include "smtpd/lib/log.h"
+enum { LOGGED_NAME = 64 /* octets */ };
 
 /* ---- the refusal ---- */
 
@@ -91,35 +91,35 @@ static const struct dkim_signature *signature(const struct judge *v)
 	return best;
 }
 
-void verdict_log(const struct judge *v, int64_t now)
+/* What strangers chose; a long one must not crowd out the rest of the line. */
+static void put_name(struct logline *l, const char *key, struct slice name)
+{
+	log_bytes(l, key, slice_head(name, LOGGED_NAME));
+}
+
+void verdict_put(const struct judge *v, int64_t now, struct logline *l)
 {
 	const struct dkim_signature *sig = signature(v);
-	struct logline l;
-	uint8_t mem[IPADDR_TEXT + 16];
+	uint8_t mem[IPADDR_TEXT];
 	struct buf b = BUF(mem);
 
-	buf_hex(&b, (struct slice){ v->job->id, sizeof v->job->id });
-	log_begin(&l, "judged");
-	log_bytes(&l, "id", buf_slice(&b));
-	b.len = 0;
 	ipaddr_put(&b, &v->client);
-	log_bytes(&l, "client", buf_slice(&b));
-	log_bytes(&l, "spf", spf_text(v->sender.domain.n ? v->mail_from : v->by_helo));
-	log_bytes(&l, "sender", v->sender.domain);
-	log_bytes(&l, "helo", spf_text(v->by_helo));
-	log_bytes(&l, "dkim", sig ? dkim_verdict_text(sig->verdict) : SLICE("none"));
+	log_bytes(l, "client", buf_slice(&b));
+	log_bytes(l, "spf", spf_text(v->sender.domain.n ? v->mail_from : v->by_helo));
+	put_name(l, "sender", v->sender.domain);
+	log_bytes(l, "helo", spf_text(v->by_helo));
+	log_bytes(l, "dkim", sig ? dkim_verdict_text(sig->verdict) : SLICE("none"));
 	if (sig) {
-		log_bytes(&l, "signer", sig->domain);
-		log_bytes(&l, "signature", sig->reason);
+		put_name(l, "signer", sig->domain);
+		log_bytes(l, "signature", sig->reason);
 	}
-	log_bytes(&l, "dmarc", dmarc_verdict_text(v->dmarc.verdict));
-	log_bytes(&l, "from", v->dmarc.author);
-	log_bytes(&l, "policy", dmarc_policy_text(v->dmarc.policy));
-	log_bytes(&l, "why", v->dmarc.reason);
+	log_bytes(l, "dmarc", dmarc_verdict_text(v->dmarc.verdict));
+	put_name(l, "from", v->dmarc.author);
+	log_bytes(l, "policy", dmarc_policy_text(v->dmarc.policy));
+	log_bytes(l, "why", v->dmarc.reason);
 	if (v->listed.n)
-		log_bytes(&l, "listed", v->listed);
-	log_num(&l, "ms", now - v->began);
-	log_send(&l);
+		put_name(l, "listed", v->listed);
+	log_num(l, "judged", now - v->began);
 }
 
 /* "; \r\n\tmethod=result property=value"; no property when the value is empty. */

@@ -53,21 +53,32 @@ bool front_stressed(const struct front *f)
 	return f->live > SESSIONS * 3 / 4;
 }
 
+_Static_assert(sizeof(struct ipaddr) == RATES_KEY, "a client is a key");
+
+struct ipaddr client_who(const struct ipaddr *peer)
+{
+	struct ipaddr who = *peer;
+
+	if (!ipaddr_v4(peer))
+		memset(who.b + 8, 0, 8);
+	return who;
+}
+
 bool front_weary(const struct front *f, const struct ipaddr *peer)
 {
-	struct ipaddr who = clients_who(peer);
+	struct ipaddr who = client_who(peer);
 
-	return !clients_may(&f->faults, &who, f->proc.loop.now, CONFIG_SMTPD_CLIENT_ERRORS);
+	return !rates_may(&f->faults, who.b, f->proc.loop.now, CONFIG_SMTPD_CLIENT_ERRORS);
 }
 
 /* Connections of one client. */
 static unsigned count(const struct front *f, const struct ipaddr *peer)
 {
-	struct ipaddr who = clients_who(peer);
+	struct ipaddr who = client_who(peer);
 	unsigned n = 0;
 
 	for (size_t i = 0; i < SESSIONS; i++) {
-		struct ipaddr other = clients_who(&f->session[i].peer);
+		struct ipaddr other = client_who(&f->session[i].peer);
 
 		n += f->session[i].live && memcmp(&other, &who, sizeof who) == 0;
 	}

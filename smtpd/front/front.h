@@ -4,11 +4,11 @@
 
 #include "smtpd/front/account.h"
 #include "smtpd/front/budget.h"
-#include "smtpd/front/clients.h"
 #include "smtpd/front/crashed.h"
 #include "smtpd/front/session.h"
 #include "smtpd/front/tlsid.h"
 #include "smtpd/lib/proc.h"
+#include "smtpd/lib/rates.h"
 
 /* The process: front.mx (port 25) or front.sub (465 and 587). */
 
@@ -32,7 +32,7 @@ struct front {
 	struct tlsid tlsid;
 	struct budget budget, envelopes; /* texts; heads, in pages */
 	struct crashed crashed;
-	struct clients clients, faults; /* letters (mx), errors */
+	struct rates clients, faults; /* letters (mx) and errors of each, client_who() */
 	struct account_known known[ACCOUNT_KNOWN];
 	struct session *session; /* owned: FRONT_SESSIONS slots */
 	uint32_t live, last_id;
@@ -42,6 +42,8 @@ struct front {
 
 void front_init(struct front *f); /* after proc_start() */
 void front_free(struct front *f); /* a slot came free */
+/* Who is one client: an IPv4 address, or the /64 of an IPv6 address. */
+struct ipaddr client_who(const struct ipaddr *peer);
 /* Has this client made too many errors, in whatever sessions? */
 bool front_weary(const struct front *f, const struct ipaddr *peer);
 /* More than three quarters of the slots are taken: who is slow has less time. */

@@ -108,7 +108,7 @@ static bool make_room(const struct front *f)
 
 bool letter_begin(struct session *s, const struct command_mail *m)
 {
-	struct ipaddr who = clients_who(&s->peer);
+	struct ipaddr who = client_who(&s->peer);
 	struct tx *t = &s->tx;
 	struct buf b = BUF(t->sender);
 
@@ -121,7 +121,7 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 		session_refuse(s, "552 5.3.4 Message too big");
 		return false;
 	}
-	if (!s->front->sub && !clients_may(&s->front->clients, &who, now_of(s), HOURLY)) {
+	if (!s->front->sub && !rates_may(&s->front->clients, who.b, now_of(s), HOURLY)) {
 		session_refuse(s,
 			       "450 4.7.1 Too many letters from your address, try again later");
 		return false;
@@ -444,7 +444,7 @@ static bool show(struct session *s)
 {
 	struct tx *t = &s->tx;
 	struct check_letter m = { .text_size = t->text_size };
-	struct ipaddr who = clients_who(&s->peer);
+	struct ipaddr who = client_who(&s->peer);
 	int fd[2] = { t->text, t->head };
 
 	s->ask.done = on_letter;
@@ -453,7 +453,7 @@ static bool show(struct session *s)
 		      &want_letter, VERDICT_MS))
 		return false;
 	session_wait(s, WAIT_LETTER);
-	clients_count(&s->front->clients, &who, now_of(s), s->front->sub ? 0 : HOURLY);
+	rates_count(&s->front->clients, who.b, now_of(s), s->front->sub ? 0 : HOURLY);
 	return true;
 }
 

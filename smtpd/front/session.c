@@ -25,8 +25,8 @@ enum {
 	LOGIN_MS = CONFIG_SMTPD_LOGIN_TIMEOUT * 1000,
 	STRESS_MS = CONFIG_SMTPD_STRESS_TIMEOUT * 1000,
 	HANDSHAKE_MS = 60 * 1000,
-	/* longer than check; clients wait 10 minutes (RFC 5321 4.5.3.2.6) */
-	LETTER_MS = (360 + CONFIG_FORWARD_JUDGE_WAIT) * 1000,
+	LETTER_MS = 360 *
+		    1000, /* longer than check; clients wait 10 minutes (RFC 5321 4.5.3.2.6) */
 	GOODBYE_MS = 2000,
 	/* They keep their pages: to touch them anew costs a fourth of a TLS session. */
 	WARM_SLOTS = 24,
@@ -63,11 +63,11 @@ void session_reply(struct session *s, const char *line)
  * more, so that those who share its address wait no longer than one takes to be forgotten. */
 static void count_error(struct session *s)
 {
-	struct ipaddr who = clients_who(&s->peer);
+	struct ipaddr who = client_who(&s->peer);
 
 	s->errors++;
 	if (!s->grant_n && !front_weary(s->front, &s->peer))
-		clients_count(&s->front->faults, &who, now_of(s), CONFIG_SMTPD_CLIENT_ERRORS);
+		rates_count(&s->front->faults, who.b, now_of(s), CONFIG_SMTPD_CLIENT_ERRORS);
 }
 
 static bool too_many_errors(const struct session *s)

@@ -9,7 +9,7 @@
 /* check.mx -> out.mx, queue -> out.sub */
 enum out_type { OUT_DELIVER = 1, OUT_HELD, OUT_ACK, OUT_STOP, OUT_TYPES };
 
-enum { OUT_RCPTS = 32 };
+enum { OUT_RCPTS = 32, OUT_POLICY = 16, OUT_MX_MS = 300 * 1000 };
 
 /* Deliver one letter to the recipients in its head, all in one domain: descriptors `text` and `head`. Sent are head's
  * header octets, then text without its first `skip` octets. Tail: for each recipient in the head's order its index in
@@ -20,7 +20,7 @@ struct out_deliver {
 	uint64_t seq;	    /* journal sequence number of the letter */
 	uint64_t text_size; /* octets */
 	uint32_t skip;
-	uint32_t zero;
+	uint32_t ms; /* mx: the verdict is there within this time, 1 to OUT_MX_MS (RULES P3); queue: 0 */
 };
 
 /* Tail: the name of the host that was spoken to (host_len octets; 0: none), then for each recipient in the order of
@@ -31,6 +31,7 @@ struct out_result {
 	uint32_t stop_ms; /* mx: the operator gets nothing for so long, because it told us so; 0: it gets letters */
 	uint8_t host_len;
 	uint8_t zero[3];
+	char policy[OUT_POLICY]; /* what TLS that host had to have, in a word for the log; zeros behind it */
 };
 
 enum out_flag {
@@ -127,7 +128,7 @@ struct out_stopped {
 };
 
 _Static_assert(sizeof(struct out_deliver) == 32, "no padding on the wire");
-_Static_assert(sizeof(struct out_result) == 24, "no padding on the wire");
+_Static_assert(sizeof(struct out_result) == 24 + OUT_POLICY, "no padding on the wire");
 _Static_assert(sizeof(struct out_verdict) == 8, "no padding on the wire");
 _Static_assert(sizeof(struct out_result) + OUT_RESULT_TAIL <= MSG_MAX, "one message");
 _Static_assert(sizeof(struct out_held) == 24, "no padding on the wire");

@@ -136,7 +136,8 @@ void delivery_answer(struct delivery *d)
 		if (same_verdict(d, &d->to.t[i]))
 			log_delivery(d, &d->to.t[i]);
 	turns_learn(d);
-	outbound_answer(d->owner, &d->token, slice_of(d->last_host), &d->to, d->turn.op);
+	outbound_answer(d->owner, &d->token, slice_of(d->last_host), policy_name(&d->policy),
+			&d->to, d->turn.op);
 	if (d->peer)
 		d->peer->d = NULL;
 	d->peer = NULL;
@@ -218,10 +219,11 @@ static bool ask_dns(struct delivery *d, struct slice name, uint16_t type,
 		    void (*done)(struct ask *, const void *, struct slice))
 {
 	struct dns_query q = { .qtype = type };
+	int64_t left = d->deadline - d->owner->loop->now;
 
 	d->ask.done = done;
 	return chan_ask(d->owner->dns, &d->ask, &q, sizeof q, name, NULL, 0, &want_dns,
-			DELIVERY_DNS_MS);
+			left < DELIVERY_DNS_MS ? left : DELIVERY_DNS_MS);
 }
 
 static struct delivery *of_ask(struct ask *a)
@@ -612,7 +614,7 @@ void delivery_go(struct delivery *d)
 		use_kept(d, kept);
 }
 
-void delivery_begin(struct delivery *d, const struct token *t)
+void delivery_begin(struct delivery *d, const struct token *t, int64_t ms)
 {
 	struct outbound *o = d->owner;
 
@@ -626,7 +628,7 @@ void delivery_begin(struct delivery *d, const struct token *t)
 	*d->last_host = 0;
 	d->token = *t;
 	d->began = o->loop->now;
-	d->deadline = d->began + (o->keeps ? DELIVERY_SUB_MS : DELIVERY_MX_MS);
+	d->deadline = d->began + ms;
 	d->mx.n = d->host = d->naddr = d->at = d->connects = d->asked = 0;
 	set_route(d);
 	d->next = (struct watch){ .fd = -1, .ready = on_next };

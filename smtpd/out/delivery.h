@@ -19,9 +19,9 @@ enum {
 	DELIVERY_CONNECTS = 8, /* in all */
 	DELIVERY_DNS_MS = 45 * 1000,
 	DELIVERY_CONNECT_MS = 30 * 1000,
-	DELIVERY_WIRE_MS = 100,	       /* pause while dns has no wire */
-	DELIVERY_MX_MS = 300 * 1000,   /* the forward lane, in all: RULES P3 */
-	DELIVERY_SUB_MS = 3600 * 1000, /* the submission lane, in all */
+	DELIVERY_WIRE_MS = 100, /* pause while dns has no wire */
+	DELIVERY_SUB_MS =
+		3600 * 1000, /* the submission lane, in all; the other one: OUT_MX_MS */
 };
 
 struct delivery { /* zeroed: free */
@@ -61,8 +61,8 @@ struct delivery { /* zeroed: free */
 	struct turn turn;  /* out.mx: turns.h */
 };
 
-/* The letter and the recipients are filled in. */
-void delivery_begin(struct delivery *d, const struct token *t);
+/* The letter and the recipients are filled in; its verdict is there within ms. */
+void delivery_begin(struct delivery *d, const struct token *t, int64_t ms);
 /* Its turn has come: over a kept connection, or on from where it was. */
 void delivery_go(struct delivery *d);
 /* Ends it without an answer and frees the place, with the connection if it has one. Not inside its own callbacks. */

@@ -14,11 +14,13 @@
 static const struct slice nothing = { NULL, 0 };
 
 void outbound_answer(struct outbound *o, const struct token *t, struct slice host,
-		     const struct targets *to, const struct shape_op *who)
+		     const char *policy, const struct targets *to, const struct shape_op *who)
 {
 	struct buf b = { .p = o->head, .cap = OUT_RESULT_TAIL };
 	struct out_result m = { .op = mxname_operator(host), .host_len = (uint8_t)host.n };
+	struct slice word = slice_head(slice_of(policy), sizeof m.policy);
 
+	memcpy(m.policy, word.p, word.n);
 	if (who) {
 		m.op = who->key;
 		m.stop_ms = (uint32_t)shape_left(who, o->loop->now);
@@ -86,7 +88,7 @@ static void refuse(struct outbound *o, const struct call *c, struct targets *to,
 
 	outcome_own(&out, 451, 3, detail, why, nothing);
 	targets_end(to, TARGETS_MISSING, &out);
-	outbound_answer(o, &c->token, nothing, to, NULL);
+	outbound_answer(o, &c->token, nothing, "", to, NULL);
 	targets_drop(to);
 }
 
@@ -95,6 +97,8 @@ static void on_deliver(void *ctx, struct call *c)
 	static struct targets
 		none; /* scratch, as large as a delivery's: without a place there is no other */
 	struct outbound *o = ctx;
+	const struct out_deliver *m = c->msg;
+	int64_t ms = o->keeps ? DELIVERY_SUB_MS : m->ms < OUT_MX_MS ? m->ms : OUT_MX_MS;
 	struct delivery *d = free_place(o);
 	struct targets *to = d ? &d->to : &none;
 
@@ -102,15 +106,15 @@ static void on_deliver(void *ctx, struct call *c)
 	if (!take_targets(o, c, to)) {
 		chan_fail(&c->token);
 	} else if (!targets_count(to, TARGETS_MISSING)) {
-		outbound_answer(o, &c->token, nothing, to, NULL);
+		outbound_answer(o, &c->token, nothing, "", to, NULL);
 		targets_drop(to);
 	} else if (!d) {
 		refuse(o, c, to, 2, "too many deliveries at once");
-	} else if (!outletter_open(&d->letter, c->msg, c->fd, to->n, o->head)) {
+	} else if (!outletter_open(&d->letter, m, c->fd, to->n, o->head)) {
 		log_event("badletter", "peer", proc_name((enum proc_id)c->from));
 		refuse(o, c, to, 0, "the letter cannot be read");
 	} else {
-		delivery_begin(d, &c->token);
+		delivery_begin(d, &c->token, ms);
 	}
 }
 

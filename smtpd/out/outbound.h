@@ -66,9 +66,10 @@ void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t 
 void outbound_smarthost(struct outbound *o, struct chan *auth);
 /* Serves the channels of p. */
 void outbound_serve(struct outbound *o, struct proc *p);
-/* The verdicts of all recipients; host: who was spoken to, may be empty; who: whose turn it was, NULL: unknown. */
+/* The verdicts of all recipients; host: who was spoken to, may be empty; policy: policy_name(); who: whose turn it was,
+ * NULL: unknown. */
 void outbound_answer(struct outbound *o, const struct token *t, struct slice host,
-		     const struct targets *to, const struct shape_op *who);
+		     const char *policy, const struct targets *to, const struct shape_op *who);
 /* The requester has a new wire: what was for the old one ends, unless its final dot was sent. */
 void outbound_wired(struct chan *c);
 

@@ -104,7 +104,7 @@ static void conversation(bool pinned, struct slice s)
 	d->letter.nrcpt = d->to.n = 2;
 	d->letter.rcpt[1].notify = SLICE("NEVER");
 	d->to.t[0] = d->to.t[1] = (struct target){ .index = 0 };
-	delivery_begin(d, &t);
+	delivery_begin(d, &t, OUT_MX_MS);
 	loop_drop(&loop, &d->next);
 	d->pinned = pinned;
 	d->policy.level = pinned ? POLICY_PINNED : POLICY_OPPORTUNISTIC;

@@ -33,7 +33,7 @@ def dmarc(w, policy):
 
 def judged(box, *words, at=0):
     """The line about one letter."""
-    line = box.wait(r"check\.mx: ev=judged ", 5, after=at)
+    line = box.wait(r"check\.mx: ev=letter ", 5, after=at)
     for word in words:
         need(" %s " % word in line + " ", "not %s: %s" % (word, line))
 

@@ -20,6 +20,7 @@ static uint8_t key[32];
 static union {
 	struct msg h;
 	struct answer answer;
+	struct out_deliver deliver;
 	struct out_stop stop;
 	struct out_deliver deliver;
 	struct holder_reply holder;
@@ -32,6 +33,7 @@ static int make_map(void)
 	static const struct {
 		const char *name, *to;
 	} rows[] = { { "hello", "box@gmail.com" },
+		     { "twin", "box@GMAIL.com" },
 		     { "also", "second@GMAIL.com" },
 		     { "other", "box@other.example" } };
 	int fd = memfd_create("map", 0);
@@ -58,16 +60,20 @@ static bool get(enum chan_id ch)
 	return got_n != 0;
 }
 
+static const char *sender = ""; /* of rcpt() */
+
 static unsigned rcpt(const char *local)
 {
 	uint8_t bytes[600];
 	struct buf b = BUF(bytes);
 	struct check_rcpt m = { .h = { .type = CHECK_RCPT, .id = ++next_id } };
 
+	buf_put(&b, slice_of(sender));
+	m.sender_len = (uint16_t)b.len;
 	buf_put(&b, slice_of(local));
 	buf_u8(&b, '@');
 	buf_put(&b, slice_of(domain));
-	m.rcpt_len = (uint16_t)b.len;
+	m.rcpt_len = (uint16_t)(b.len - m.sender_len);
 	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, buf_slice(&b), -1, -1);
 	return get(CH_FRONT_MX_CHECK_MX) ? got.answer.code : 0;
 }
@@ -151,6 +157,19 @@ static void refused(void)
 	snprintf(text, sizeof text, "Delivered-To:\r\n hello@%s\r\n\r\n", domain);
 	give("hello", text);
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
+	/* RULES F7: marked for another alias of the same box; not for one of another's, and not elsewhere */
+	snprintf(text, sizeof text, "Delivered-To: twin@%s\r\nFrom: a@b.example\r\n\r\n",
+		 domain);
+	give("hello", text);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 554);
+	snprintf(
+		text, sizeof text,
+		"Delivered-To: other@%s\r\nDelivered-To: box@gmail.com\r\nFrom: a@b.example\r\n\r\n",
+		domain);
+	give("hello", text);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	answer(got.h.id);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
 	/* RULES S4, S6: with the field's name; a bounce that finds its way back is not asked for this. */
 	give("hello", "From: a@b.example\r\nSubject: x\r\nSubject: y\r\n\r\n");
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550 &&
@@ -171,6 +190,7 @@ static struct job *waiting_since(int64_t ago)
 	for (size_t i = 0; i < JOBS; i++)
 		if (c.jobs[i].token.chan && c.jobs[i].waits) {
 			c.jobs[i].waits -= ago;
+			c.jobs[i].taken -= ago;
 			return &c.jobs[i];
 		}
 	return NULL;
@@ -192,6 +212,9 @@ static void full(void)
 	answer(id[0]);
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
 	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	/* RULES P3: of the five minutes from the dot what is left */
+	CHECK(got.deliver.ms <= OUT_MX_MS - ROOM_MS + 1000 &&
+	      got.deliver.ms > OUT_MX_MS - ROOM_MS - 20000);
 	id[0] = got.h.id;
 	give("hello", "From: later@b.example\r\n\r\n");
 	CHECK(!get(CH_CHECK_MX_OUT_MX));
@@ -219,6 +242,49 @@ static void bystander(void)
 		CHECK_EQ(got.answer.flags, 0);
 		wires_renew(&c.proc, CH_CHECK_MX_OUT_MX, 10 + i);
 	}
+}
+
+static void count_one(const char *address)
+{
+	uint8_t k[RATES_KEY];
+	struct path p;
+
+	CHECK(path_addr(slice_of(address), 0, &p) && rate_key(RATE_SENDER, &p, k));
+	rates_count(&c.rates, k, c.proc.loop.now, 1);
+}
+
+/* What the destination took counts, and nothing else does. */
+static void rates(void)
+{
+	memset(&c.rates, 0, sizeof c.rates);
+	c.hourly[RATE_RCPT] = 2;
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(rcpt("hello"), 250);
+		letter("hello", 0); /* 451 */
+	}
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(rcpt(i ? "hello+tag" : "HELLO"), 250);
+		give(i ? "hello+tag" : "HELLO", "From: a@b.example\r\n\r\n");
+		CHECK(get(CH_CHECK_MX_OUT_MX));
+		answer(got.h.id);
+		CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+	}
+	CHECK_EQ(rcpt("hello"), 450);
+	CHECK(got.answer.enhanced[1] == 7 && got.answer.enhanced[2] == 1);
+	CHECK_EQ(rcpt("also"), 250);
+	c.hourly[RATE_RCPT] = 0;
+	CHECK_EQ(rcpt("hello"), 250);
+	/* The same by sender; <> is nobody. */
+	c.hourly[RATE_SENDER] = 1;
+	sender = "a@b.example";
+	CHECK_EQ(rcpt("also"), 250);
+	count_one("x+1@b.example");
+	CHECK_EQ(rcpt("also"), 250);
+	count_one("A+news@B.example");
+	CHECK_EQ(rcpt("also"), 450);
+	sender = "";
+	CHECK_EQ(rcpt("also"), 250);
+	c.hourly[RATE_SENDER] = 0;
 }
 
 static void stopped(void)
@@ -313,6 +379,7 @@ int main(void)
 	refused();
 	full();
 	bystander();
+	rates();
 	stopped();
 	handed_on();
 	behind_the_stops();

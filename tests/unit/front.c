@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "smtpd/front/budget.h"
-#include "smtpd/front/clients.h"
 #include "smtpd/front/crashed.h"
 #include "smtpd/front/front.h"
 #include "smtpd/lib/memfd.h"
@@ -217,47 +216,47 @@ static struct ipaddr addr(const char *text)
 	struct ipaddr a = { 0 };
 
 	CHECK(ipaddr_parse(slice_of(text), &a));
-	return clients_who(&a);
+	return client_who(&a);
 }
 
 static void test_clients(void)
 {
-	static struct clients c;
+	static struct rates c;
 	enum { HOUR = 3600 * 1000, N = 4 };
 	struct ipaddr a = addr("192.0.2.1"), b = addr("192.0.2.2"), x;
 	int64_t now = 5000;
 
 	for (int i = 0; i < N; i++) {
-		CHECK(clients_may(&c, &a, now, N));
-		clients_count(&c, &a, now, N);
+		CHECK(rates_may(&c, a.b, now, N));
+		rates_count(&c, a.b, now, N);
 	}
-	CHECK(!clients_may(&c, &a, now, N));
-	CHECK(clients_may(&c, &a, now, 0));
-	CHECK(clients_may(&c, &b, now, N));
-	CHECK(!clients_may(&c, &a, now + HOUR / N - 1, N));
-	CHECK(clients_may(&c, &a, now + HOUR / N, N)); /* a share of the hour, a letter */
+	CHECK(!rates_may(&c, a.b, now, N));
+	CHECK(rates_may(&c, a.b, now, 0));
+	CHECK(rates_may(&c, b.b, now, N));
+	CHECK(!rates_may(&c, a.b, now + HOUR / N - 1, N));
+	CHECK(rates_may(&c, a.b, now + HOUR / N, N)); /* a share of the hour, a letter */
 	/* One network of IPv6 is one client; its neighbour is another. */
 	x = addr("2001:db8::1");
 	for (int i = 0; i < N; i++)
-		clients_count(&c, &x, now, N);
+		rates_count(&c, x.b, now, N);
 	x = addr("2001:db8::ffff:2");
-	CHECK(!clients_may(&c, &x, now, N));
+	CHECK(!rates_may(&c, x.b, now, N));
 	x = addr("2001:db8:0:1::1");
-	CHECK(clients_may(&c, &x, now, N));
+	CHECK(rates_may(&c, x.b, now, N));
 	/* A crowd of others pushes out those who owe less than it does, and rows of the past first. */
-	for (unsigned i = 0; i < CLIENTS_MAX - 2; i++) {
+	for (unsigned i = 0; i < RATES_MAX - 2; i++) {
 		x = addr("10.0.0.0");
 		x.b[14] = (uint8_t)(i >> 8);
 		x.b[15] = (uint8_t)i;
-		clients_count(&c, &x, now, N);
+		rates_count(&c, x.b, now, N);
 	}
-	CHECK(!clients_may(&c, &a, now, N));
-	clients_count(&c, &b, now, 1);
-	CHECK(!clients_may(&c, &b, now, 1) && !clients_may(&c, &a, now, N));
+	CHECK(!rates_may(&c, a.b, now, N));
+	rates_count(&c, b.b, now, 1);
+	CHECK(!rates_may(&c, b.b, now, 1) && !rates_may(&c, a.b, now, N));
 	now += 2 * HOUR;
-	CHECK(clients_may(&c, &a, now, N));
-	clients_count(&c, &a, now, 1);
-	CHECK(!clients_may(&c, &a, now, 1));
+	CHECK(rates_may(&c, a.b, now, N));
+	rates_count(&c, a.b, now, 1);
+	CHECK(!rates_may(&c, a.b, now, 1));
 }
 
 /* Auth is not wired here: who is not known is not asked about either, and has no grant. */

@@ -208,15 +208,20 @@ static bool get(enum chan_id ch, int rounds)
 	return got_n != 0;
 }
 
-static void out_takes_it(void)
+static void out_says(uint16_t code, uint16_t n)
 {
-	struct out_result m = { .h = { .type = OUT_DELIVER, .id = got.h.id } };
-	struct out_verdict v = { 250, { 2, 0, 0 }, 0, 2 };
-	uint8_t tail[64];
+	static const struct slice host = SLICE("mx.example.net");
+	struct out_result m = { .h = { .type = OUT_DELIVER, .id = got.h.id },
+				.host_len = (uint8_t)host.n,
+				.policy = "pinned" };
+	struct out_verdict v = { code, { (uint8_t)(code / 100), 7, 26 }, 0, n };
+	uint8_t tail[1024];
 	struct buf b = BUF(tail);
 
+	buf_put(&b, host);
 	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
-	buf_put(&b, SLICE("Ok"));
+	while (n--)
+		buf_u8(&b, 'x');
 	wires_put(CH_CHECK_MX_OUT_MX, &m, sizeof m, buf_slice(&b), -1, -1);
 }
 
@@ -243,7 +248,7 @@ static void judge_row(const struct row *r)
 		fprintf(stderr, "\t%u\n", code);
 	if (!code) {
 		CHECK_ROW(got.h.type == OUT_DELIVER, r->what);
-		out_takes_it();
+		out_says(250, 2);
 		CHECK_ROW(fate() == 250, r->what);
 		return;
 	}
@@ -257,8 +262,9 @@ static void judge_row(const struct row *r)
 #define SIGNED	"reject.example"
 #define LABEL63 "a23456789012345678901234567890123456789012345678901234567890123"
 /* 254 octets: From: may hold it, and DNS has no such name */
-#define LONG_NAME LABEL63 "." LABEL63 "." LABEL63 ".b" LABEL61
-#define LABEL61	  "3456789012345678901234567890123456789012345678901234567890123"
+#define LONG_NAME   LABEL63 "." LABEL63 "." LABEL63 ".b" LABEL61
+#define LONG_SENDER LABEL63 "." LABEL63 ".example"
+#define LABEL61	    "3456789012345678901234567890123456789012345678901234567890123"
 
 static const struct row usual[] = {
 	{ .what = "nobody says anything", "a@other.example", "other.example", NULL, 0, 0, 0 },
@@ -523,7 +529,7 @@ static void test_field(void)
 					";\r\n\tdkim=pass header.d=reject.example header.s=s"
 					";\r\n\tdmarc=pass header.from=reject.example\r\n")));
 	CHECK(slice_iprefix(header, SLICE("Delivered-To: ")));
-	out_takes_it();
+	out_says(250, 2);
 	CHECK_EQ(fate(), 250);
 	c.authres = false;
 }
@@ -547,6 +553,34 @@ static void test_log(void)
 	      holds((struct slice){ bytes, (size_t)n },
 		    " client=192.0.2.1 spf=fail sender=fail.example helo=none dkim=none"
 		    " dmarc=fail from=reject.example policy=reject "));
+	close(log);
+}
+
+/* Names as long as they may be, and a reply as long as it may be: all of them are in the line. */
+static void test_log_full(void)
+{
+	struct row r = {
+		.what = "long names", "a@" LONG_SENDER, LONG_SENDER, LONG_SENDER, 0, 0, 0
+	};
+	int log = memfd_create("log", 0), saved = dup(STDERR_FILENO);
+	uint8_t bytes[LOG_LINE + 1];
+	ssize_t n;
+
+	give(&r);
+	CHECK_EQ(fate(), 0);
+	dup2(log, STDERR_FILENO);
+	out_says(550, 300);
+	fate();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	n = pread(log, bytes, sizeof bytes, 0);
+	CHECK(n > 0 && n <= LOG_LINE);
+	CHECK(holds((struct slice){ bytes, (size_t)n }, " code=550 enhanced=5.7.26 ms="));
+	CHECK(holds((struct slice){ bytes, (size_t)n }, " to=box@gmail.com "));
+	CHECK(holds((struct slice){ bytes, (size_t)n }, " judged="));
+	CHECK(holds((struct slice){ bytes, (size_t)n }, " mx=mx.example.net tls=pinned out="));
+	CHECK(holds((struct slice){ bytes, (size_t)n }, " reply=\"xxxx") ||
+	      holds((struct slice){ bytes, (size_t)n }, " reply=xxxx"));
 	close(log);
 }
 
@@ -648,7 +682,7 @@ static void test_crowd(void)
 		unsigned code = fate();
 
 		if (!code)
-			out_takes_it();
+			out_says(250, 2);
 		else
 			done += code == 250;
 	}
@@ -696,6 +730,7 @@ int main(void)
 	test_lists();
 	test_field();
 	test_log();
+	test_log_full();
 	test_deadline();
 	test_death();
 	test_crowd();

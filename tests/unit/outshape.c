@@ -286,6 +286,25 @@ static void handed_back(void)
 }
 
 /* The requester dies: what waits is over, with its place in the line. */
+/* RULES P3: of the sender's five minutes as much as is left, whatever the destination is silent at; no other host once
+ * it had the letter's text. */
+static void in_time(void)
+{
+	begin();
+	left_ms = 200;
+	SCRIPT(HI, EHLO_, MAIL_, RCPT_, DATA_, { ".", "" });
+	delivers("a@pair.example", 451, "4.4.2", "in time: mx.example.org at final dot");
+	CHECK_EQ(far.conns, 1);
+	SCRIPT({ NULL, "" });
+	delivers("a@pair.example", 451, "4.4.2", "in time: mx.example.org at greeting");
+	CHECK_EQ(far.conns, 1);
+	left_ms = OUT_MX_MS;
+	begin();
+	SCRIPT(HI, EHLO_, MAIL_, RCPT_, DATA_, { ".", NULL });
+	delivers("a@pair.example", 451, "4.4.2", "final dot");
+	CHECK_EQ(far.conns, 1);
+}
+
 static void nobody_asks(void)
 {
 	begin();
@@ -311,6 +330,7 @@ int main(void)
 	stops_the_line();
 	refused();
 	handed_back();
+	in_time();
 	nobody_asks();
 	TEST_END();
 }

@@ -285,6 +285,7 @@ static bool resumes; /* TLS sessions of earlier letters stay */
 static bool dsn;     /* the letter has all that RFC 3461 and RFC 6531 know */
 static struct slice text = { (const uint8_t *)"old\r\n\r\nline\r\n.dot\r\n", 19 };
 static uint32_t skip;
+static uint32_t left_ms = OUT_MX_MS; /* forward lane */
 
 /* rcpts: separated by one space. */
 static inline void put_letter(const char *rcpts, const char *body)
@@ -293,7 +294,7 @@ static inline void put_letter(const char *rcpts, const char *body)
 	uint32_t index[OUT_RCPTS], n = 0;
 	uint8_t head[1024];
 	struct buf b = BUF(head);
-	struct out_deliver m = { .seq = seq, .text_size = text.n, .skip = skip };
+	struct out_deliver m = { .seq = seq, .text_size = text.n, .skip = skip, .ms = left_ms };
 	int fd[2];
 
 	envelope_put(&b, ENV_SENDER, SLICE("from@example.org"));

@@ -226,7 +226,7 @@ static void test_errors(void)
 	}
 	say("FROB\r\nNOOP\r\n");
 	CHECK(heard("421 4.7.0"));
-	CHECK(clients_may(&f.faults, &s->peer, f.proc.loop.now, 1)); /* it owes nothing */
+	CHECK(rates_may(&f.faults, s->peer.b, f.proc.loop.now, 1)); /* it owes nothing */
 	end();
 }
 
