@@ -22,7 +22,6 @@ static union {
 	struct answer answer;
 	struct out_deliver deliver;
 	struct out_stop stop;
-	struct out_deliver deliver;
 	struct holder_reply holder;
 	uint8_t b[MSG_MAX];
 } got;
