@@ -284,7 +284,7 @@ static bool align_begin(struct dmarc *d, const struct dmarc_identifier *id)
 		return is_author(d, id);
 	if (slice_ieq(id->domain, d->org))
 		return true;
-	if (dnsmsg_name_below(id->domain, d->org))
+	if (dnsmsg_name_below(id->domain, d->org) && d->asked <= DMARC_ASKS - DMARC_WALK)
 		d->at = id->domain;
 	return false;
 }

@@ -18,10 +18,13 @@
  * The header is borrowed by dmarc_init() alone, the domains of dmarc_add() until the verdict is there; *d must not
  * move. With DMARC_TEMPERROR `policy` stands there, too, if the record was found: where it is p=none nothing depends
  * on the verdict. No walk up the tree asks for more than DMARC_WALK names, and only as many names are asked for as
- * the verdict needs: one, where an identifier is the domain in From: and this has a record.
+ * the verdict needs: one, where an identifier is the domain in From: and this has a record. After DMARC_ASKS names
+ * no further identifier is walked up from, and none of the rest is aligned: an honest letter is done with the walks of
+ * its author and of one identifier.
  */
 enum {
 	DMARC_WALK = 8,	       /* RFC 9989 4.10 */
+	DMARC_ASKS = 32,       /* names in all, and one more for np= */
 	DMARC_IDENTIFIERS = 9, /* SPF and dkim_verify.h; further ones do not count */
 	DMARC_AUTHORS = 16,    /* addresses in From: */
 };
