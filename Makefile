@@ -112,7 +112,7 @@ $(GEN)/host.ok: rootfs/host-deps
 
 # Packages: unpacked, patched and built by rootfs/package, kept in the cache.
 HOSTCC := /usr/bin/gcc
-host-pkgs := bearssl libsodium tinycdb http-parser
+host-pkgs := bearssl libsodium tinycdb http-parser jsmn
 pkg-inputs = rootfs/package $(wildcard rootfs/$(1)/*)
 alive = $(if $(wildcard $(O)/pkg/$(1)/.),,FORCE)
 host-flags := -O2 -g -fPIE -fstack-protector-strong
@@ -156,10 +156,12 @@ archive-bearssl := bearssl/lib/libbearssl.a
 archive-sodium := libsodium/lib/libsodium.a
 archive-cdb := tinycdb/lib/libcdb.a
 archive-http_parser := http-parser/lib/libhttp_parser.a
+archive-jsmn := jsmn/lib/libjsmn.a
 pkg-bearssl := bearssl
 pkg-sodium := libsodium
 pkg-cdb := tinycdb
 pkg-http_parser := http-parser
+pkg-jsmn := jsmn
 archives = $(foreach l,$($(2)-libs),$(O)/pkg/$(1)/$(archive-$(l)))
 stamps = $(foreach l,$($(2)-libs),$(O)/pkg/$(1)/$(pkg-$(l)).ok)
 pkg-includes = $(foreach p,$(host-pkgs),-isystem $(O)/pkg/$(1)/$(p)/include)
@@ -301,7 +303,7 @@ $(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): private build-fl
 modules := $(filter-out %main.c,$(own-sources))
 units := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-host-archives := $(foreach l,bearssl sodium cdb http_parser,$(O)/pkg/host/$(archive-$(l)))
+host-archives := $(foreach l,bearssl sodium cdb http_parser jsmn,$(O)/pkg/host/$(archive-$(l)))
 
 $(O)/asan/modules.a: $(modules:%.c=$(O)/asan/%.o)
 	$(call say,AR,$@)

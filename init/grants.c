@@ -65,7 +65,7 @@ static int silent_socket(struct grants *g)
 	return fcntl(g->silent[0], F_DUPFD_CLOEXEC, 0);
 }
 
-static int listening(const void *sa, socklen_t n, int family, int v6only)
+static int listening(const void *sa, socklen_t n, int family, int v6only, int backlog)
 {
 	int on = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -79,14 +79,15 @@ static int listening(const void *sa, socklen_t n, int family, int v6only)
 	} else {
 		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
 	}
-	if (bind(fd, sa, n) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, sa, n) == 0 && (!backlog || listen(fd, backlog) == 0))
 		return fd;
 	close(fd);
 	return -1;
 }
 
-/* `*` is one socket for both families; IPv4 alone where the kernel has no IPv6. */
-static int listen_on(uint16_t port, const char *address)
+/* `*` is one socket for both families; IPv4 alone where the kernel has no IPv6. backlog 0: whoever gets it says when
+ * it listens. */
+static int listen_on(uint16_t port, const char *address, int backlog)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -94,9 +95,9 @@ static int listen_on(uint16_t port, const char *address)
 	int fd = -1;
 
 	if (all || inet_pton(AF_INET6, address, &six.sin6_addr) == 1)
-		fd = listening(&six, sizeof six, AF_INET6, !all);
+		fd = listening(&six, sizeof six, AF_INET6, !all, backlog);
 	if (fd < 0 && (all || inet_pton(AF_INET, address, &four.sin_addr) == 1))
-		fd = listening(&four, sizeof four, AF_INET, 0);
+		fd = listening(&four, sizeof four, AF_INET, 0, backlog);
 	return fd;
 }
 
@@ -118,23 +119,28 @@ bool grants_address(const char *words, const char *port, char out[GRANTS_ADDRESS
 	return false;
 }
 
+/* The port of the challenge; strangers' authorities come to any address. */
+#define ACME_LISTEN \
+	(ON(CONFIG_KEYS_ACME_HTTP01) ? "80=*" : ON(CONFIG_KEYS_ACME_TLSALPN01) ? "443=*" : "")
+
 static int listener(struct grants *g, enum grant_kind kind)
 {
 	static const struct {
 		const char *word;
 		uint16_t port;
 	} ports[GRANT_MAX] = {
-		[GRANT_LISTEN_25] = { "25", 25 },
-		[GRANT_LISTEN_465] = { "465", 465 },
-		[GRANT_LISTEN_587] = { "587", 587 },
-		[GRANT_LISTEN_INNER] = { "submit25", 25 },
+		[GRANT_LISTEN_25] = { "25", 25 },    [GRANT_LISTEN_465] = { "465", 465 },
+		[GRANT_LISTEN_587] = { "587", 587 }, [GRANT_LISTEN_INNER] = { "submit25", 25 },
+		[GRANT_LISTEN_80] = { "80", 80 },    [GRANT_LISTEN_443] = { "443", 443 },
 	};
+	bool acme = kind == GRANT_LISTEN_80 || kind == GRANT_LISTEN_443;
 	char address[GRANTS_ADDRESS];
 
-	if (!grants_address(CONFIG_SMTPD_LISTEN, ports[kind].word, address))
+	if (!grants_address(acme ? ACME_LISTEN : CONFIG_SMTPD_LISTEN, ports[kind].word,
+			    address))
 		return -1;
 	if (g->listener[kind] < 0)
-		g->listener[kind] = listen_on(ports[kind].port, address);
+		g->listener[kind] = listen_on(ports[kind].port, address, acme ? 0 : BACKLOG);
 	if (g->listener[kind] < 0)
 		say_errno("ev=grant listen=%s address=%s", ports[kind].word, address);
 	return g->listener[kind];
@@ -226,6 +232,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_file("/etc/tinpost/public.pem");
 	case GRANT_STS_CACHE:
 		return open_cache();
+	case GRANT_BINDING:
+		return open_file("/etc/tinpost/binding");
 	case GRANT_DHCP_PACKET:
 		return dhcp_socket(g);
 	case GRANT_ROUTE_SOCKET:
@@ -234,6 +242,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	case GRANT_LISTEN_465:
 	case GRANT_LISTEN_587:
 	case GRANT_LISTEN_INNER:
+	case GRANT_LISTEN_80:
+	case GRANT_LISTEN_443:
 		fd = listener(g, kind);
 		*keep = fd >= 0;
 		return fd >= 0 ? fd : silent_socket(g);

@@ -25,6 +25,7 @@ const char *const program_paths[] = {
 	[PROG_AUTH] = "/bin/auth",   [PROG_NET] = "/bin/net",	  [PROG_CLOCK] = "/bin/clock",
 	[PROG_OUT] = "/bin/out",     [PROG_CHECK] = "/bin/check", [PROG_FRONT] = "/bin/front",
 	[PROG_QUEUE] = "/bin/queue", [PROG_FETCH] = "/bin/fetch", [PROG_ADMIN] = "/bin/admin",
+	[PROG_ACME] = "/bin/acme",
 };
 
 _Static_assert(sizeof proc_rows / sizeof *proc_rows == P_MAX, "row missing");
@@ -38,5 +39,7 @@ unsigned tables_uid(enum proc_id id)
 
 bool tables_built(enum proc_id id)
 {
+	if (id == P_ACME || id == P_HOLDER_ACME)
+		return ON(CONFIG_KEYS_ACME);
 	return proc_rows[id].program != PROG_ADMIN || ON(CONFIG_ADMIN_CONSOLE);
 }

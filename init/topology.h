@@ -25,6 +25,7 @@ enum program {
 	PROG_QUEUE,
 	PROG_FETCH,
 	PROG_ADMIN,
+	PROG_ACME,
 	PROG_MAX
 };
 
@@ -53,6 +54,9 @@ enum grant_kind {
 	GRANT_ANCHORS_PEM,
 	GRANT_PUBLIC_PEM,
 	GRANT_STS_CACHE,
+	GRANT_BINDING,	 /* of the account at the certificate authority */
+	GRANT_LISTEN_80, /* bound, but not listening: acme opens and closes them */
+	GRANT_LISTEN_443,
 	GRANT_MAX
 };
 

@@ -183,10 +183,9 @@ static bool prepare(enum volume v)
 	static const struct {
 		const char *name;
 		enum proc_id owner;
-	} kinds[] = { { "tls", P_HOLDER_TLS },
-		      { "srs", P_HOLDER_SRS },
-		      { "dkim", P_HOLDER_DKIM },
-		      { "ed25519", P_HOLDER_DKIM } };
+	} kinds[] = { { "tls", P_HOLDER_TLS },	    { "srs", P_HOLDER_SRS },
+		      { "dkim", P_HOLDER_DKIM },    { "ed25519", P_HOLDER_DKIM },
+		      { "account", P_HOLDER_ACME }, { "acme", P_ACME } };
 	bool ok = true;
 	char path[32];
 

@@ -12,10 +12,18 @@
 
 enum { COPIES = 2, SUM = 32, HEAD = 16 + SUM, WHOLE_MAX = HEAD + KEYFILE_MAX };
 
-static const char *const folders[COPIES][KEYFILE_ED25519 + 1] = {
-	{ NULL, "a/tls", "a/srs", "a/dkim", "a/ed25519" },
-	{ NULL, "b/tls", "b/srs", "b/dkim", "b/ed25519" },
+static const char *const folders[COPIES][KEYFILE_KINDS] = {
+	{ NULL, "a/tls", "a/srs", "a/dkim", "a/ed25519", "a/account", "a/tls", "a/acme" },
+	{ NULL, "b/tls", "b/srs", "b/dkim", "b/ed25519", "b/account", "b/tls", "b/acme" },
 };
+
+/* The file of a kind, and its name while it is written. */
+static const char *name_of(enum keyfile_kind kind, bool aside)
+{
+	if (kind == KEYFILE_CHAIN)
+		return aside ? "chain.new" : "chain";
+	return aside ? "key.new" : "key";
+}
 
 static void complain(const char *folder, const char *what, const char *why)
 {
@@ -82,7 +90,7 @@ static enum keyfile_state load_copy(enum keyfile_kind kind, const char *folder, 
 	b->len = 0;
 	if (dir < 0)
 		return KEYFILE_NOWHERE;
-	fd = openat(dir, "key", O_RDONLY | O_CLOEXEC);
+	fd = openat(dir, name_of(kind, false), O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		state = KEYFILE_NEW;
 	else if (fd < 0 || !read_all(fd, b))
@@ -111,16 +119,17 @@ static bool write_all(int fd, struct slice s)
 	return true;
 }
 
-static bool save_copy(const char *folder, struct slice file)
+static bool save_copy(enum keyfile_kind kind, const char *folder, struct slice file)
 {
+	const char *aside = name_of(kind, true);
 	int dir = open_folder(folder), fd = -1;
 	bool ok = false;
 
 	if (dir >= 0)
-		fd = openat(dir, "key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		fd = openat(dir, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		ok = write_all(fd, file) && fsync(fd) == 0 &&
-		     renameat(dir, "key.new", dir, "key") == 0 && fsync(dir) == 0;
+		     renameat(dir, aside, dir, name_of(kind, false)) == 0 && fsync(dir) == 0;
 	if (!ok)
 		complain(folder, "unwritten", strerror(errno));
 	if (fd >= 0)
@@ -152,7 +161,7 @@ enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *o
 	}
 	for (int i = 0; i < COPIES && mend && good.p; i++)
 		if (state[i] != KEYFILE_NOWHERE && !slice_eq(buf_slice(&copy[i]), good) &&
-		    save_copy(folders[i][kind], good))
+		    save_copy(kind, folders[i][kind], good))
 			complain(folders[i][kind], "mended", "yes");
 	sodium_memzero(mem, sizeof mem);
 	return all;
@@ -166,7 +175,7 @@ bool keyfile_there(enum keyfile_kind kind)
 		int dir = open_folder(folders[i][kind]), fd = -1;
 
 		if (dir >= 0)
-			fd = openat(dir, "key", O_RDONLY | O_CLOEXEC);
+			fd = openat(dir, name_of(kind, false), O_RDONLY | O_CLOEXEC);
 		there = fd >= 0;
 		if (fd >= 0)
 			close(fd);
@@ -185,7 +194,7 @@ bool keyfile_save(enum keyfile_kind kind, struct slice content)
 	put_head(kind, content, &file);
 	buf_put(&file, content);
 	for (int i = 0; i < COPIES && !file.bad; i++)
-		ok |= save_copy(folders[i][kind], buf_slice(&file));
+		ok |= save_copy(kind, folders[i][kind], buf_slice(&file));
 	sodium_memzero(mem, sizeof mem);
 	return ok;
 }

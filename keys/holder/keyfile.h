@@ -5,11 +5,21 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * Secrets on disk: one file per kind, in two copies, `a/KIND/key` and `b/KIND/key` below the root directory.
+ * Secrets on disk: one file per kind, in two copies, `a/KIND/key` and `b/KIND/key` below the root directory
+ * (chains are `chain` beside the key).
  * Layout: magic[8], kind (4), length (4, big endian), BLAKE2b-256 of what precedes it and the content, content.
  * A copy is written aside, flushed and renamed, a before b, so that one of them is whole at any time.
  */
-enum keyfile_kind { KEYFILE_TLS = 1, KEYFILE_SRS, KEYFILE_DKIM /* RSA */, KEYFILE_ED25519 };
+enum keyfile_kind {
+	KEYFILE_TLS = 1,
+	KEYFILE_SRS,
+	KEYFILE_DKIM, /* RSA */
+	KEYFILE_ED25519,
+	KEYFILE_ACCOUNT, /* of the certificate authority */
+	KEYFILE_CHAIN,	 /* certificates that are no secret: `chain` beside the tls key */
+	KEYFILE_ORDER,	 /* what acme remembers; no secret either */
+	KEYFILE_KINDS
+};
 
 enum keyfile_state {
 	KEYFILE_NOWHERE, /* neither copy's folder is there: no key device */
@@ -18,7 +28,7 @@ enum keyfile_state {
 	KEYFILE_DAMAGED, /* a file that cannot be read or believed, and no whole copy: never written over */
 };
 
-enum { KEYFILE_MAX = 4096 }; /* octets of content */
+enum { KEYFILE_MAX = 8192 }; /* octets of content */
 
 /* Puts the content of the first whole copy; mend: writes it over the other one where that differs. Says on the log
  * what it found wrong. */

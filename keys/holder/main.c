@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <unistd.h>
 
+#include "keys/holder/acctkey.h"
 #include "keys/holder/dkimkey.h"
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
@@ -12,6 +13,7 @@ struct holder { /* the process's context: one kind of key */
 		struct tlskey tls;
 		struct srskey srs;
 		struct dkimkey dkim;
+		struct acctkey account;
 	} u;
 };
 
@@ -23,6 +25,8 @@ static _Noreturn void on_stop(struct proc *p)
 		tlskey_wipe(&h->u.tls);
 	else if (p->me == P_HOLDER_SRS)
 		srskey_wipe(&h->u.srs);
+	else if (p->me == P_HOLDER_ACME)
+		acctkey_wipe(&h->u.account);
 	else
 		dkimkey_wipe(&h->u.dkim);
 	_exit(0);
@@ -36,16 +40,25 @@ static struct slice srs_domain(void)
 	return own.n ? own : slice_word(&words);
 }
 
+/* What the certificate is for. */
+static struct slice tls_names(void)
+{
+	return slice_trim(slice_of(CONFIG_SMTPD_HOSTNAME " " CONFIG_KEYS_TLS_NAMES));
+}
+
 static void start(struct holder *h)
 {
 	const struct rule *rules = dkimkey_rules;
 
 	if (h->proc.me == P_HOLDER_TLS) {
-		tlskey_init(&h->u.tls, slice_of(CONFIG_SMTPD_HOSTNAME), BUILD_TIME);
+		tlskey_init(&h->u.tls, tls_names(), BUILD_TIME, ON(CONFIG_KEYS_ACME));
 		rules = tlskey_rules;
 	} else if (h->proc.me == P_HOLDER_SRS) {
 		srskey_init(&h->u.srs, srs_domain(), CONFIG_FORWARD_SRS_SECRET);
 		rules = srskey_rules;
+	} else if (h->proc.me == P_HOLDER_ACME) {
+		acctkey_init(&h->u.account, h->proc.grant[GRANT_BINDING]);
+		rules = acctkey_rules;
 	} else {
 		dkimkey_init(&h->u.dkim, &h->proc.loop, ON(CONFIG_KEYS_DKIM_ED25519),
 			     slice_of(CONFIG_SMTPD_DOMAINS),

@@ -15,10 +15,13 @@ enum {
 #define EC_P256                                                      \
 	SLICE("\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08" \
 	      "\x2a\x86\x48\xce\x3d\x03\x01\x07")
-#define OID_COMMON_NAME SLICE("\x06\x03\x55\x04\x03")
-#define OID_SUBJECT_ALT SLICE("\x06\x03\x55\x1d\x11")
-#define NOT_A_CA	SLICE("\x30\x0c\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x02\x30\x00")
-#define FOR_SIGNING	SLICE("\x30\x0e\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02\x07\x80")
+#define OID_COMMON_NAME	      SLICE("\x06\x03\x55\x04\x03")
+#define OID_SUBJECT_ALT	      SLICE("\x06\x03\x55\x1d\x11")
+#define NOT_A_CA	      SLICE("\x30\x0c\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x02\x30\x00")
+#define FOR_SIGNING	      SLICE("\x30\x0e\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02\x07\x80")
+#define OID_EXTENSION_REQUEST SLICE("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e")
+/* id-pe-acmeIdentifier, critical */
+#define ACME_IDENTIFIER SLICE("\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x1f\x01\x01\xff")
 #define FOR_SERVERS                                                      \
 	SLICE("\x30\x13\x06\x03\x55\x1d\x25\x04\x0c\x30\x0a\x06\x08\x2b" \
 	      "\x06\x01\x05\x05\x07\x03\x01")
@@ -64,28 +67,47 @@ static void put_key(struct buf *out, struct slice point)
 	der_close(out, key);
 }
 
-static void put_extensions(struct buf *out, struct slice host)
+static void put_names(struct buf *out, struct slice names)
 {
-	size_t all = der_open(out, DER_CONTEXT + 3), list = der_open(out, DER_SEQUENCE), san,
-	       octets, names;
+	size_t san = der_open(out, DER_SEQUENCE), octets, list;
+
+	buf_put(out, OID_SUBJECT_ALT);
+	octets = der_open(out, DER_OCTETS);
+	list = der_open(out, DER_SEQUENCE);
+	while (names.n)
+		der_put(out, DNS_NAME, slice_word(&names));
+	der_close(out, list);
+	der_close(out, octets);
+	der_close(out, san);
+}
+
+static void put_digest(struct buf *out, struct slice digest)
+{
+	size_t extension = der_open(out, DER_SEQUENCE), octets;
+
+	buf_put(out, ACME_IDENTIFIER);
+	octets = der_open(out, DER_OCTETS);
+	der_put(out, DER_OCTETS, digest);
+	der_close(out, octets);
+	der_close(out, extension);
+}
+
+static void put_extensions(struct buf *out, struct slice host, struct slice digest)
+{
+	size_t all = der_open(out, DER_CONTEXT + 3), list = der_open(out, DER_SEQUENCE);
 
 	buf_put(out, NOT_A_CA);
 	buf_put(out, FOR_SIGNING);
 	buf_put(out, FOR_SERVERS);
-	san = der_open(out, DER_SEQUENCE);
-	buf_put(out, OID_SUBJECT_ALT);
-	octets = der_open(out, DER_OCTETS);
-	names = der_open(out, DER_SEQUENCE);
-	der_put(out, DNS_NAME, host);
-	der_close(out, names);
-	der_close(out, octets);
-	der_close(out, san);
+	put_names(out, host);
+	if (digest.n)
+		put_digest(out, digest);
 	der_close(out, list);
 	der_close(out, all);
 }
 
 /* The serial number follows from what is certified; positive, not zero (RFC 5280 4.1.2.2). */
-static void put_serial(struct buf *out, struct slice point, struct slice host, int64_t from)
+static void put_serial(struct buf *out, struct slice key, struct slice host, int64_t from)
 {
 	uint8_t sum[br_sha256_SIZE], when[8];
 	br_sha256_context h;
@@ -93,7 +115,7 @@ static void put_serial(struct buf *out, struct slice point, struct slice host, i
 	for (unsigned i = 0; i < sizeof when; i++)
 		when[i] = (uint8_t)((uint64_t)from >> 8 * i);
 	br_sha256_init(&h);
-	br_sha256_update(&h, point.p, point.n);
+	br_sha256_update(&h, key.p, key.n);
 	br_sha256_update(&h, host.p, host.n);
 	br_sha256_update(&h, when, sizeof when);
 	br_sha256_out(&h, sum);
@@ -115,33 +137,80 @@ static void put_signature(struct buf *out, const br_ec_private_key *key, struct 
 	put_bits(out, (struct slice){ sig, n });
 }
 
-void selfsign_put(const br_ec_private_key *key, struct slice host, int64_t not_before,
-		  struct buf *out)
+void selfsign_put_key(const br_ec_private_key *key, struct buf *out)
 {
-	uint8_t point_mem[POINT];
+	uint8_t point[POINT];
 	br_ec_public_key pub;
-	struct slice point, certified;
+
+	if (br_ec_compute_pub(&br_ec_p256_m31, &pub, point, key) == POINT)
+		put_key(out, (struct slice){ pub.q, pub.qlen });
+	else
+		out->bad = true;
+}
+
+/* What was put since `from` is signed, and the signature put behind it. */
+static void sign_since(struct buf *out, size_t from, const br_ec_private_key *key)
+{
+	struct slice signed_part = slice_from(buf_slice(out), from);
+
+	buf_put(out, ECDSA_SHA256);
+	put_signature(out, key, signed_part);
+}
+
+void selfsign_put_alpn(const br_ec_private_key *key, struct slice host, int64_t not_before,
+		       struct slice digest, struct buf *out)
+{
+	uint8_t spki_mem[128];
+	struct buf spki = BUF(spki_mem);
 	size_t cert, begin, tbs;
 
-	if (br_ec_compute_pub(&br_ec_p256_m31, &pub, point_mem, key) != POINT) {
+	selfsign_put_key(key, &spki);
+	if (spki.bad) {
 		out->bad = true;
 		return;
 	}
-	point = (struct slice){ pub.q, pub.qlen };
 	cert = der_open(out, DER_SEQUENCE);
 	begin = out->len;
 	tbs = der_open(out, DER_SEQUENCE);
 	der_put(out, DER_CONTEXT, SLICE("\x02\x01\x02")); /* v3 */
-	put_serial(out, point, host, not_before);
+	put_serial(out, buf_slice(&spki), host, not_before);
 	buf_put(out, ECDSA_SHA256);
 	put_name(out, host);
 	put_validity(out, not_before);
 	put_name(out, host);
-	put_key(out, point);
-	put_extensions(out, host);
+	buf_put(out, buf_slice(&spki));
+	put_extensions(out, host, digest);
 	der_close(out, tbs);
-	certified = slice_from(buf_slice(out), begin);
-	buf_put(out, ECDSA_SHA256);
-	put_signature(out, key, certified);
+	sign_since(out, begin, key);
 	der_close(out, cert);
+}
+
+void selfsign_put(const br_ec_private_key *key, struct slice host, int64_t not_before,
+		  struct buf *out)
+{
+	selfsign_put_alpn(key, host, not_before, (struct slice){ NULL, 0 }, out);
+}
+
+/* No subject: the names are in the extension alone (RULES A1). */
+void selfsign_put_request(const br_ec_private_key *key, struct slice names, struct buf *out)
+{
+	size_t request = der_open(out, DER_SEQUENCE), begin = out->len,
+	       info = der_open(out, DER_SEQUENCE), attributes, attribute, set, list;
+
+	der_put(out, DER_INTEGER, SLICE("\0"));
+	der_put(out, DER_SEQUENCE, (struct slice){ NULL, 0 });
+	selfsign_put_key(key, out);
+	attributes = der_open(out, DER_CONTEXT);
+	attribute = der_open(out, DER_SEQUENCE);
+	buf_put(out, OID_EXTENSION_REQUEST);
+	set = der_open(out, DER_SET);
+	list = der_open(out, DER_SEQUENCE);
+	put_names(out, names);
+	der_close(out, list);
+	der_close(out, set);
+	der_close(out, attribute);
+	der_close(out, attributes);
+	der_close(out, info);
+	sign_since(out, begin, key);
+	der_close(out, request);
 }

@@ -9,6 +9,7 @@
 #include "keys/holder/product.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/proc.h"
+#include "smtpd/proto/certinfo.h"
 
 enum {
 	RANDOMS = 64,
@@ -75,11 +76,108 @@ static void on_sign(void *ctx, struct call *c)
 	product_answer(&c->token, n ? HOLDER_DONE : HOLDER_REFUSED, (struct slice){ sig, n });
 }
 
+static void on_csr(void *ctx, struct call *c)
+{
+	const struct tlskey *t = ctx;
+	uint8_t mem[HOLDER_CSR_MAX];
+	struct buf b = BUF(mem);
+
+	selfsign_put_request(&t->key, t->names, &b);
+	product_answer(&c->token, b.bad ? HOLDER_REFUSED : HOLDER_DONE, buf_slice(&b));
+}
+
+/* Is it a chain for our key and all of our names? */
+static bool fits(const struct tlskey *t, struct slice chain)
+{
+	uint8_t mem[128];
+	struct buf key = BUF(mem);
+	struct slice names = t->names;
+	struct cur c = CUR(chain);
+	struct certinfo leaf = { 0 }, info;
+
+	selfsign_put_key(&t->key, &key);
+	for (unsigned i = 0; !cur_end(&c) && i < HOLDER_CERTS; i++) {
+		c.bad |= !certinfo_parse(cur_take(&c, cur_be16(&c)), &info);
+		if (!i && !c.bad)
+			leaf = info;
+	}
+	while (names.n)
+		c.bad |= !certinfo_names(&leaf, slice_word(&names));
+	return cur_done(&c) && slice_eq(leaf.key, buf_slice(&key));
+}
+
+static void on_chain_set(void *ctx, struct call *c)
+{
+	struct tlskey *t = ctx;
+	bool good = c->tail.n && c->tail.n <= sizeof t->chain_mem && fits(t, c->tail),
+	     kept = good && keyfile_save(KEYFILE_CHAIN, c->tail);
+
+	if (kept) {
+		memcpy(t->chain_mem, c->tail.p, c->tail.n);
+		t->chain = (struct slice){ t->chain_mem, c->tail.n };
+	}
+	product_answer(&c->token,
+		       kept   ? HOLDER_DONE
+		       : good ? HOLDER_NOT_YET
+			      : HOLDER_REFUSED,
+		       (struct slice){ NULL, 0 });
+}
+
+/* Puts one certificate behind its length. */
+static void put_own(const struct tlskey *t, struct slice host, struct slice digest,
+		    struct buf *out)
+{
+	size_t n;
+
+	buf_be16(out, 0);
+	selfsign_put_alpn(&t->key, host, t->not_before, digest, out);
+	if (out->bad)
+		return;
+	n = out->len - 2;
+	out->p[0] = (uint8_t)(n >> 8);
+	out->p[1] = (uint8_t)n;
+}
+
+static bool is_ours(const struct tlskey *t, struct slice name)
+{
+	struct slice names = t->names;
+
+	while (names.n)
+		if (slice_eq(slice_word(&names), name))
+			return true;
+	return false;
+}
+
+static void on_alpn_cert(void *ctx, struct call *c)
+{
+	const struct tlskey *t = ctx;
+	uint8_t mem[2 + SELFSIGN_MAX];
+	struct buf b = BUF(mem);
+	struct slice name = slice_from(c->tail, SELFSIGN_DIGEST);
+
+	if (is_ours(t, name))
+		put_own(t, name, slice_head(c->tail, SELFSIGN_DIGEST), &b);
+	product_answer(&c->token, b.bad || !b.len ? HOLDER_REFUSED : HOLDER_DONE,
+		       buf_slice(&b));
+}
+
 #define FRONTS (1u << P_FRONT_MX | 1u << P_FRONT_SUB)
+#define ACME   (1u << P_ACME)
 
 const struct rule tlskey_rules[HOLDER_TYPES] = {
-	[HOLDER_CERT] = { .from = FRONTS, .size = sizeof(struct holder_cert), .run = on_cert },
-	[HOLDER_TLS_SIGN] = { .from = FRONTS,
+	[HOLDER_CERT] = { .from = FRONTS | ACME,
+			  .size = sizeof(struct holder_cert),
+			  .run = on_cert },
+	[HOLDER_CSR] = { .from = ACME, .size = sizeof(struct holder_csr), .run = on_csr },
+	[HOLDER_CHAIN_SET] = { .from = ACME,
+			       .size = sizeof(struct holder_chain_set),
+			       .tail_max = HOLDER_CERT_TAIL,
+			       .run = on_chain_set },
+	[HOLDER_ALPN_CERT] = { .from = ACME,
+			       .size = sizeof(struct holder_alpn_cert),
+			       .tail_max = SELFSIGN_DIGEST + 253,
+			       .run = on_alpn_cert },
+	[HOLDER_TLS_SIGN] = { .from = FRONTS | ACME,
 			      .size = sizeof(struct holder_tls_sign),
 			      .tail_max = HOLDER_TBS_MAX,
 			      .run = on_sign },
@@ -106,24 +204,27 @@ static bool load(struct tlskey *t, enum keyfile_state *state)
 	return *state == KEYFILE_WHOLE && !b.bad && b.len == TLSKEY_OCTETS;
 }
 
-void tlskey_init(struct tlskey *t, struct slice host, int64_t not_before)
+void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool kept)
 {
 	struct buf chain = BUF(t->chain_mem);
 	enum keyfile_state state;
 
+	t->names = names;
+	t->not_before = not_before;
 	if (!load(t, &state)) {
 		make(t);
 		if (state != KEYFILE_NEW ||
 		    !keyfile_save(KEYFILE_TLS, (struct slice){ t->secret, TLSKEY_OCTETS }))
 			log_event("ephemeral", "secret", "tls");
 	}
-	buf_be16(&chain, 0);
-	selfsign_put(&t->key, host, not_before, &chain);
+	if (!kept || keyfile_load(KEYFILE_CHAIN, true, &chain) != KEYFILE_WHOLE || chain.bad ||
+	    !fits(t, buf_slice(&chain))) {
+		chain = BUF(t->chain_mem);
+		put_own(t, slice_word(&names), (struct slice){ NULL, 0 }, &chain);
+	}
 	if (chain.bad)
 		bug("no certificate");
 	t->chain = buf_slice(&chain);
-	t->chain_mem[0] = (uint8_t)((chain.len - 2) >> 8);
-	t->chain_mem[1] = (uint8_t)(chain.len - 2);
 }
 
 void tlskey_wipe(struct tlskey *t)

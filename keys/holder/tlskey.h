@@ -7,18 +7,24 @@
 #include "keys/holder/selfsign.h"
 #include "smtpd/msg/holder.h"
 
-/* holder.tls: the server's P-256 key, and its certificate. It signs ServerKeyExchange preimages and nothing else. */
+/* holder.tls: the server's P-256 key, and its certificate: the authority's where there is one (KEYS_ACME), else one of
+ * its own. It signs ServerKeyExchange preimages, requests for certificates of the configured names, and answers to their
+ * challenges. */
 enum { TLSKEY_OCTETS = 32 };
 
 struct tlskey {
 	br_ec_private_key key; /* points into secret */
 	uint8_t secret[TLSKEY_OCTETS];
-	uint8_t chain_mem[2 + SELFSIGN_MAX];
+	struct slice
+		names; /* borrowed: the host name, and further ones, with one space between */
+	int64_t not_before;
+	uint8_t chain_mem[HOLDER_CERT_TAIL];
 	struct slice chain; /* product of HOLDER_CERT */
 };
 
-/* Loads the key, or makes and saves it; one that cannot be kept is ephemeral, and the log says so. */
-void tlskey_init(struct tlskey *t, struct slice host, int64_t not_before);
+/* Loads the key, or makes and saves it; one that cannot be kept is ephemeral, and the log says so. kept: a chain on
+ * disk is presented. names stay where they are. */
+void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool kept);
 void tlskey_wipe(struct tlskey *t);
 /* Has tbs the shape of its purpose? client_random, server_random, then a named curve of ours and a point on it. */
 bool tlskey_shape(struct slice tbs);

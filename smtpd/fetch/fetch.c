@@ -18,6 +18,8 @@
  * answered from the cache. A failure at any step leaves what the cache holds (RFC 8461 3.3), and is not tried again
  * for FETCH_CHECK.
  */
+enum { STATUS_OK = 200 };
+
 static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
 
 static int64_t unix_now(void)
@@ -96,16 +98,36 @@ static void ended(struct fetch_lookup *l, const char *why)
 	start_lookups(f);
 }
 
-static void on_file(struct httpget *g)
+/* Redirects are not followed (RFC 8461 3.3). */
+static const char *why_not(const struct fetch_lookup *l)
 {
-	struct fetch_lookup *l = OWNER(struct fetch_lookup, get, g);
+	if (l->get.why)
+		return l->get.why;
+	if (l->get.reply.status != STATUS_OK)
+		return "the status is not 200";
+	return l->text ? NULL : "not text/plain";
+}
+
+static void on_field(struct httpreply *r, struct slice name, struct slice value)
+{
+	struct fetch_lookup *l = OWNER(struct fetch_lookup, get.reply, r);
+
+	if (slice_ieq(name, SLICE("content-type")))
+		l->text = slice_ieq(slice_trim(slice_head(value, slice_find(value, ';'))),
+				    SLICE("text/plain"));
+}
+
+static void on_file(struct httpcall *h)
+{
+	struct fetch_lookup *l = OWNER(struct fetch_lookup, get, h);
 	struct fetch *f = l->owner;
+	const char *why = why_not(l);
 	struct sts_policy policy;
 	struct stsplace *p;
 	struct stsrow *r;
 
-	if (g->why || !sts_parse(buf_slice(&g->reply.body), &policy)) {
-		ended(l, g->why ? g->why : "the policy is not valid");
+	if (why || !sts_parse(buf_slice(&h->reply.body), &policy)) {
+		ended(l, why ? why : "the policy is not valid");
 		return;
 	}
 	p = stscache_place(&f->cache, slice_of(l->domain));
@@ -136,6 +158,7 @@ static void on_record(struct ask *a, const void *reply, struct slice records)
 	struct fetch_lookup *l = OWNER(struct fetch_lookup, ask, a);
 	const struct dns_reply *r = reply;
 	struct buf host = { .p = (uint8_t *)l->host, .cap = sizeof l->host - 1 };
+	struct buf request = BUF(l->request);
 	struct stsplace *p = stscache_find(&l->owner->cache, slice_of(l->domain));
 	bool held = stscache_valid(p, unix_now());
 	struct slice id;
@@ -161,7 +184,11 @@ static void on_record(struct ask *a, const void *reply, struct slice records)
 	buf_put(&host, SLICE("mta-sts."));
 	buf_put(&host, slice_of(l->domain));
 	l->host[host.len] = 0;
-	httpget_start(&l->get, l->host, "/.well-known/mta-sts.txt");
+	l->text = false;
+	httpcall_put(&request, "GET", l->host, l->owner->port,
+		     SLICE("/.well-known/mta-sts.txt"), "text/plain",
+		     (struct slice){ NULL, 0 });
+	httpcall_start(&l->get, l->host, l->owner->port, buf_slice(&request));
 }
 
 /* Says whether the place is in use now. */
@@ -286,9 +313,8 @@ const struct rule fetch_rules[FETCH_TYPES] = {
 
 void fetch_init(struct fetch *f, struct loop *l, struct chan *dns, int cache_fd)
 {
-	f->env = (struct httpget_env){
-		.loop = l, .dns = dns, .anchors = f->env.anchors, .port = HTTPGET_PORT
-	};
+	f->env = (struct httpcall_env){ .loop = l, .dns = dns, .anchors = f->env.anchors };
+	f->port = HTTPCALL_PORT;
 	f->waiter = arena_reserve(FETCH_WAITERS * sizeof *f->waiter);
 	f->tick = (struct watch){ .fd = -1, .ready = on_tick };
 	stscache_init(&f->cache, cache_fd);
@@ -299,6 +325,8 @@ void fetch_init(struct fetch *f, struct loop *l, struct chan *dns, int cache_fd)
 		k->get.env = &f->env;
 		k->get.done = on_file;
 		k->get.stream.watch.fd = -1;
-		k->get.body = arena_reserve(HTTPGET_BODY);
+		k->get.field = on_field;
+		k->get.out = BUF(k->out);
+		k->get.body = (struct buf){ .p = arena_reserve(FETCH_BODY), .cap = FETCH_BODY };
 	}
 }

@@ -2,8 +2,8 @@
 #ifndef SMTPD_FETCH_FETCH_H
 #define SMTPD_FETCH_FETCH_H
 
-#include "smtpd/fetch/httpget.h"
 #include "smtpd/fetch/stscache.h"
+#include "smtpd/http/httpcall.h"
 #include "smtpd/msg/fetch.h"
 
 /* The MTA-STS policies of domains (RFC 8461 3): answers FETCH_STS from the cache, or looks for the record and the
@@ -17,6 +17,7 @@ enum {
 		5 * 1000,    /* a question that waited so long is answered with what is known */
 	FETCH_CHECK = 300,   /* s: so long a domain is not looked at again (RFC 8461 3.3) */
 	FETCH_FRESH = 86400, /* s: then a policy is fetched again while it still holds */
+	FETCH_BODY = 64 * 1024, /* octets of a policy */
 	FETCH_WATCHES = 2 * FETCH_LOOKUPS + 1,
 };
 
@@ -24,9 +25,11 @@ struct fetch_lookup {
 	struct fetch *owner;
 	bool busy;
 	struct ask ask;
-	struct httpget get;
+	struct httpcall get;
+	bool text; /* the reply is text/plain */
 	uint8_t id_n, id[STS_ID];
 	char domain[FETCH_NAME + 1], host[FETCH_NAME + 16];
+	uint8_t request[512], out[512];
 };
 
 struct fetch_waiter {
@@ -37,7 +40,8 @@ struct fetch_waiter {
 };
 
 struct fetch {
-	struct httpget_env env;
+	struct httpcall_env env;
+	uint16_t port; /* of the web servers */
 	struct stscache cache;
 	struct fetch_lookup lookup[FETCH_LOOKUPS];
 	struct fetch_waiter *waiter; /* owned, FETCH_WAITERS */

@@ -1,7 +1,7 @@
 # smtpd/fetch/fetch.mk: files over HTTPS: public keys only, no mail, no maps
 
 PROGS += fetch
-fetch-y := $(addprefix smtpd/fetch/,main.o fetch.o httpget.o httpreply.o stscache.o)
+fetch-y := $(addprefix smtpd/fetch/,main.o fetch.o stscache.o) $(lib-http)
 fetch-y += $(addprefix smtpd/proto/,sts.o dnsmsg.o)
 fetch-y += $(lib-core) $(lib-tls)
 fetch-libs := bearssl sodium http_parser

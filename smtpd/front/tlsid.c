@@ -10,6 +10,7 @@ enum {
 	SIGN_MS = 50,
 	CERT_MS = 5000,
 	AGAIN_MS = 100,
+	LOOK_MS = 5 * 1000, /* for a certificate that was renewed */
 	FORGET_MS = CONFIG_SMTPD_TLS_SESSION_TIME * 1000,
 	SESSIONS_MEM = CONFIG_SMTPD_TLS_SESSIONS * TLS_SESSION,
 };
@@ -65,10 +66,15 @@ static void on_cert(struct ask *a, const void *reply, struct slice tail)
 	struct tlsid *t = (struct tlsid *)(void *)a;
 	const struct holder_reply *r = reply;
 
+	if (ON(CONFIG_KEYS_ACME))
+		t->again.due = t->holder->loop->now + LOOK_MS;
+	if (r && t->known && tail.n == t->der_n && !memcmp(tail.p, t->der[t->now], tail.n))
+		return;
 	if (!r || r->result != HOLDER_DONE || !tail.n || !take(t, !t->now, tail)) {
 		t->again.due = t->holder->loop->now + AGAIN_MS;
 		return;
 	}
+	t->der_n = tail.n;
 	t->now = !t->now;
 	t->known = true;
 	t->changed(t->owner);

@@ -8,13 +8,15 @@
 /*
  * What the front end presents in TLS: the chain comes from holder.tls, which also makes the
  * signatures, and the sessions that may be resumed without. The chain is asked for anew each time the
- * channel is wired, and again while there is none.
+ * channel is wired, and again while there is none; with KEYS_ACME every few seconds. A new chain is for the same
+ * key, so that a handshake with the older one ends well, too.
  */
 struct tlsid {
 	struct ask ask; /* first */
 	struct chan *holder;
 	struct tls_identity id[2]; /* a handshake in progress may still read the older one */
 	uint8_t der[2][HOLDER_CERT_TAIL];
+	size_t der_n; /* of the chain in use */
 	unsigned now;
 	bool known;
 	struct tls_cache cache;

@@ -203,6 +203,14 @@ struct chan *proc_chan(struct proc *p, enum program to)
 	bug("no such channel");
 }
 
+struct chan *proc_chan_to(struct proc *p, enum proc_id to)
+{
+	for (size_t i = 0; i < p->nchan; i++)
+		if (chans[p->chan_id[i]].asks == p->me && chans[p->chan_id[i]].answers == to)
+			return &p->chan[i];
+	bug("no such channel");
+}
+
 void proc_serve(struct proc *p, const struct rule *rules, size_t n, void *ctx)
 {
 	for (size_t i = 0; i < p->nchan; i++) {

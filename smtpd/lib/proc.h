@@ -34,6 +34,8 @@ struct proc {
 void proc_start(struct proc *p, enum program prog, size_t watches);
 /* Our channel towards a program we ask; never NULL: a program without that row in topology.def is a bug(). */
 struct chan *proc_chan(struct proc *p, enum program to);
+/* The same, towards one process of a program that has several. */
+struct chan *proc_chan_to(struct proc *p, enum proc_id to);
 /* What every requester may ask of us; ctx is handed to the handlers. */
 void proc_serve(struct proc *p, const struct rule *rules, size_t n, void *ctx);
 /* Closes the sandbox (seccomp list of topology.def, no new privileges), then tells init. */

@@ -266,6 +266,13 @@ void tls_server(struct tls *t, const struct tls_identity *id)
 	br_ssl_server_reset(sc);
 }
 
+void tls_alpn(struct tls *t, const char *protocol)
+{
+	t->protocol = protocol;
+	br_ssl_engine_set_protocol_names(t->eng, &t->protocol, 1);
+	br_ssl_engine_add_flags(t->eng, BR_OPT_FAIL_ON_ALPN_MISMATCH);
+}
+
 static void verify(struct tls *t, const struct tls_anchors *anchors)
 {
 	br_x509_minimal_context *x = &t->u.client.x509.minimal;

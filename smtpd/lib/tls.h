@@ -13,7 +13,7 @@
  * ChaCha20-Poly1305, X25519 and P-256, no renegotiation, no SHA-1. Extended master secret (RFC 7627) with every
  * peer that has it; sessions without it are not resumed.
  */
-enum { TLS_CHAIN_MAX = 4, TLS_ANCHORS_MAX = 96 };
+enum { TLS_CHAIN_MAX = 6, TLS_ANCHORS_MAX = 96 };
 
 /* The server's private key is in another process. Signs the ServerKeyExchange preimage `tbs` with ECDSA and the
  * given TLS hash number; returns false to end the handshake. */
@@ -74,12 +74,15 @@ struct tls {
 	br_ec_impl curves;	    /* what is offered for the key exchange */
 	bool up;		    /* handshake complete */
 	bool resumed;		    /* server: by a session of before */
+	const char *protocol;	    /* the one that tls_alpn() asks for */
 	uint8_t in[TLS_IN], out[TLS_OUT];
 };
 
 enum tls_state { TLS_BUSY, TLS_UP, TLS_CLOSED, TLS_FAILED };
 
 void tls_server(struct tls *t, const struct tls_identity *id);
+/* After tls_server(): whoever asks for protocols (RFC 7301), and not for this one, gets no further. Static text. */
+void tls_alpn(struct tls *t, const char *protocol);
 /* An empty cache in this memory; also forgets all that was in it. */
 void tls_cache_init(struct tls_cache *c, uint8_t *mem, size_t n);
 /* Verified against anchors, certificate name = host (DNS name; 0-terminated). anchors NULL: encrypted but

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/proto/base64.h"
 
-static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/* The last two are for base64url. */
+static const char digit[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
 
 enum { NOT_A_DIGIT = 64 };
 
@@ -47,7 +49,7 @@ bool base64_get(struct slice in, struct buf *out)
 	return true;
 }
 
-void base64_put(struct buf *b, struct slice s)
+static void put(struct buf *b, struct slice s, unsigned beyond, bool pad)
 {
 	for (size_t i = 0; i < s.n; i += 3) {
 		size_t n = s.n - i < 3 ? s.n - i : 3;
@@ -57,7 +59,20 @@ void base64_put(struct buf *b, struct slice s)
 			v |= (uint32_t)s.p[i + 1] << 8;
 		if (n > 2)
 			v |= s.p[i + 2];
-		for (size_t j = 0; j < 4; j++)
-			buf_u8(b, j <= n ? (uint8_t)digit[v >> (18 - 6 * j) & 63] : '=');
+		for (size_t j = 0; j < 4 && (pad || j <= n); j++) {
+			unsigned d = v >> (18 - 6 * j) & 63;
+
+			buf_u8(b, j > n ? '=' : (uint8_t)digit[d < 62 ? d : d + beyond]);
+		}
 	}
+}
+
+void base64_put(struct buf *b, struct slice s)
+{
+	put(b, s, 0, true);
+}
+
+void base64_put_url(struct buf *b, struct slice s)
+{
+	put(b, s, 2, false);
 }

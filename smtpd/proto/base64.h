@@ -9,5 +9,7 @@
  * and back. */
 bool base64_get(struct slice in, struct buf *out);
 void base64_put(struct buf *b, struct slice s);
+/* RFC 4648 5, without padding. */
+void base64_put_url(struct buf *b, struct slice s);
 
 #endif

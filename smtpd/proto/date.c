@@ -36,6 +36,24 @@ bool date_split(int64_t unix_seconds, struct date *out)
 	return true;
 }
 
+bool date_join(const struct date *d, int64_t *out)
+{
+	int64_t year = d->month > 2 ? d->year : d->year - 1, mp = (d->month + 9) % 12, days, t;
+	struct date again;
+
+	if (d->year < 1970 || d->year > 9999 || d->month < 1 || d->month > 12)
+		return false;
+	days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * mp + 2) / 5 + d->day -
+	       1 - 719468;
+	t = days * DAY + d->hour * 3600 + d->minute * 60 + d->second;
+	if (!date_split(t, &again) || again.year != d->year || again.month != d->month ||
+	    again.day != d->day || again.hour != d->hour || again.minute != d->minute ||
+	    again.second != d->second)
+		return false;
+	*out = t;
+	return true;
+}
+
 void date_put(struct buf *b, int64_t unix_seconds)
 {
 	static const char day[] = "SunMonTueWedThuFriSat";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The messages that the holders receive, with arbitrary bodies, through their rules. The first octet says who. */
 #include "init/topology.h"
+#include "keys/holder/acctkey.h"
 #include "keys/holder/dkimkey.h"
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
@@ -12,6 +13,7 @@ static struct chan chan;
 static struct tlskey tls;
 static struct srskey srs;
 static struct dkimkey dkim, ed;
+static struct acctkey account;
 static uint8_t rx[MSG_MAX];
 
 static const struct {
@@ -19,10 +21,9 @@ static const struct {
 	void *ctx;
 	unsigned from;
 } holders[] = {
-	{ tlskey_rules, &tls, P_FRONT_MX },
-	{ srskey_rules, &srs, P_CHECK_MX },
-	{ dkimkey_rules, &dkim, P_CHECK_SUB },
-	{ dkimkey_rules, &ed, P_CHECK_SUB },
+	{ tlskey_rules, &tls, P_FRONT_MX },    { srskey_rules, &srs, P_CHECK_MX },
+	{ dkimkey_rules, &dkim, P_CHECK_SUB }, { dkimkey_rules, &ed, P_CHECK_SUB },
+	{ acctkey_rules, &account, P_ACME },
 };
 
 static void start(void)
@@ -30,7 +31,8 @@ static void start(void)
 	loop_init(&loop, 8);
 	chan_init(&chan, &loop, P_FRONT_MX, 1, rx);
 	/* No folder of keys where this runs: all secrets are ephemeral. */
-	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000);
+	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000, false);
+	acctkey_init(&account, -1);
 	srskey_init(&srs, SLICE("example.org"), 1);
 	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"));
 	dkimkey_init(&ed, &loop, true, SLICE("example.org"), SLICE("sel"));
@@ -48,10 +50,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		struct holder_dkim_sign dkim;
 		struct holder_dkim_long dkim_long;
 		struct holder_srs srs;
+		struct holder_acme_request request;
 	} m;
 	struct call c = { .token = { .chan = &chan }, .msg = &m, .fd = { -1, -1 } };
 	const struct rule *r;
-	unsigned who = n ? p[0] % 4 : 0;
+	unsigned who = n ? p[0] % 5 : 0;
 
 	if (!n)
 		return 0;

@@ -118,7 +118,7 @@ class Box(Machine):
         """A folder for keys or data that outlives a Box."""
         path = os.path.join(world.root, "tmp", "store-" + name)
         for copy in ("a", "b"):    # the two copies of the keys; the journal has no use for them
-            os.makedirs(os.path.join(path, copy) if name == "keys" else path, exist_ok=True)
+            os.makedirs(os.path.join(path, copy) if name.startswith("keys") else path, exist_ok=True)
         return path
 
     def start(self):

@@ -18,6 +18,8 @@ VARIANTS = {
     # Forwarded letters tell how they were judged; a list of clients is asked
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
                   "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y", "FORWARD_DNSBL": '"list.example"'},
+    # a certificate from the authority of cases_acme.py
+    "acme": {"KEYS_TLS_SELFSIGNED": "n", "KEYS_ACME": "y", "KEYS_ACME_DIRECTORY": '"https://acme.example:14000/dir"'},
 }
 
 

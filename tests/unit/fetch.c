@@ -104,7 +104,7 @@ static void web_listen(void)
 
 	CHECK(bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 5) == 0);
 	getsockname(fd, (struct sockaddr *)&a, &n);
-	fetch.env.port = ntohs(a.sin_port);
+	fetch.port = ntohs(a.sin_port);
 	web.listen = (struct watch){ fd, POLLIN, LOOP_NEVER, on_listen, 0 };
 	loop_add(&loop, &web.listen);
 	web.s.watch.fd = -1;
@@ -174,7 +174,7 @@ static void later(void)
 static void restart(int fd)
 {
 	fetch_init(&fetch, &loop, &dns_asking, fd);
-	fetch.env.port = 0;
+	fetch.port = 0;
 	loop_drop(&loop, &web.listen);
 	close(web.listen.fd);
 	web_listen();
@@ -203,7 +203,7 @@ static void found(void)
 	web.reply = ENFORCE;
 	CHECK(!strcmp(says("A.example"), "enforce *.mx.example"));
 	CHECK(strstr(web.seen,
-		     "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.a.example\r\n"));
+		     "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.a.example:"));
 	CHECK(!strcmp(says("a.example"), "enforce *.mx.example"));
 	CHECK(web.conns == 1 && names.asked == 1);
 	later();

@@ -159,14 +159,14 @@ static void tls_holder(void)
 	uint8_t first[HOLDER_CERT_TAIL];
 	size_t n;
 
-	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000);
+	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000, false);
 	wire(P_FRONT_SUB, tlskey_rules, &tls);
 	CHECK_EQ(ask(HOLDER_CERT, &m, sizeof m, SLICE("")), HOLDER_DONE);
 	n = seen.product.len;
 	CHECK(n > 300 && (size_t)(seen.mem[0] << 8 | seen.mem[1]) == n - 2);
 	memcpy(first, seen.mem, n);
 	tls_signs();
-	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000); /* a restart */
+	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000, false); /* a restart */
 	ask(HOLDER_CERT, &m, sizeof m, SLICE(""));
 	CHECK(seen.product.len == n && !memcmp(first, seen.mem, n));
 	unwire();
@@ -561,9 +561,9 @@ static void nothing_to_keep(void)
 	uint8_t first[32];
 
 	CHECK(!mkdir("empty", 0700) && !chdir("empty"));
-	tlskey_init(&tls, SLICE("a.b"), 1700000000);
+	tlskey_init(&tls, SLICE("a.b"), 1700000000, false);
 	memcpy(first, tls.secret, 32);
-	tlskey_init(&tls, SLICE("a.b"), 1700000000);
+	tlskey_init(&tls, SLICE("a.b"), 1700000000, false);
 	CHECK(tls.chain.n && memcmp(first, tls.secret, 32));
 	srskey_init(&srs, SLICE("a.b"), 1);
 	dkimkey_keygen(false);

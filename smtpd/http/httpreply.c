@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "smtpd/fetch/httpreply.h"
+#include "smtpd/http/httpreply.h"
 
 #include <string.h>
 
-enum { STATUS_OK = 200 };
+enum { NO_CONTENT = 204, NOT_MODIFIED = 304 };
 
 static int fail(struct httpreply *r, const char *why)
 {
@@ -14,19 +14,20 @@ static int fail(struct httpreply *r, const char *why)
 /* A header field is complete. */
 static void field_ended(struct httpreply *r)
 {
-	struct slice name = { r->field, r->field_n }, v = { r->value, r->value_n };
-
-	if (slice_ieq(name, SLICE("content-type")))
-		r->text = slice_ieq(slice_trim(slice_head(v, slice_find(v, ';'))),
-				    SLICE("text/plain"));
-	r->field_n = r->value_n = 0;
-	r->in_value = false;
+	if (r->name_n && !r->cut)
+		r->field(r, (struct slice){ r->name, r->name_n },
+			 slice_trim((struct slice){ r->value, r->value_n }));
+	r->name_n = r->value_n = 0;
+	r->in_value = r->cut = false;
 }
 
-static void keep(uint8_t *to, size_t cap, size_t *n, const char *p, size_t len)
+static void keep(struct httpreply *r, uint8_t *to, size_t cap, size_t *n, const char *p,
+		 size_t len)
 {
-	if (len > cap - *n)
+	if (len > cap - *n) {
+		r->cut = true;
 		len = cap - *n;
+	}
 	memcpy(to + *n, p, len);
 	*n += len;
 }
@@ -37,7 +38,7 @@ static int on_field(http_parser *p, const char *at, size_t n)
 
 	if (r->in_value)
 		field_ended(r);
-	keep(r->field, sizeof r->field, &r->field_n, at, n);
+	keep(r, r->name, sizeof r->name, &r->name_n, at, n);
 	return 0;
 }
 
@@ -46,20 +47,21 @@ static int on_value(http_parser *p, const char *at, size_t n)
 	struct httpreply *r = p->data;
 
 	r->in_value = true;
-	keep(r->value, sizeof r->value, &r->value_n, at, n);
+	keep(r, r->value, sizeof r->value, &r->value_n, at, n);
 	return 0;
 }
 
+/* 1: no body follows, whatever the header says. */
 static int on_headers(http_parser *p)
 {
 	struct httpreply *r = p->data;
 
 	field_ended(r);
-	if (p->status_code != STATUS_OK) /* redirects too: RFC 8461 3.3 */
-		return fail(r, "the status is not 200");
-	if (!r->text)
-		return fail(r, "not text/plain");
-	if (!(p->flags & (F_CHUNKED | F_CONTENTLENGTH)))
+	r->status = p->status_code;
+	if (r->bodiless)
+		return 1;
+	if (!(p->flags & (F_CHUNKED | F_CONTENTLENGTH)) && r->status != NO_CONTENT &&
+	    r->status != NOT_MODIFIED)
 		return fail(r, "the length of the body is not stated");
 	return 0;
 }
@@ -89,9 +91,10 @@ static const http_parser_settings settings = {
 	.on_message_complete = on_complete,
 };
 
-void httpreply_start(struct httpreply *r, struct buf body)
+void httpreply_start(struct httpreply *r, struct buf body, bool bodiless,
+		     void (*field)(struct httpreply *r, struct slice name, struct slice value))
 {
-	*r = (struct httpreply){ .body = body };
+	*r = (struct httpreply){ .body = body, .bodiless = bodiless, .field = field };
 	http_parser_init(&r->parser, HTTP_RESPONSE);
 	r->parser.data = r;
 }
