@@ -385,6 +385,9 @@ tinpost-user = $(O)/host/tinpost-user --file $(SITE_DIR)/$(or $(call unquote,$(C
 user: $(O)/host/tinpost-user
 	@$(tinpost-user) $(call switch,PASSWORD,--password,ask) $(if $(EXPIRES),--expires '$(EXPIRES)') \
 		$(if $(QUOTA),--quota '$(QUOTA)') -- '$(NAME)' '$(SENDER)'
+# The lists have a say: senders and aliases outside the mail domains are refused here, so those domains are all.
+dns-records: $(O)/host/probe $(O)/maps/users.cdb $(O)/maps/virtual.cdb
+	@$< records $(if $(ADDRESS),--address '$(ADDRESS)') $(if $(CA_ACCOUNT),--account '$(CA_ACCOUNT)') $(if $(DKIM),--dkim '$(DKIM)')
 addr2line: $(if $(filter $(PROG),$(PROGS)),$(O)/symbols/$(PROG))
 	@test -n '$<$(filter vmlinux,$(PROG))' && test -n '$(ADDR)' || \
 		{ echo "call: make addr2line PROG=name ADDR=0x1234, where name is one of: $(PROGS) vmlinux" >&2; exit 1; }
@@ -434,7 +437,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user addr2line \
+.PHONY: FORCE all oci unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -446,6 +449,8 @@ FORCE:
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
 #=                    (PASSWORD=ask: take a chosen password from the terminal or standard input instead;
 #=                    SCRAM=y: for SCRAM-SHA-256; EXPIRES=2027-12-31: the last day; QUOTA=100: recipients in a day)
+#=   dns-records      every DNS record to publish; DKIM=FILE: with the keys that the console showed, saved there;
+#=                    ADDRESS="192.0.2.1 2001:db8::1": when DHCP gives it; CA_ACCOUNT=URI: for the CAA record
 #=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance; the lane of
 #=                    accounts needs ACCOUNT=, its password is read from standard input
 #= Configuration

@@ -36,6 +36,7 @@ int probe_dkim_sign(struct probe_args a);
 int probe_dkim_verify(struct probe_args a);
 int probe_spf(struct probe_args a);
 int probe_dmarc(struct probe_args a);
+int probe_records(struct probe_args a);
 
 struct dkim_verify;
 struct dnsmsg_answer;
