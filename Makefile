@@ -236,14 +236,15 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
-rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost)
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim)
+secrets = $(if $(smarthost)$(dkim-file),umask 077;)
 $(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
-	$(Q)$(if $(smarthost),umask 077; rm -f $@;) rootfs/mkroot cpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
+	$(Q)$(secrets) rm -f $@; rootfs/mkroot cpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
 $(I)/oci/index.json: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,OCI,$(@D))
-	$(Q)$(if $(smarthost),umask 077;) rootfs/mkroot oci $(@D) $(ARCH) rootfs/tree $(O) $(filter-out init,$(PROGS))
+	$(Q)$(secrets) rootfs/mkroot oci $(@D) $(ARCH) rootfs/tree $(O) $(filter-out init,$(PROGS))
 $(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
@@ -278,6 +279,10 @@ smarthost := $(call unquote,$(CONFIG_KEYS_SMARTHOST_FILE))
 $(O)/maps/smarthost: rootfs/smarthost $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/smarthost '$(if $(smarthost),$(SITE_DIR)/$(smarthost))' $@
+dkim-file := $(call unquote,$(CONFIG_KEYS_DKIM_FILE))
+$(O)/maps/dkim: rootfs/dkim-key rootfs/smarthost $(GEN)/auto.conf FORCE
+	@mkdir -p $(@D)
+	$(Q)rootfs/dkim-key '$(if $(dkim-file),$(SITE_DIR)/$(dkim-file))' $@
 $(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(GEN)/virtual.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)

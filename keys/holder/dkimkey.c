@@ -4,6 +4,7 @@
 
 #include <bearssl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "keys/holder/keyfile.h"
 #include "keys/holder/product.h"
@@ -15,17 +16,34 @@
 #include "smtpd/proto/dkim_key.h"
 #include "smtpd/proto/dkim_preimage.h"
 
-enum { SIGNATURE_MAX = DKIMRSA_N };
+enum { SIGNATURE_MAX = DKIMRSA_N_MAX };
 
 static enum keyfile_kind kind(bool ed25519)
 {
 	return ed25519 ? KEYFILE_ED25519 : KEYFILE_DKIM;
 }
 
-/* What the file holds: exactly as much as fits. */
-static struct buf secret(struct dkimkey *d)
+/* What the file holds. */
+static bool take(struct dkimkey *d, struct slice secret)
 {
-	return d->ed25519 ? (struct buf)BUF(d->ed.seed) : (struct buf)BUF(d->rsa.secret);
+	if (!d->ed25519)
+		return dkimrsa_take(&d->rsa, secret);
+	if (secret.n != sizeof d->ed.seed)
+		return false;
+	memcpy(d->ed.seed, secret.p, secret.n);
+	return true;
+}
+
+static enum keyfile_state load(struct dkimkey *d, bool mend)
+{
+	uint8_t mem[KEYFILE_MAX];
+	struct buf b = BUF(mem);
+	enum keyfile_state state = keyfile_load(kind(d->ed25519), mend, &b);
+
+	if (state == KEYFILE_WHOLE && !take(d, buf_slice(&b)))
+		state = KEYFILE_DAMAGED;
+	explicit_bzero(mem, sizeof mem);
+	return state;
 }
 
 static void hash(struct slice preimage, uint8_t sum[br_sha256_SIZE])
@@ -52,7 +70,7 @@ static bool sign(struct dkimkey *d, const uint8_t (*sum)[br_sha256_SIZE], uint8_
 
 void dkimkey_record(const struct dkimkey *d, struct buf *out)
 {
-	uint8_t mem[DKIMRSA_N + 64];
+	uint8_t mem[DKIMRSA_N_MAX + 64];
 	struct buf key = BUF(mem);
 
 	if (d->ed25519)
@@ -103,13 +121,12 @@ static void prepare(struct dkimkey *d)
 
 static void look(struct dkimkey *d)
 {
-	struct buf b = secret(d);
 	enum keyfile_state state;
 
 	if (d->known || d->hopeless)
 		return;
-	state = keyfile_load(kind(d->ed25519), false, &b);
-	d->known = state == KEYFILE_WHOLE && !b.bad && b.len == b.cap;
+	state = d->imported ? KEYFILE_WHOLE : load(d, false);
+	d->known = state == KEYFILE_WHOLE;
 	d->hopeless = !d->known && state != KEYFILE_NEW;
 	d->timer.due = d->known || d->hopeless ? LOOP_NEVER : d->loop->now + DKIMKEY_LOOK_MS;
 	if (d->known) {
@@ -132,7 +149,7 @@ static void flush(struct dkimkey *d)
 {
 	uint8_t mem[RSA64_JOBS][SIGNATURE_MAX];
 	uint8_t *const sig[RSA64_JOBS] = { mem[0], mem[1], mem[2], mem[3] };
-	size_t n = d->waiting, octets = d->ed25519 ? DKIMED_SIGNATURE : DKIMRSA_N;
+	size_t n = d->waiting, octets = d->ed25519 ? DKIMED_SIGNATURE : d->rsa.n;
 	bool right;
 
 	d->batch.due = LOOP_NEVER;
@@ -209,11 +226,26 @@ static void on_batch(struct watch *w, short got)
 	flush(OWNER(struct dkimkey, batch, w));
 }
 
+/* The key that the image brings along, where it does. */
+static bool import(struct dkimkey *d, int fd)
+{
+	uint8_t mem[DKIMRSA_OCTETS_MAX];
+	ssize_t n = fd < 0 ? 0 : pread(fd, mem, sizeof mem, 0);
+
+	if (n <= 0)
+		return false;
+	if (!take(d, (struct slice){ mem, (size_t)n }))
+		bug("the imported key is none");
+	explicit_bzero(mem, sizeof mem);
+	return true;
+}
+
 void dkimkey_init(struct dkimkey *d, struct loop *l, bool ed25519, struct slice domains,
-		  struct slice selector)
+		  struct slice selector, int file)
 {
 	memset(d, 0, sizeof *d);
 	d->ed25519 = ed25519;
+	d->imported = import(d, file);
 	d->domains = domains;
 	d->selector = selector;
 	d->loop = l;
@@ -231,25 +263,24 @@ void dkimkey_wipe(struct dkimkey *d)
 	explicit_bzero(&d->ed, sizeof d->ed);
 }
 
-void dkimkey_keygen(bool ed25519)
+void dkimkey_keygen(bool ed25519, unsigned bits)
 {
 	static struct dkimkey d; /* the process's context */
-	struct buf b;
 	uint8_t mem[SIGNATURE_MAX], *sig = mem;
 	static const uint8_t sum[1][br_sha256_SIZE] = { "try" };
 
 	d.ed25519 = ed25519;
-	b = secret(&d);
 	/* holder.dkim only looks: mending is done here, at every boot. */
-	if (keyfile_load(kind(ed25519), true, &b) == KEYFILE_NEW) {
+	if (load(&d, true) == KEYFILE_NEW) {
 		if (ed25519)
 			dkimed_make(&d.ed);
 		else
-			dkimrsa_make(&d.rsa);
+			dkimrsa_make(&d.rsa, bits);
 		if (!sign(&d, sum, &sig, 1))
 			bug("the new key does not work");
-		b = secret(&d);
-		if (!keyfile_save(kind(ed25519), (struct slice){ b.p, b.cap }))
+		if (!keyfile_save(kind(ed25519),
+				  ed25519 ? (struct slice){ d.ed.seed, sizeof d.ed.seed }
+					  : dkimrsa_secret(&d.rsa)))
 			log_event("unkept", "secret", "dkim");
 	}
 	dkimkey_wipe(&d);

@@ -15,34 +15,33 @@ static const uint8_t exponent[] = { 1, 0, 1 };
 
 static uint8_t *part(struct dkimrsa *r, unsigned i)
 {
-	return r->secret + i * DKIMRSA_PART;
+	return r->secret + i * (r->n / 2);
 }
 
 static br_rsa_private_key private_key(struct dkimrsa *r)
 {
 	return (br_rsa_private_key){
-		.n_bitlen = DKIMRSA_BITS,
+		.n_bitlen = (uint32_t)r->n * 8,
 		.p = part(r, 0),
-		.plen = DKIMRSA_PART,
+		.plen = r->n / 2,
 		.q = part(r, 1),
-		.qlen = DKIMRSA_PART,
+		.qlen = r->n / 2,
 		.dp = part(r, 2),
-		.dplen = DKIMRSA_PART,
+		.dplen = r->n / 2,
 		.dq = part(r, 3),
-		.dqlen = DKIMRSA_PART,
+		.dqlen = r->n / 2,
 		.iq = part(r, 4),
-		.iqlen = DKIMRSA_PART,
+		.iqlen = r->n / 2,
 	};
 }
 
 static bool right(struct dkimrsa *r, const uint8_t *sum, const uint8_t *sig)
 {
-	br_rsa_public_key pk = { part(r, 5), DKIMRSA_N, (uint8_t *)(uintptr_t)exponent,
+	br_rsa_public_key pk = { part(r, 5), r->n, (uint8_t *)(uintptr_t)exponent,
 				 sizeof exponent };
 	uint8_t back[br_sha256_SIZE];
 
-	return br_rsa_i31_pkcs1_vrfy(sig, DKIMRSA_N, BR_HASH_OID_SHA256, sizeof back, &pk,
-				     back) &&
+	return br_rsa_i31_pkcs1_vrfy(sig, r->n, BR_HASH_OID_SHA256, sizeof back, &pk, back) &&
 	       memcmp(back, sum, sizeof back) == 0;
 }
 
@@ -74,13 +73,13 @@ bool dkimrsa_sign(struct dkimrsa *r, const uint8_t (*sum)[br_sha256_SIZE], uint8
 
 static struct slice piece(struct dkimrsa *r, unsigned i)
 {
-	return (struct slice){ part(r, i), DKIMRSA_PART };
+	return (struct slice){ part(r, i), r->n / 2 };
 }
 
 void dkimrsa_prepare(struct dkimrsa *r)
 {
 	struct rsa64_key key = { piece(r, 0), piece(r, 1), piece(r, 2),
-				 piece(r, 3), piece(r, 4), { part(r, 5), DKIMRSA_N } };
+				 piece(r, 3), piece(r, 4), { part(r, 5), r->n } };
 
 	r->fast = !ON(CONFIG_KEYS_RSA_BEARSSL) && rsa64_init(&r->rsa64, mont64_kernel(0), &key);
 	if (r->fast && ON(CONFIG_KEYS_RSA_AUTO))
@@ -103,16 +102,32 @@ const char *dkimrsa_code(const struct dkimrsa *r)
 
 void dkimrsa_public(const struct dkimrsa *r, struct buf *out)
 {
-	dkim_key_spki((struct slice){ r->secret + 5 * DKIMRSA_PART, DKIMRSA_N },
+	dkim_key_spki((struct slice){ r->secret + 5 * (r->n / 2), r->n },
 		      (struct slice){ exponent, sizeof exponent }, out);
 }
 
-void dkimrsa_make(struct dkimrsa *r)
+struct slice dkimrsa_secret(const struct dkimrsa *r)
+{
+	return (struct slice){ r->secret, r->n / 2 * 7 };
+}
+
+bool dkimrsa_take(struct dkimrsa *r, struct slice secret)
+{
+	size_t n = secret.n / 7 * 2;
+
+	if (secret.n % 7 || (n != 256 && n != 384 && n != 512))
+		return false;
+	r->n = n;
+	memcpy(r->secret, secret.p, secret.n);
+	return true;
+}
+
+void dkimrsa_make(struct dkimrsa *r, unsigned bits)
 {
 	br_hmac_drbg_context rng;
 	br_rsa_keygen keygen = br_rsa_i62_keygen_get();
-	uint8_t priv[BR_RSA_KBUF_PRIV_SIZE(DKIMRSA_BITS)],
-		pub[BR_RSA_KBUF_PUB_SIZE(DKIMRSA_BITS)];
+	uint8_t priv[BR_RSA_KBUF_PRIV_SIZE(DKIMRSA_BITS_MAX)],
+		pub[BR_RSA_KBUF_PUB_SIZE(DKIMRSA_BITS_MAX)];
 	br_rsa_private_key sk;
 	br_rsa_public_key pk;
 	struct buf b = BUF(r->secret);
@@ -120,7 +135,7 @@ void dkimrsa_make(struct dkimrsa *r)
 	if (!keygen)
 		keygen = br_rsa_i31_keygen;
 	keyrand_init(&rng);
-	if (!keygen(&rng.vtable, &sk, priv, &pk, pub, DKIMRSA_BITS, EXPONENT))
+	if (!keygen(&rng.vtable, &sk, priv, &pk, pub, bits, EXPONENT))
 		bug("no key");
 	buf_put(&b, (struct slice){ sk.p, sk.plen });
 	buf_put(&b, (struct slice){ sk.q, sk.qlen });
@@ -130,6 +145,7 @@ void dkimrsa_make(struct dkimrsa *r)
 	buf_put(&b, (struct slice){ pk.n, pk.nlen });
 	explicit_bzero(&rng, sizeof rng);
 	explicit_bzero(priv, sizeof priv);
-	if (b.bad || sk.plen != DKIMRSA_PART || b.len != DKIMRSA_OCTETS)
+	r->n = bits / 8;
+	if (b.bad || sk.plen != r->n / 2 || b.len != dkimrsa_secret(r).n)
 		bug("key of another size");
 }

@@ -62,7 +62,8 @@ static void start(struct holder *h)
 	} else {
 		dkimkey_init(&h->u.dkim, &h->proc.loop, ON(CONFIG_KEYS_DKIM_ED25519),
 			     slice_of(CONFIG_SMTPD_DOMAINS),
-			     slice_of(CONFIG_KEYS_DKIM_SELECTOR));
+			     slice_of(CONFIG_KEYS_DKIM_SELECTOR),
+			     h->proc.grant[GRANT_DKIM_KEY]);
 	}
 	proc_serve(&h->proc, rules, HOLDER_TYPES, &h->u);
 }
@@ -77,7 +78,8 @@ int main(void)
 		start(&h);
 	proc_seal(&h.proc);
 	if (h.proc.me == P_KEYGEN) {
-		dkimkey_keygen(ON(CONFIG_KEYS_DKIM_ED25519));
+		if (sizeof CONFIG_KEYS_DKIM_FILE == 1)
+			dkimkey_keygen(ON(CONFIG_KEYS_DKIM_ED25519), CONFIG_KEYS_DKIM_BITS);
 		_exit(0);
 	}
 	loop_run(&h.proc.loop);

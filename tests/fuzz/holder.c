@@ -34,8 +34,8 @@ static void start(void)
 	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000, false);
 	acctkey_init(&account, -1);
 	srskey_init(&srs, SLICE("example.org"), 1);
-	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"));
-	dkimkey_init(&ed, &loop, true, SLICE("example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"), -1);
+	dkimkey_init(&ed, &loop, true, SLICE("example.org"), SLICE("sel"), -1);
 	dkim.known = ed.known =
 		true; /* so that the preimage is looked at; all zero it signs nothing */
 }

@@ -327,7 +327,7 @@ static void dkim_long(void)
 	CHECK_EQ(ask_dkim_long(0, true, 0), HOLDER_DONE);
 	CHECK_EQ(ask_dkim_long(400, true, 0), HOLDER_DONE);
 	CHECK_EQ(ask_dkim_long(10000, true, 0), HOLDER_DONE);
-	CHECK_EQ(seen.product.len, DKIMRSA_N);
+	CHECK_EQ(seen.product.len, 256);
 	CHECK_EQ(ask_dkim_long(13000, true, 0), HOLDER_REFUSED); /* over HOLDER_LONG_MAX */
 	CHECK_EQ(ask_dkim_long(400, false, 0), HOLDER_REFUSED);
 	CHECK_EQ(ask_dkim_long(400, true, 1), HOLDER_REFUSED);
@@ -348,7 +348,7 @@ static void record(void)
 	dkimkey_record(&dkim, &b);
 	CHECK(!b.bad && slice_iprefix(buf_slice(&b), SLICE("v=DKIM1; k=rsa; p=")));
 	CHECK(base64_get(slice_from(buf_slice(&b), 18), &d) && d.len == 294);
-	CHECK(!memcmp(der + 33, dkim.rsa.secret + 5 * DKIMRSA_PART, DKIMRSA_N));
+	CHECK(!memcmp(der + 33, dkim.rsa.secret + 5 * 128, 256));
 }
 
 static void drop(void)
@@ -369,11 +369,11 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 {
 	static const uint8_t e[] = { 1, 0, 1 };
 	struct signing *l = (struct signing *)(void *)a;
-	br_rsa_public_key pk = { dkim.rsa.secret + 5 * DKIMRSA_PART, DKIMRSA_N,
-				 (uint8_t *)(uintptr_t)e, sizeof e };
+	br_rsa_public_key pk = { dkim.rsa.secret + 5 * 128, 256, (uint8_t *)(uintptr_t)e,
+				 sizeof e };
 	uint8_t back[32];
 
-	l->right = reply && tail.n == DKIMRSA_N &&
+	l->right = reply && tail.n == 256 &&
 		   br_rsa_i31_pkcs1_vrfy(tail.p, tail.n, BR_HASH_OID_SHA256, sizeof back, &pk,
 					 back) &&
 		   !memcmp(back, l->sum, sizeof back);
@@ -415,13 +415,14 @@ static void dkim_holder(void)
 {
 	struct holder_dkim_sign m = { 0 };
 
-	dkimkey_init(&dkim, &t.loop, false, SLICE("other.example example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("other.example example.org"), SLICE("sel"),
+		     -1);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
 	CHECK(!dkim.hopeless && dkim.timer.due != LOOP_NEVER);
-	dkimkey_keygen(false);
+	dkimkey_keygen(false, 2048);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
-	CHECK_EQ(seen.product.len, DKIMRSA_N);
+	CHECK_EQ(seen.product.len, 256);
 	record();
 	dkim_together();
 	dkim_long();
@@ -443,7 +444,7 @@ static void dkim_holder(void)
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
 	CHECK(!dkim.rsa.fast);
 	dkim_together();
-	dkim.rsa.secret[2 * DKIMRSA_PART + 9] ^= 1; /* and in that one */
+	dkim.rsa.secret[2 * 128 + 9] ^= 1; /* and in that one */
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
 	unwire();
 	drop();
@@ -452,16 +453,16 @@ static void dkim_holder(void)
 /* The second call of keygen leaves the key alone and mends the lost copy. */
 static void keygen_again(void)
 {
-	uint8_t old[DKIMRSA_OCTETS];
+	uint8_t old[7 * 128];
 
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
 	CHECK(dkim.known);
 	memcpy(old, dkim.rsa.secret, sizeof old);
 	drop();
 	CHECK(!unlink("b/dkim/key"));
-	dkimkey_keygen(false);
+	dkimkey_keygen(false, 2048);
 	CHECK(!access("b/dkim/key", F_OK) && !unlink("a/dkim/key"));
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
 	CHECK(dkim.known && !memcmp(old, dkim.rsa.secret, sizeof old));
 	drop();
 }
@@ -489,18 +490,19 @@ static void ed_signature(void)
 /* On the disk of an RSA key: a key of its own beside it, and each configuration finds its own. */
 static void ed_holder(void)
 {
-	uint8_t rsa[DKIMRSA_OCTETS];
+	uint8_t rsa[7 * 128];
 
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
 	CHECK(dkim.known);
 	memcpy(rsa, dkim.rsa.secret, sizeof rsa);
 	drop();
-	dkimkey_init(&dkim, &t.loop, true, SLICE("other.example example.org"), SLICE("sel"));
+	dkimkey_init(&dkim, &t.loop, true, SLICE("other.example example.org"), SLICE("sel"),
+		     -1);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	ask_ed = true;
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
 	CHECK(!dkim.hopeless && !keyfile_there(KEYFILE_ED25519));
-	dkimkey_keygen(true);
+	dkimkey_keygen(true, 2048);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
 	ed_signature();
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_REFUSED);
@@ -514,10 +516,10 @@ static void ed_holder(void)
 	drop();
 	ask_ed = false;
 	CHECK(!unlink("b/ed25519/key"));
-	dkimkey_keygen(true); /* mends */
+	dkimkey_keygen(true, 2048); /* mends */
 	CHECK(!access("b/ed25519/key", F_OK));
-	dkimkey_keygen(false);
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_keygen(false, 2048);
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
 	CHECK(dkim.known && !memcmp(rsa, dkim.rsa.secret, sizeof rsa));
 	CHECK(keyfile_there(KEYFILE_ED25519) && keyfile_there(KEYFILE_DKIM));
 	drop();
@@ -545,8 +547,8 @@ static void ed_confused(void)
 		CHECK(!round ||
 		      keyfile_save(KEYFILE_ED25519, SLICE("thirty-one octets are no seed..")));
 		n = file_get("a/ed25519/key", was, sizeof was);
-		dkimkey_keygen(true);
-		dkimkey_init(&dkim, &t.loop, true, SLICE("example.org"), SLICE("sel"));
+		dkimkey_keygen(true, 2048);
+		dkimkey_init(&dkim, &t.loop, true, SLICE("example.org"), SLICE("sel"), -1);
 		CHECK(!dkim.known && dkim.hopeless);
 		drop();
 		CHECK(file_get("a/ed25519/key", is, sizeof is) == n && !memcmp(was, is, n));
@@ -566,16 +568,16 @@ static void nothing_to_keep(void)
 	tlskey_init(&tls, SLICE("a.b"), 1700000000, false);
 	CHECK(tls.chain.n && memcmp(first, tls.secret, 32));
 	srskey_init(&srs, SLICE("a.b"), 1);
-	dkimkey_keygen(false);
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_keygen(false, 2048);
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
 	CHECK(dkim.hopeless && dkim.timer.due == LOOP_NEVER);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_NOT_YET);
 	unwire();
 	drop();
 	CHECK(!mkdir("a", 0700) && !mkdir("a/dkim", 0700) && !mkdir("a/dkim/key", 0700));
-	dkimkey_keygen(false);
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"));
+	dkimkey_keygen(false, 2048);
+	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
 	CHECK(dkim.hopeless);
 	drop();
 }
