@@ -393,6 +393,12 @@ user: $(O)/host/tinpost-user
 # The lists have a say: senders and aliases outside the mail domains are refused here, so those domains are all.
 dns-records: $(O)/host/probe $(O)/maps/users.cdb $(O)/maps/virtual.cdb
 	@$< records $(if $(ADDRESS),--address '$(ADDRESS)') $(if $(CA_ACCOUNT),--account '$(CA_ACCOUNT)') $(if $(DKIM),--dkim '$(DKIM)')
+# A list is read as it is; a file of SQL is asked of PostgreSQL: psql takes PGHOST, PGSERVICE and so on from here.
+PSQL ?= psql
+users-import: $(O)/host/tinpost-user
+	@test -f '$(FILE)' || { echo "FILE= names a list of accounts, or a query in a file NAME.sql" >&2; exit 1; }
+	@$(if $(filter %.sql,$(FILE)),rows=$$($(PSQL) -XqAt -F '	' -v ON_ERROR_STOP=1 -f '$(FILE)'); printf '%s\n' "$$rows" |) \
+		$(tinpost-user) $(if $(SENDER),--sender '$(SENDER)') --import '$(if $(filter %.sql,$(FILE)),-,$(FILE))'
 addr2line: $(if $(filter $(PROG),$(PROGS)),$(O)/symbols/$(PROG))
 	@test -n '$<$(filter vmlinux,$(PROG))' && test -n '$(ADDR)' || \
 		{ echo "call: make addr2line PROG=name ADDR=0x1234, where name is one of: $(PROGS) vmlinux" >&2; exit 1; }
@@ -442,7 +448,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user dns-records addr2line \
+.PHONY: FORCE all oci unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user users-import dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -456,6 +462,8 @@ FORCE:
 #=                    SCRAM=y: for SCRAM-SHA-256; EXPIRES=2027-12-31: the last day; QUOTA=100: recipients in a day)
 #=   dns-records      every DNS record to publish; DKIM=FILE: with the keys that the console showed, saved there;
 #=                    ADDRESS="192.0.2.1 2001:db8::1": when DHCP gives it; CA_ACCOUNT=URI: for the CAA record
+#=   users-import     FILE= [SENDER=] [SCRAM=y]: accounts of sasldblistusers2, passwd or Dovecot, all or none; tokens
+#=                    are made where the list has no password, and printed. FILE=NAME.sql: rows of a query, by psql
 #=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance; the lane of
 #=                    accounts needs ACCOUNT=, its password is read from standard input
 #= Configuration

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import hmac
 import os
+import subprocess
 
+import machine
 import peers
 import world
 from mail import Client, letter, submit
@@ -120,4 +122,62 @@ def nobody_is_locked_out(w):
     w.end()     # its failures go with it
 
 
-CASES = [scram_python, scram_gsasl, plain_with_scram_keys, an_account_ends, a_quota_of_its_own, nobody_is_locked_out]
+def lists_are_imported(w):
+    """make users-import: a list, rows of a query by way of psql, and nothing at all where one line is wrong."""
+    site = peers.path("srv/site")
+    os.makedirs(site)
+
+    def put(name, text):
+        with open(site + "/" + name, "w", encoding="ascii") as f:
+            f.write(text)
+
+    def make(name, *more):
+        done = subprocess.run(["make", "-s", "-C", world.TOP, "O=" + world.OUT, "KCONFIG_CONFIG=" + world.config_path,
+                               "SITE=" + site, "users-import", "FILE=%s/%s" % (site, name), "PSQL=%s/psql" % site]
+                              + list(more), env={"HOME": os.environ["HOME"]}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return done.returncode, done.stdout
+
+    put("list", "app1@%s: userPassword\n\nbob:x:1000:1000::/:\n" % peers.HOME)
+    code, said = make("list")
+    need(code and "list:3: bob has no sender" in said and not os.path.exists(site + "/users"), said)
+    code, said = make("list", "SENDER=@" + peers.HOME)
+    need(not code, said)
+    tokens = dict(x.split("\t") for x in said.split("\n") if "\t" in x)
+    need(set(tokens) == {"app1@" + peers.HOME, "bob"}, "tokens are shown of %r" % sorted(tokens))
+    code, said = make("list", "SENDER=@" + peers.HOME)
+    need(code and "list:1: there is an account" in said, said)
+    put("ask.sql", "select name, rolpassword, sender from accounts;\n")
+    put("psql", "#!/bin/sh\ntest \"$1 $4 $5 $6 $7\" = \"-XqAt -v ON_ERROR_STOP=1 -f %s/ask.sql\" || exit 9\n"
+        "printf 'carl\\t{PLAIN}open sesame now\\t@%s\\n'\n" % (site, peers.HOME))
+    os.chmod(site + "/psql", 0o755)
+    code, said = make("ask.sql", "SCRAM=y")
+    need(not code and "open sesame" not in said, said)
+    put("psql", "#!/bin/sh\nprintf 'dora\\tx\\t@%s\\n'\nexit 3\n" % peers.HOME)
+    code, said = make("ask.sql")
+    need(code, "a query that failed halfway was imported")
+    with open(site + "/users", encoding="ascii") as f:
+        lines = f.read().splitlines()
+    need([x.split()[0] for x in lines] == ["app1@" + peers.HOME, "bob", "carl"], "users: %r" % lines)
+    need(lines[2].split()[1].startswith("SCRAM-SHA-256$4096:"), lines[2])
+    files = dict(w.files)
+    w.tool("tinpost-users", site + "/users", site + "/users.cdb")
+    with open(site + "/users.cdb", "rb") as f:
+        files[machine.USERS] = f.read()
+    w.end()
+    box = machine.Box(files, w.keys, None)
+    try:
+        box.start().ready()
+        for user, password in (("bob", tokens["bob"]), ("carl", "open sesame now")):
+            with Client(465, tls=True) as c:
+                c.hello()
+                expect(c.login(user, password), 235)
+            with Client(465, tls=True) as c:
+                c.hello()
+                expect(scram(c, user, password)[0], 235 if user == "carl" else 535)
+    finally:
+        box.cut()
+
+
+CASES = [scram_python, scram_gsasl, plain_with_scram_keys, an_account_ends, a_quota_of_its_own, nobody_is_locked_out,
+         lists_are_imported]

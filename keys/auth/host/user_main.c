@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* tinpost-user --file FILE [--domains "a b"] [--password] [--scram] [--expires DATE] [--quota N] NAME SENDER[,SENDER]:
  * adds an account; prints its token, or with --password takes a chosen password from the terminal or else from the
- * first line of standard input. */
+ * first line of standard input.
+ * tinpost-user --file FILE [--domains "a b"] [--scram] [--sender SENDER[,SENDER]] --import LIST: adds the accounts of a
+ * list (import.h), all or none; LIST is a file, or - for standard input. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keys/auth/host/import.h"
 #include "keys/auth/host/usersfile.h"
 #include "keys/auth/passhash.h"
 #include "smtpd/msg/auth.h"
@@ -22,13 +25,16 @@ struct options {
 	const char *file, *name, *senders;
 	const char *expires, *quota; /* NULL: not given */
 	struct slice domains;
+	const char *list, *sender; /* of --import */
 	bool chosen, scram;
 };
 
 static int usage(void)
 {
 	fputs("usage: tinpost-user --file FILE [--domains WORDS] [--password] [--scram] "
-	      "[--expires YYYY-MM-DD] [--quota N] NAME SENDER[,SENDER]\n",
+	      "[--expires YYYY-MM-DD] [--quota N] NAME SENDER[,SENDER]\n"
+	      "       tinpost-user --file FILE [--domains WORDS] [--scram] "
+	      "[--sender SENDER[,SENDER]] --import LIST\n",
 	      stderr);
 	return 2;
 }
@@ -42,27 +48,32 @@ static bool take_options(struct options *o, int argc, char **argv)
 		{ "scram", no_argument, NULL, 's' },
 		{ "expires", required_argument, NULL, 'e' },
 		{ "quota", required_argument, NULL, 'q' },
+		{ "import", required_argument, NULL, 'i' },
+		{ "sender", required_argument, NULL, 'S' },
 		{ NULL, 0, NULL, 0 },
 	};
+	const char **text[128] = { ['f'] = &o->file,
+				   ['e'] = &o->expires,
+				   ['q'] = &o->quota,
+				   ['i'] = &o->list,
+				   ['S'] = &o->sender };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'f')
-			o->file = optarg;
-		else if (c == 'd')
+		if (c == 'd')
 			o->domains = slice_of(optarg);
 		else if (c == 'p')
 			o->chosen = true;
 		else if (c == 's')
 			o->scram = true;
-		else if (c == 'e')
-			o->expires = optarg;
-		else if (c == 'q')
-			o->quota = optarg;
+		else if (c != '?')
+			*text[c] = optarg;
 		else
 			return false;
 	}
-	if (argc - optind != 2 || !o->file)
+	if (o->list)
+		return argc == optind && o->file && !o->chosen && !o->expires && !o->quota;
+	if (argc - optind != 2 || !o->file || o->sender)
 		return false;
 	o->name = argv[optind];
 	o->senders = argv[optind + 1];
@@ -204,6 +215,70 @@ static bool record(const struct options *o, struct slice text, struct buf *passw
 	return false;
 }
 
+/* Without the empty lines; the first octet stays. */
+static struct slice squeezed(struct slice s)
+{
+	uint8_t *to = (uint8_t *)(uintptr_t)s.p;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (!i || s.p[i] != '\n' || to[n - 1] != '\n')
+			to[n++] = s.p[i];
+	return (struct slice){ s.p, n };
+}
+
+/* What was made up is shown before anything is recorded. */
+static bool record_all(const struct options *o, struct slice text, struct slice lines,
+		       const struct buf *shown)
+{
+	fwrite(shown->p, 1, shown->len, stdout);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("standard output");
+		return false;
+	}
+	if (!append(o->file, text, lines)) {
+		source_failed(o->file);
+		return false;
+	}
+	return true;
+}
+
+static int import(const struct options *o, struct slice text)
+{
+	bool piped = !strcmp(o->list, "-");
+	struct entries have = { 0 };
+	struct import how = { slice_of(o->sender), o->domains, o->scram, &have };
+	struct complaint why = { 0 };
+	struct buf lines = { .len = 0 }, shown = { .len = 0 };
+	struct slice list;
+	size_t room = IMPORT_ROOM;
+	bool ok = false;
+
+	if (!source_read(piped ? "/dev/stdin" : o->list, &list))
+		return source_failed(o->list);
+	for (size_t i = 0; i < list.n; i++)
+		room += list.p[i] == '\n' ? IMPORT_ROOM : 0;
+	lines = (struct buf){ .p = malloc(room), .cap = room };
+	shown = (struct buf){ .p = malloc(room), .cap = room };
+	if (!lines.p || !shown.p)
+		fputs("no memory\n", stderr);
+	else if (!usersfile_parse(text, (struct slice){ NULL, 0 }, &have, &why))
+		complaint_print(o->file, &why);
+	else if (buf_u8(&lines, '\n'), !import_list(list, &how, &lines, &shown, &why))
+		complaint_print(piped ? "row" : o->list, &why);
+	else
+		ok = record_all(o, text, squeezed(buf_slice(&lines)), &shown);
+	if (ok)
+		fprintf(stderr, "%s: imported into %s\n", piped ? "rows" : o->list, o->file);
+	if (shown.p)
+		sodium_memzero(shown.p, shown.len);
+	free(shown.p);
+	free(lines.p);
+	entries_free(&have);
+	free((void *)(uintptr_t)list.p);
+	return !ok;
+}
+
 int main(int argc, char **argv)
 {
 	uint8_t secret[AUTH_PASSWORD_MAX], rights[AUTH_GRANT_MAX], words[200];
@@ -216,15 +291,17 @@ int main(int argc, char **argv)
 	if (!take_options(&o, argc, argv))
 		return usage();
 	put_limits(&o, &limits);
-	if (!usersfile_name_ok(slice_of(o.name))) {
+	if (sodium_init() < 0 || (!source_read(o.file, &text) && errno != ENOENT)) {
+		source_failed(o.file);
+	} else if (o.list) {
+		code = import(&o, text);
+	} else if (!usersfile_name_ok(slice_of(o.name))) {
 		fprintf(stderr, "NAME: 1 to %d letters, digits and . _ + - @\n",
 			(int)AUTH_USER_MAX);
 	} else if (!usersfile_rights(slice_of(o.senders), o.domains, &scratch, &why)) {
 		complaint_print("SENDER", &why);
 	} else if (limits.bad || !usersfile_limits(buf_slice(&limits), &scratch, &why)) {
 		complaint_print("EXPIRES, QUOTA", &why);
-	} else if (sodium_init() < 0 || (!source_read(o.file, &text) && errno != ENOENT)) {
-		source_failed(o.file);
 	} else if (!is_new(&o, text, &why)) {
 		complaint_print(o.file, &why);
 	} else if (record(&o, text, &password)) {
