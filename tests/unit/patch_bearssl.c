@@ -174,8 +174,54 @@ static void name_utf8(void)
 	}
 }
 
+/* The signature of "sample" with SHA-256 in RFC 6979 A.2.5: the inverse in it has one right value. */
+static void known_signature(void)
+{
+	static uint8_t x[] = { 0xC9, 0xAF, 0xA9, 0xD8, 0x45, 0xBA, 0x75, 0x16, 0x6B, 0x5C, 0x21,
+			       0x57, 0x67, 0xB1, 0xD6, 0x93, 0x4E, 0x50, 0xC3, 0xDB, 0x36, 0xE8,
+			       0x9B, 0x12, 0x7B, 0x8A, 0x62, 0x2B, 0x12, 0x0F, 0x67, 0x21 };
+	static const uint8_t want[] = {
+		0xEF, 0xD4, 0x8B, 0x2A, 0xAC, 0xB6, 0xA8, 0xFD, 0x11, 0x40, 0xDD, 0x9C, 0xD4,
+		0x5E, 0x81, 0xD6, 0x9D, 0x2C, 0x87, 0x7B, 0x56, 0xAA, 0xF9, 0x91, 0xC3, 0x4D,
+		0x0E, 0xA8, 0x4E, 0xAF, 0x37, 0x16, 0xF7, 0xCB, 0x1C, 0x94, 0x2D, 0x65, 0x7C,
+		0x41, 0xD4, 0x36, 0xC7, 0xA1, 0xB6, 0xE2, 0x9F, 0x65, 0xF3, 0xE9, 0x00, 0xDB,
+		0xB9, 0xAF, 0xF4, 0x06, 0x4D, 0xC4, 0xAB, 0x2F, 0x84, 0x3A, 0xCD, 0xA8
+	};
+	br_ec_private_key sk = { BR_EC_secp256r1, x, sizeof x };
+	uint8_t sum[32], sig[64];
+
+	cert_hash(SLICE("sample"), sum);
+	CHECK_EQ(br_ecdsa_i31_sign_raw(&br_ec_p256_m31, &br_sha256_vtable, sum, &sk, sig), 64);
+	CHECK(!memcmp(sig, want, sizeof want));
+}
+
+/* What a key of the curve signs is verified with its public key, and nothing else is. */
+static void signatures(int curve)
+{
+	uint8_t secret[BR_EC_KBUF_PRIV_MAX_SIZE], point[BR_EC_KBUF_PUB_MAX_SIZE], sum[32],
+		sig[132];
+	br_ec_private_key sk;
+	br_ec_public_key pk;
+	br_hmac_drbg_context rng;
+	size_t n;
+
+	br_hmac_drbg_init(&rng, &br_sha256_vtable, &curve, sizeof curve);
+	br_ec_keygen(&rng.vtable, &br_ec_all_m31, &sk, secret, curve);
+	br_ec_compute_pub(&br_ec_all_m31, &pk, point, &sk);
+	cert_hash(SLICE("test"), sum);
+	n = br_ecdsa_i31_sign_raw(&br_ec_all_m31, &br_sha256_vtable, sum, &sk, sig);
+	CHECK(n > 0);
+	CHECK_EQ(br_ecdsa_i31_vrfy_raw(&br_ec_all_m31, sum, sizeof sum, &pk, sig, n), 1);
+	sum[31] ^= 1;
+	CHECK_EQ(br_ecdsa_i31_vrfy_raw(&br_ec_all_m31, sum, sizeof sum, &pk, sig, n), 0);
+}
+
 int main(void)
 {
+	known_signature();
+	signatures(BR_EC_secp256r1);
+	signatures(BR_EC_secp384r1);
+	signatures(BR_EC_secp521r1);
 	modulus_4096();
 	key_decoder();
 	seeder();
