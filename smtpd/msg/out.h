@@ -37,7 +37,11 @@ struct out_result {
 enum out_flag {
 	OUT_DSN = 1,  /* the destination took over what NOTIFY asks for (RFC 3461 5.2.1) */
 	OUT_DEAD = 2, /* not about this letter: no host of the destination could be spoken to */
+	OUT_RATE =
+		4, /* the operator is to get nothing for OUT_RATE_MS (GMAIL_RATE of smtpd/proto/gmail.h) */
 };
+
+enum { OUT_RATE_MS = 10 * 60 * 1000 }; /* RULES, fact 6; in both lanes */
 
 /* The destination's code, enhanced code and sanitised text; 451 for everything that is not its verdict. */
 struct out_verdict {

@@ -68,6 +68,8 @@ void outcome_put(const struct outcome *o, uint8_t flags, struct buf *out)
 {
 	struct out_verdict v = { .code = o->code, .flags = flags, .len = (uint16_t)o->text_n };
 
+	if (o->means.class == GMAIL_RATE)
+		v.flags |= OUT_RATE;
 	memcpy(v.enhanced, o->enhanced, sizeof v.enhanced);
 	buf_put(out, (struct slice){ (const uint8_t *)&v, sizeof v });
 	buf_put(out, outcome_text(o));

@@ -21,7 +21,7 @@ void outcome_own(struct outcome *o, uint16_t code, uint8_t subject, uint8_t deta
 /* The destination's: 2xx is 250, 5xx stays, all else is 451. host: who said it. */
 void outcome_said(struct outcome *o, const struct reply *r, const char *host);
 struct slice outcome_text(const struct outcome *o);
-/* As struct out_verdict with its text. */
+/* As struct out_verdict with its text; OUT_RATE is added by what it means. */
 void outcome_put(const struct outcome *o, uint8_t flags, struct buf *out);
 /* "5.1.1" */
 void outcome_put_enhanced(const struct outcome *o, struct buf *out);

@@ -202,7 +202,7 @@ bool shape_end(struct shape *s, struct turn *t, enum gmail_class said, int64_t n
 	o->refused += said == GMAIL_REPUTATION;
 	if (said != GMAIL_RATE && (said != GMAIL_REPUTATION || o->refused < s->limits.refusals))
 		return false;
-	stop(o, SHAPE_STOP_MS, now);
+	stop(o, OUT_RATE_MS, now);
 	return true;
 }
 
@@ -211,7 +211,7 @@ void shape_stop(struct shape *s, uint64_t op, int64_t ms, int64_t now)
 	struct shape_op *o = op_of(s, op, now);
 
 	o->used = now;
-	stop(o, ms < SHAPE_STOP_MS ? ms : SHAPE_STOP_MS, now);
+	stop(o, ms < OUT_RATE_MS ? ms : OUT_RATE_MS, now);
 }
 
 int64_t shape_left(const struct shape_op *o, int64_t now)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "smtpd/lib/link.h"
+#include "smtpd/msg/out.h"
 #include "smtpd/proto/gmail.h"
 
 /*
@@ -16,10 +17,9 @@
  * has no room holds up none of another's. What could not begin within the budget is told so at once.
  *
  * An operator begins with one connection and gets one more with each success, up to a limit. Told to stop, or not to
- * its liking several times in a row without a success, it gets nothing for SHAPE_STOP_MS, then one connection again.
+ * its liking several times in a row without a success, it gets nothing for OUT_RATE_MS, then one connection again.
  */
 enum {
-	SHAPE_STOP_MS = 10 * 60 * 1000, /* RULES, fact 6 */
 	SHAPE_TURNS = CONFIG_FORWARD_MAX_HELD,
 	SHAPE_OPERATORS = SHAPE_TURNS + 16,
 	SHAPE_BOXES = SHAPE_TURNS + 64,

@@ -93,7 +93,7 @@ static void log_pause(const struct delivery *d, const struct outcome *said)
 	log_text(&l, "why", alarm ? "refused for our reputation" : "told to slow down");
 	if (alarm)
 		log_num(&l, "refusals", d->turn.op->refused);
-	log_num(&l, "s", SHAPE_STOP_MS / 1000);
+	log_num(&l, "s", OUT_RATE_MS / 1000);
 	log_text(&l, "remedy", said->means.remedy);
 	log_bytes(&l, "reply", outcome_text(said));
 	log_send(&l);

@@ -167,10 +167,10 @@ static bool verdict_of(struct courier *c, uint32_t rcpt, struct jr_note *note, s
 /* What the destination itself is to be thought of. */
 static enum dest_end end_of(const struct out_verdict *v)
 {
+	if (v->flags & OUT_RATE)
+		return DEST_STOP;
 	if (v->code / 100 != 4)
 		return DEST_WELL;
-	if (v->enhanced[1] == 7 && v->enhanced[2] == 28)
-		return DEST_STOP;
 	return v->flags & OUT_DEAD ? DEST_DEAD : DEST_SLOW;
 }
 

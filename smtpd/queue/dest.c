@@ -3,6 +3,7 @@
 
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/msg/out.h"
 #include "smtpd/queue/journal.h"
 
 static void begin(struct dest *d, uint64_t key)
@@ -161,7 +162,7 @@ void dest_end(struct dest *d, struct dest *group, enum dest_end how, int64_t beg
 		narrower(o);
 		break;
 	case DEST_STOP:
-		pause(o, DEST_STOP_MS, begun, now);
+		pause(o, OUT_RATE_MS, begun, now);
 		break;
 	case DEST_DEAD:
 		if (begun > d->since)

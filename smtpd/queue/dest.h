@@ -18,14 +18,13 @@ enum {
 	DEST_MOST = CONFIG_SMTPD_QUEUE_DESTINATION,
 	DEST_IDLE = 1024,
 	DEST_BUCKETS = 4096,
-	DEST_STOP_MS = 10 * 60 * 1000, /* after 4.7.28: RULES, fact 6 */
 };
 
 enum dest_end { /* how a delivery ended, for what is allowed next */
 		DEST_WELL,
 		DEST_UNCLEAR, /* nothing was learnt */
 		DEST_SLOW,    /* put off */
-		DEST_STOP,    /* told to stop for some time (4.7.28) */
+		DEST_STOP,    /* told to stop: for OUT_RATE_MS */
 		DEST_DEAD,    /* not reached */
 };
 

@@ -107,7 +107,9 @@ bool parcels_room(struct parcels *s, const struct letter *e, uint64_t held)
 			pool->claim = 0;
 		return true;
 	}
-	if (now >= pool->claim_until + PARCEL_CLAIM_MS || !pool->claim) {
+	/* What is late keeps its claim: every delivery ends, so its room comes. */
+	if (now - e->born >= JOURNAL_LIFETIME * 1000ll / 2 || !pool->claim ||
+	    now >= pool->claim_until + PARCEL_CLAIM_MS) {
 		pool->claim = id;
 		pool->claim_until = now + PARCEL_CLAIM_MS;
 	}

@@ -23,7 +23,7 @@ enum {
 struct parcel_pool {
 	uint64_t octets, cap;
 	/* The letter that found no room: until then no other one of its size gets any, and for as
-	 * long afterwards there is no claim. */
+	 * long afterwards there is no claim, unless half of that letter's lifetime is over. */
 	uint64_t claim;
 	int64_t claim_until;
 };

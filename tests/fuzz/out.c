@@ -63,7 +63,7 @@ static void message(unsigned type, struct slice s)
 		m.deliver.text_size = 20;
 	outbound_rules[type].run(&out, &c);
 	for (unsigned i = 0; i < SHAPE_OPERATORS; i++)
-		if (shape_left(&out.shape.op[i], loop.now) > SHAPE_STOP_MS)
+		if (shape_left(&out.shape.op[i], loop.now) > OUT_RATE_MS)
 			abort();
 	memfd_close(&c.fd[0]);
 	memfd_close(&c.fd[1]);

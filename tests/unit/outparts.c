@@ -124,6 +124,17 @@ static void words(void)
 		CHECK_ROW(slice_eq(outcome_text(&o), slice_of(replies[i].text)),
 			  replies[i].lines);
 	}
+	/* The operator means all our letters, or those of this author. */
+	for (int rate = 0; rate < 2; rate++) {
+		struct out_verdict v;
+		struct buf b = BUF(mem);
+
+		o = outcome_of(rate ? "421 4.7.28 slow\r\n"
+				    : "421 4.7.28 unusual rate, your DKIM domain\r\n");
+		outcome_put(&o, OUT_DSN, &b);
+		memcpy(&v, mem, sizeof v);
+		CHECK_EQ(v.flags, rate ? OUT_DSN | OUT_RATE : OUT_DSN);
+	}
 	memset(mem, 'y', sizeof mem);
 	outcome_own(&o, 451, 4, 1, "x", (struct slice){ mem, sizeof mem });
 	CHECK_EQ(outcome_text(&o).n, ANSWER_TEXT);

@@ -193,10 +193,10 @@ static void stopped(const struct line *script, const char *rcpt, int conns)
 	far.script[0] = script;
 	delivers(rcpt, 451, "4.7.8", "slow");
 	CHECK_EQ(far.conns, conns);
-	CHECK(result.stop_ms > 0 && result.stop_ms <= SHAPE_STOP_MS);
+	CHECK(result.stop_ms > 0 && result.stop_ms <= OUT_RATE_MS);
 	CHECK(logged("ev=paused ") && logged("remedy=\"Email sender guidelines\""));
 	CHECK(logged(" class=rate "));
-	pass(SHAPE_STOP_MS - 60000);
+	pass(OUT_RATE_MS - 60000);
 	put_off("b@plain.example", "told us to send nothing");
 	CHECK(result.stop_ms > 0 && result.stop_ms <= 60000);
 	pass(60000);

@@ -148,6 +148,69 @@ static void test_claim(void)
 	CHECK(parcels_room(s, &less, 0));
 	e.l.text_size++; /* alone it may be larger */
 	CHECK(parcels_room(s, &e, 0));
+	/* Half of its lifetime is over: now it is for ever, or it could wait for ever. */
+	s->large.octets = PARCEL_LARGE_OCTETS / 2;
+	j->now += 2 * PARCEL_CLAIM_MS;
+	e.born = j->now - JOURNAL_LIFETIME * 1000ll / 2;
+	less.born = j->now;
+	for (int i = 0; i < 9; i++) {
+		CHECK(!parcels_room(s, &e, 0));
+		CHECK(!parcels_room(s, &less, 0));
+		j->now += PARCEL_CLAIM_MS / 2;
+	}
+	s->large.octets = 0;
+	CHECK(parcels_room(s, &e, 0));
+	CHECK(parcels_room(s, &less, 0));
+}
+
+/* A letter that is open already costs nothing more; what nobody delivers gives way to what somebody does. */
+static void test_room(void)
+{
+	struct letter e = { .r.letter = 7, .l.text_size = PARCEL_LARGE_OCTETS };
+	struct parcels *s;
+
+	boot(".");
+	s = &w.q->courier.parcels;
+	s->slot[0] = (struct parcel){ .id = 7, .refs = 1, .text = -1, .head = -1 };
+	s->large.octets = s->slot[0].octets = PARCEL_LARGE_OCTETS;
+	CHECK(parcels_room(s, &e, PARCEL_LARGE_OCTETS));
+	e.r.letter = 8;
+	CHECK(!parcels_room(s, &e, 0));
+	s->slot[0].refs = 0;
+	s->idle = 1;
+	CHECK(parcels_room(s, &e, 0));
+	CHECK(!s->slot[0].id && !s->idle && !s->large.octets);
+	/* One that is here and waits is not kept out by another's claim, but by its destination's share. */
+	s->slot[0] = (struct parcel){ .id = 8, .text = -1, .head = -1, .octets = 1 };
+	s->large.claim = 9;
+	s->large.claim_until = w.q->journal.now + PARCEL_CLAIM_MS;
+	CHECK(parcels_room(s, &e, 0));
+	CHECK(!parcels_room(s, &e, 1));
+	s->slot[0].id = 0;
+	CHECK(!parcels_room(s, &e, 0));
+}
+
+/* out.sub says when an operator wants nothing for now, whatever the code is; nothing else means that. */
+static void test_told_to_stop(void)
+{
+	static const uint16_t code[] = { 451, 550 };
+	char to[] = "x@0.example";
+	struct letter_in in = { .rcpts = { to }, .text = "x\r\n", .notify = "NEVER" };
+
+	boot(".");
+	for (unsigned i = 0; i < 4; i++) {
+		const struct dest *d;
+		bool stop = i < 2;
+
+		to[2]++;
+		send_letter(&in);
+		CHECK(until(&w.ndeliver, i + 1, 5000));
+		d = w.q->courier.delivery[0].slot.dest;
+		say_each(i, &code[i % 2], stop ? OUT_RATE : 0);
+		while (w.q->courier.active)
+			until(&w.ndeliver, i + 2, 20);
+		CHECK_EQ(d->until > loop_clock() + OUT_RATE_MS / 2, stop);
+	}
 }
 
 int main(void)
@@ -156,5 +219,7 @@ int main(void)
 	test_slow_large();
 	test_share();
 	test_claim();
+	test_room();
+	test_told_to_stop();
 	TEST_END();
 }

@@ -234,7 +234,7 @@ static void told_to_stop(void)
 	now += 10;
 	CHECK(!shape_end(&s, &t[1], GMAIL_RATE, now)); /* began before it: no news */
 	CHECK(!shape_end(&s, &t[2], GMAIL_OK, now));
-	now += SHAPE_STOP_MS - 11;
+	now += OUT_RATE_MS - 11;
 	CHECK_EQ(shape_left(&s.op[0], now), 1);
 	CHECK_EQ(enter(&t[0], GOOGLE, BOX), SHAPE_STOPPED);
 	shape_leave(&t[0]);
@@ -242,8 +242,8 @@ static void told_to_stop(void)
 	CHECK_EQ(shape_left(&s.op[0], now), 0);
 	CHECK_EQ(wide(GOOGLE), 1);
 	CHECK(ends(&t[0], GMAIL_RATE)); /* again: ten minutes more */
-	CHECK_EQ(shape_left(&s.op[0], now), SHAPE_STOP_MS);
-	now += SHAPE_STOP_MS;
+	CHECK_EQ(shape_left(&s.op[0], now), OUT_RATE_MS);
+	now += OUT_RATE_MS;
 	CHECK(sent(GOOGLE, BOX));
 	CHECK_EQ(wide(GOOGLE), 2);
 	CHECK(!ends(&t[0], GMAIL_TEMP)); /* neither a success nor a stop */
@@ -270,7 +270,7 @@ static void refused(void)
 	CHECK_EQ(s.op[0].refused, 3);
 	CHECK_EQ(enter(&t[0], GOOGLE, BOX), SHAPE_STOPPED);
 	shape_leave(&t[0]);
-	now += SHAPE_STOP_MS;
+	now += OUT_RATE_MS;
 	CHECK(ends(&t[0], GMAIL_REPUTATION)); /* nothing has become better */
 }
 
@@ -296,14 +296,14 @@ static void handed_back(void)
 	CHECK_EQ(enter(&t[1], OTHER, BOX), SHAPE_STOPPED);
 	shape_stop(&s, GOOGLE, 1, now); /* less than is known */
 	CHECK_EQ(shape_left(t[0].op, now), 5 * S);
-	CHECK_EQ(shape_left(t[1].op, now), SHAPE_STOP_MS);
+	CHECK_EQ(shape_left(t[1].op, now), OUT_RATE_MS);
 }
 
 /* More operators and mailboxes than places: what is under way and what is stopped stays. */
 static void crowd(void)
 {
 	fresh();
-	shape_stop(&s, GOOGLE, SHAPE_STOP_MS, now);
+	shape_stop(&s, GOOGLE, OUT_RATE_MS, now);
 	CHECK_EQ(enter(&t[0], OTHER, BOX), SHAPE_GOES);
 	for (unsigned i = 0; i < 4 * (SHAPE_OPERATORS + SHAPE_BOXES); i++) {
 		now++;
