@@ -212,10 +212,13 @@ $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
 	$(Q)$(HOSTCC) -o $$@ $($(1)-y:%=$(O)/host/obj/%) $(call archives,host,$(1)) -lpthread
 endef
 # What the tests run on this machine without the sanitizers.
-TESTPROGS := bench-sign ctgrind
+TESTPROGS := bench-sign bench-alias ctgrind
 bench-sign-y := tests/bench/sign.o $(addprefix keys/holder/,mont52.o mont64.o rsa64.o)
+bench-alias-y := tests/bench/alias.o smtpd/check/alias.o smtpd/lib/map.o smtpd/lib/bytes.o \
+	$(addprefix keys/auth/host/,sourcefile.o virtualfile.o) $(addprefix smtpd/proto/,srs.o base64.o path.o ipaddr.o utf8.o)
 ctgrind-y := tests/check/ctgrind.o keys/holder/mont64.o smtpd/lib/bytes.o
 bench-sign-libs := bearssl
+bench-alias-libs := bearssl cdb
 ctgrind-libs := bearssl
 filedisk-y := tests/power/filedisk.o $(queue-journal) $(addprefix smtpd/proto/,envelope.o path.o utf8.o ipaddr.o) $(lib-core)
 filedisk-libs := sodium
@@ -286,7 +289,10 @@ $(O)/maps/dkim: rootfs/dkim-key rootfs/smarthost $(GEN)/auto.conf FORCE
 $(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(GEN)/virtual.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)
-	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) --forward-to $(CONFIG_FORWARD_TO) $(virtual) $@
+	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) --forward-to $(CONFIG_FORWARD_TO) \
+		--self "$(call unquote,$(CONFIG_SMTPD_HOSTNAME)) $(call unquote,$(CONFIG_FORWARD_SRS_DOMAIN))" $(virtual) $@
+	$(Q)test $$(wc -c <$@) -le $$(($(CONFIG_SMTPD_VIRTUAL_MIB) << 20)) || { rm -f $@; \
+		echo "$(virtual): its map is larger than SMTPD_VIRTUAL_MIB allows" >&2; exit 1; }
 $(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(GEN)/users.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)
@@ -415,7 +421,7 @@ $(bench-tools): $(O)/tools/%: tests/bench/%.c tests/bench/tube.c tests/bench/tub
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=c11 -D_GNU_SOURCE= -O2 $(warnings) -I. -o $@ $< tests/bench/tube.c -lssl -lcrypto
 soak: override CASE := soak
-bench soak: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign host-all
+bench soak: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign $(O)/host/bench-alias host-all
 	@$(if $(CASE),,$(O)/host/bench-sign)
 	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' MINUTES='$(MINUTES)' SIGN='$(SIGN)' tests/bench/run
 

@@ -28,15 +28,14 @@ static int open_file(const char *path)
 	return grants_null();
 }
 
-/* Of policies that fetch remembers: on the keys' volume, which outlives a restart. */
-static int open_cache(void)
+/* What a process remembers: on the keys' volume, which outlives a restart. */
+static int open_cache(const char *path)
 {
-	int fd = open("/keys/a/sts.cache", O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW,
-		      0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600);
 
 	if (fd >= 0)
 		return fd;
-	say_errno("ev=grant cache=sts");
+	say_errno("ev=grant cache=%s", path);
 	return grants_null();
 }
 
@@ -233,7 +232,9 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	case GRANT_PUBLIC_PEM:
 		return open_file("/etc/tinpost/public.pem");
 	case GRANT_STS_CACHE:
-		return open_cache();
+		return open_cache("/keys/a/sts.cache");
+	case GRANT_SEEN:
+		return open_cache("/keys/a/seen");
 	case GRANT_BINDING:
 		return open_file("/etc/tinpost/binding");
 	case GRANT_DHCP_PACKET:

@@ -4,10 +4,12 @@
 
 #include "smtpd/check/alias.h"
 #include "smtpd/check/quota.h"
+#include "smtpd/check/seen.h"
 #include "smtpd/check/stops.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/lib/rates.h"
+#include "smtpd/msg/answer.h"
 #include "smtpd/msg/check.h"
 #include "smtpd/msg/holder.h"
 #include "smtpd/msg/out.h"
@@ -43,18 +45,38 @@ struct letter {
 struct check;
 struct judge;
 
+enum { LEGS = CONFIG_SMTPD_VIRTUAL_DESTINATIONS };
+
+struct leg { /* mx: a letter's way to one destination */
+	struct ask ask;
+	struct job *job;
+	struct slice to; /* borrowed from the map or from job->env */
+	int head;	 /* owned; -1 = none */
+	int64_t waits; /* monotonic ms; since then it is ready for out.mx; 0: out.mx has it, or it is over */
+	int64_t handed;	      /* monotonic ms; when out.mx got it */
+	struct answer answer; /* code 0: none yet */
+	uint8_t print[SEEN_PRINT];
+	uint16_t text_n;
+	uint8_t text[ANSWER_TEXT];
+};
+
 struct job { /* one request of front that waits for another process */
 	struct ask ask;
 	struct check *check;
-	struct token token;  /* token.chan NULL = free */
-	int text, head;	     /* owned; -1 = none */
-	uint64_t size;	     /* of text */
-	bool utf8;	     /* its header needs SMTPUTF8 from the next hop */
-	struct judge *judge; /* mx: while it is judged */
-	bool queued;	     /* mx: it waits for a place to be judged, and was not read yet */
-	bool prepared;	     /* mx: the envelope is written; it waits for the judge alone */
-	bool returned;	     /* mx: it is for a return address of ours */
-	int64_t waits; /* forward: since then out.mx has no credit or no wire for it; 0: it does not */
+	struct token token;   /* token.chan NULL = free */
+	int text, head;	      /* owned; -1 = none */
+	uint64_t size;	      /* of text */
+	bool utf8;	      /* its header needs SMTPUTF8 from the next hop */
+	struct judge *judge;  /* mx: while it is judged */
+	bool queued;	      /* mx: it waits for a place to be judged, and was not read yet */
+	bool prepared;	      /* mx: the envelope is written; it waits for the judge alone */
+	bool returned;	      /* mx: it is for a return address of ours */
+	struct leg leg[LEGS]; /* mx */
+	unsigned nlegs;
+	uint16_t address_n;
+	uint8_t address
+		[HOLDER_SRS_TAIL +
+		 1]; /* mx: the recipient that the client named; of a returned letter where it goes */
 	uint32_t skip;	   /* octets of text that our header replaces */
 	unsigned slot;	   /* submit: index of the signing domain */
 	uint8_t id[8];	   /* random: names the letter in the log and in Received: */
@@ -62,12 +84,13 @@ struct job { /* one request of front that waits for another process */
 	struct buf header; /* header octets for the next process */
 	int64_t time;	   /* unix s, when the letter was taken */
 	uint8_t body_hash[32];
+	uint8_t sha256[32]; /* mx: of the text */
 	/* submit: who sends, and what quota_take() counted; account_n 0: nothing was */
 	uint8_t account[QUOTA_NAME];
 	uint8_t account_n;
 	uint32_t rcpts;
+	uint32_t nrcpt; /* submit: put into env */
 	int64_t taken;	/* monotonic ms; mx: when the letter came */
-	int64_t handed; /* mx: when out.mx got it */
 	/* mx: what the letter is counted under when it is taken; all zero: nothing */
 	uint8_t rate_key[CHECK_RATES][RATES_KEY];
 	struct logline log; /* mx: fields for the line about the letter, JOB_LOG octets at most */
@@ -82,6 +105,7 @@ struct check {
 	struct stops stops; /* mx */
 	struct rates rates; /* mx: forwarded letters by sender and by recipient, rate_key() */
 	unsigned hourly[CHECK_RATES];
+	struct seen seen; /* mx */
 	/* mx, judge.h and verdict.h: */
 	struct judge *judges;
 	size_t judge_turn;
@@ -103,6 +127,7 @@ enum {
 	JOB_ENV = 384 * 1024,
 	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
 	HEADER_SCRATCH = HEADER_OCTETS + 4,
+	NOTICE = 2048 + LEGS * (PATH_OCTETS + ANSWER_TEXT + 32),
 	JOB_FIELD = 4096, /* the DKIM-Signature field */
 	JOB_LOG = 720,
 	HOLDER_MS = 5000,
@@ -154,10 +179,27 @@ void submit_letter(struct job *j, const struct letter *l); /* submission */
 /* Completes the header, signs it for that one of our domains, on to queue; j->env is done. */
 void submit_sign(struct job *j, const struct letter *l, unsigned slot);
 void dsn_letter(struct job *j, const struct letter *l); /* a report of queue's */
+/* One recipient into j->env; one of ours goes to each address where the map leads. dsn: its ENV_NOTIFY and ENV_ORCPT
+ * records, and an alias without ORCPT gets one, added to dsn. False: nobody is there. */
+bool submit_rcpt(struct job *j, struct slice rcpt, struct buf *dsn, bool orcpt);
+
+/* One more destination, an address, of a letter with this sender. It stays where it is; one where the letter was
+ * delivered before is over already. */
+void legs_add(struct job *j, struct slice sender, struct slice to);
+/* The letter is answered where it was delivered to all of them before. False: it was not. */
+bool legs_before(struct job *j);
+/* Env and header are there but for the recipient: the letter goes to all destinations, and what comes of that is
+ * answered. */
+void legs_start(struct job *j);
 /* Does this domain get nothing for now, by what its exchangers said? */
-bool forward_stopped(const struct check *c, struct slice domain);
-void forward_more(struct check *c);  /* out.mx has room again: the next letters that wait */
-void forward_wired(struct check *c); /* out.mx is a new one */
+bool legs_stopped(const struct check *c, struct slice domain);
+void legs_more(struct check *c);  /* out.mx has room again: the next ones that wait */
+void legs_wired(struct check *c); /* out.mx is a new one */
+void legs_drop(struct job *j);
+
+/* To postmaster, about a letter that was refused by some of its destinations: the text, and on its way. */
+void notice_put(const struct job *j, struct buf *text);
+void notice_send(struct check *c, const struct buf *text);
 
 /* Makes the head memfd from j->env, ENV_UTF8 when the letter needs it (not because the client said
  * so), first and j->header, seals it. False: no memory now. */

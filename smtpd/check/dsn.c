@@ -27,26 +27,6 @@ static bool writer(struct slice header, struct slice *domain)
 	return true;
 }
 
-static bool put_recipient(struct job *j, struct slice rcpt)
-{
-	struct check *c = j->check;
-	uint8_t bytes[PATH_OCTETS];
-	struct buf printed = BUF(bytes);
-	struct path p, to;
-	enum alias_kind kind;
-
-	if (!path_addr(rcpt, 0, &p))
-		return false;
-	kind = alias_find(&c->aliases, &c->domains, &p, &to);
-	if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
-		return false;
-	path_print(kind == ALIAS_TO ? &to : &p, &printed);
-	envelope_put(&j->env, ENV_RCPT, buf_slice(&printed));
-	if (kind == ALIAS_TO)
-		envelope_put(&j->env, ENV_ORIGINAL, rcpt);
-	return true;
-}
-
 static void put_records(struct job *j, struct slice head)
 {
 	static const enum env_tag tags[] = { ENV_REPORT, ENV_ACCOUNT, ENV_BODY, ENV_UTF8 };
@@ -61,6 +41,7 @@ static void put_records(struct job *j, struct slice head)
 void dsn_letter(struct job *j, const struct letter *l)
 {
 	struct slice domain, rcpt, number, name;
+	struct buf none = { 0 };
 	int slot = -1;
 
 	if (path_null(&l->sender) && l->nrcpt == 1 &&
@@ -73,7 +54,7 @@ void dsn_letter(struct job *j, const struct letter *l)
 		return;
 	}
 	put_records(j, l->head);
-	if (!put_recipient(j, rcpt)) {
+	if (!submit_rcpt(j, rcpt, &none, true)) {
 		job_say(j, &no_mailbox);
 		return;
 	}

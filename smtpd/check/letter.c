@@ -90,10 +90,10 @@ struct job *job_new(struct check *c, struct call *call)
 	j->env.bad = j->header.bad = false;
 	j->skip = 0;
 	j->queued = j->prepared = j->returned = false;
-	j->waits = 0;
 	j->account_n = 0;
 	memset(j->rate_key, 0, sizeof j->rate_key);
 	j->log.b = (struct buf){ .p = j->log.line, .cap = JOB_LOG };
+	j->nlegs = j->nrcpt = 0;
 	clock_gettime(CLOCK_REALTIME, &now);
 	j->time = now.tv_sec;
 	if (getrandom(j->id, sizeof j->id, 0) != sizeof j->id)
@@ -109,6 +109,7 @@ static void job_free(struct job *j, bool accepted)
 			   j->rcpts, j->taken, loop_clock());
 	if (j->judge)
 		judge_drop(j->judge);
+	legs_drop(j);
 	memfd_close(&j->text);
 	memfd_close(&j->head);
 	j->token.chan = NULL;
@@ -190,6 +191,7 @@ void job_pass(struct job *j, const struct answer *a, struct slice text, bool ins
 		out.code = a->code;
 		memcpy(out.enhanced, a->enhanced, sizeof out.enhanced);
 		out.flags = a->flags & ANSWER_CRASHED;
+		out.route = j->check->mx ? a->route : 0;
 	} else {
 		text = slice_of(say_trouble.text);
 	}
@@ -336,6 +338,7 @@ void letter_ask(void *ctx, struct call *call)
 	j->head = call->fd[1];
 	call->fd[1] = -1;
 	j->size = m->text_size;
+	memcpy(j->sha256, m->sha256, sizeof j->sha256);
 	j->taken = c->proc.loop.now;
 	j->queued = c->mx && !judge_take(c, j);
 	if (!j->queued)
@@ -357,10 +360,21 @@ void letter_more(struct check *c)
 	}
 }
 
+static void on_unheard(void *ctx, struct call *call)
+{
+	struct check *c = ctx;
+	const struct check_unheard *m = call->msg;
+	struct check_noted done = { 0 };
+
+	seen_keep(&c->seen, m->number, time(NULL));
+	chan_answer(&call->token, &done, sizeof done, SLICE(""));
+}
+
 static const struct rule mx_rules[CHECK_TYPES] = {
 	[CHECK_RCPT] = { 1u << P_FRONT_MX, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
 			 rcpt_ask },
 	[CHECK_LETTER] = { 1u << P_FRONT_MX, sizeof(struct check_letter), 0, 2, letter_ask },
+	[CHECK_UNHEARD] = { 1u << P_FRONT_MX, sizeof(struct check_unheard), 0, 0, on_unheard },
 };
 static const struct rule sub_rules[CHECK_TYPES] = {
 	[CHECK_RCPT] = { 1u << P_FRONT_SUB, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
@@ -373,7 +387,15 @@ static void on_down_wired(struct chan *down)
 {
 	struct proc *p = down->owner;
 
-	forward_wired(OWNER(struct check, proc, p));
+	legs_wired(OWNER(struct check, proc, p));
+}
+
+/* front is a new one: what the one before it said last may not have been heard. */
+static void on_front_wired(struct chan *front)
+{
+	struct check *c = front->ctx;
+
+	seen_keep_fresh(&c->seen, c->proc.loop.now, time(NULL));
 }
 
 void check_init(struct check *c)
@@ -407,6 +429,12 @@ void check_init(struct check *c)
 	if (!c->domains.srs.n)
 		c->domains.srs = slice_head(c->domains.mail, slice_find(c->domains.mail, ' '));
 	if (!map_open(&c->aliases, c->proc.grant[GRANT_VIRTUAL_CDB]))
-		log_event("badmap", "map", "virtual.cdb");
+		bug("virtual.cdb is damaged"); /* an empty map would refuse every letter for good */
 	proc_serve(&c->proc, c->mx ? mx_rules : sub_rules, CHECK_TYPES, c);
+	if (!c->mx)
+		return;
+	seen_init(&c->seen, c->proc.grant[GRANT_SEEN], time(NULL));
+	for (size_t i = 0; i < c->proc.nchan; i++)
+		if (c->proc.chan[i].rules)
+			c->proc.chan[i].wired = on_front_wired;
 }

@@ -39,10 +39,49 @@ static bool too_fast(struct check *c, enum check_rate kind, const struct path *p
 	       !rates_may(&c->rates, key, c->proc.loop.now, c->hourly[kind]);
 }
 
-/* Equal destinations are one route. This hash is enough: both addresses come from our own map, or were verified. */
-static uint64_t route_of(struct slice address)
+/* Equal lists of destinations are one route. This hash is enough: all come from our own map, or were verified. */
+static uint64_t route_of(struct slice to)
 {
-	return slice_hash(SLICE_HASH, address);
+	return slice_hash(SLICE_HASH, to);
+}
+
+/* The next number off "5.1.6 words". */
+static uint8_t number(struct slice *s)
+{
+	size_t n = slice_find(*s, '.') < slice_find(*s, ' ') ? slice_find(*s, '.')
+							     : slice_find(*s, ' ');
+	uint64_t v = 0;
+
+	slice_u64(slice_head(*s, n), UINT8_MAX, &v);
+	*s = slice_from(*s, n + 1);
+	return (uint8_t)v;
+}
+
+/* An alias that takes no mail, in its own words. */
+static void say_refused(struct call *call, struct slice why)
+{
+	uint8_t bytes[ANSWER_TEXT + 1];
+	struct buf text = BUF(bytes);
+	uint8_t subject, detail;
+	struct say s;
+
+	number(&why);
+	subject = number(&why);
+	detail = number(&why);
+	buf_put(&text, why);
+	s = say_made(550, subject, detail, &text, "This address takes no mail");
+	say_token(&call->token, &s, 0, 0);
+}
+
+/* Does none of them get anything for now? */
+static bool all_stopped(const struct check *c, struct slice to)
+{
+	struct slice w;
+
+	while ((w = slice_word(&to)).n)
+		if (!legs_stopped(c, slice_from(w, slice_rfind(w, '@') + 1)))
+			return false;
+	return true;
 }
 
 static void on_returned(struct ask *a, const void *reply, struct slice tail)
@@ -52,7 +91,7 @@ static void on_returned(struct ask *a, const void *reply, struct slice tail)
 
 	if (!job_returns(j, reply, tail))
 		return;
-	if (forward_stopped(j->check, slice_from(tail, slice_rfind(tail, '@') + 1)))
+	if (all_stopped(j->check, tail))
 		say_token(&t, &say_stopped, 0, 0);
 	else
 		say_token(&t, &fine, ANSWER_ROUTE, route_of(tail));
@@ -70,10 +109,7 @@ static void ask_return(struct check *c, struct call *call, const struct path *rc
 static void stranger(struct check *c, struct call *call, const struct path *sender,
 		     const struct path *rcpt)
 {
-	uint8_t bytes[PATH_OCTETS];
-	struct buf printed = BUF(bytes);
-	struct path to;
-
+	struct slice to;
 	enum alias_kind kind = alias_find(&c->aliases, &c->domains, rcpt, &to);
 
 	/* A full route is said here and not after DATA. */
@@ -90,16 +126,15 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 		say_token(&call->token, &say_unknown, 0, 0);
 		break;
 	case ALIAS_TO:
-		if (forward_stopped(c, to.domain)) {
+		if (all_stopped(c, to))
 			say_token(&call->token, &say_stopped, 0, 0);
-			break;
-		}
-		if (too_fast(c, RATE_SENDER, sender) || too_fast(c, RATE_RCPT, rcpt)) {
+		else if (too_fast(c, RATE_SENDER, sender) || too_fast(c, RATE_RCPT, rcpt))
 			say_token(&call->token, &fast, 0, 0);
-			break;
-		}
-		path_print(&to, &printed);
-		say_token(&call->token, &fine, ANSWER_ROUTE, route_of(buf_slice(&printed)));
+		else
+			say_token(&call->token, &fine, ANSWER_ROUTE, route_of(to));
+		break;
+	case ALIAS_REFUSED:
+		say_refused(call, to);
 		break;
 	case ALIAS_RETURN:
 		if (path_null(sender))
@@ -116,7 +151,7 @@ static void account(struct check *c, struct call *call, const struct path *sende
 	uint8_t bytes[ANSWER_TEXT + 1];
 	struct buf text = BUF(bytes);
 	struct grant g;
-	struct path to;
+	struct slice to;
 	struct say s;
 	enum alias_kind kind = alias_find(&c->aliases, &c->domains, rcpt, &to);
 
@@ -129,6 +164,8 @@ static void account(struct check *c, struct call *call, const struct path *sende
 		say_token(&call->token, &s, 0, 0);
 	else if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
 		say_token(&call->token, &say_unknown, 0, 0);
+	else if (kind == ALIAS_REFUSED)
+		say_refused(call, to);
 	else
 		say_token(&call->token, &fine, 0, 0);
 }

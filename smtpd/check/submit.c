@@ -34,6 +34,10 @@ static const struct say not_signed = {
 	"one that is malformed"
 };
 
+static const struct say many_rcpts = {
+	554, { 5, 5, 3 }, "The aliases lead to too many recipients, please send several letters"
+};
+
 static const struct want want_signed = { HOLDER_DKIM_SIGN, sizeof(struct holder_reply),
 					 HOLDER_SIG_MAX };
 static const struct want want_long = { HOLDER_DKIM_LONG, sizeof(struct holder_reply),
@@ -197,51 +201,65 @@ static void put_orcpt(struct buf *env, struct slice rcpt)
 	envelope_put(env, ENV_ORCPT, buf_slice(&b));
 }
 
-/* Recipients in our own domains go where the map says; the others stay as they are. */
-static bool put_rcpt(struct job *j, struct slice rcpt, bool *alias)
+static void put_rcpt(struct job *j, struct slice to, struct slice original, struct slice dsn)
+{
+	envelope_put(&j->env, ENV_RCPT, to);
+	if (original.n)
+		envelope_put(&j->env, ENV_ORIGINAL, original);
+	buf_put(&j->env, dsn);
+	j->nrcpt++;
+}
+
+bool submit_rcpt(struct job *j, struct slice rcpt, struct buf *dsn, bool orcpt)
 {
 	struct check *c = j->check;
 	uint8_t bytes[PATH_OCTETS];
 	struct buf printed = BUF(bytes);
-	struct path p, to;
-	enum alias_kind kind;
+	struct path p;
+	struct slice to, w;
 
 	if (!path_addr(rcpt, PATH_BARE | PATH_UTF8, &p))
 		return false;
-	kind = alias_find(&c->aliases, &c->domains, &p, &to);
-	if (kind == ALIAS_UNKNOWN || kind == ALIAS_RETURN)
+	switch (alias_find(&c->aliases, &c->domains, &p, &to)) {
+	case ALIAS_ELSEWHERE:
+		path_print(&p, &printed);
+		put_rcpt(j, buf_slice(&printed), SLICE(""), buf_slice(dsn));
+		return !dsn->bad;
+	case ALIAS_TO:
+		if (!orcpt)
+			put_orcpt(dsn, rcpt);
+		while ((w = slice_word(&to)).n)
+			put_rcpt(j, w, rcpt, buf_slice(dsn));
+		return !dsn->bad;
+	default:
 		return false;
-	*alias = kind == ALIAS_TO;
-	path_print(*alias ? &to : &p, &printed);
-	envelope_put(&j->env, ENV_RCPT, buf_slice(&printed));
-	if (*alias)
-		envelope_put(&j->env, ENV_ORIGINAL, rcpt);
-	return true;
+	}
 }
 
-/* An alias keeps its NOTIFY, and its ORCPT or a new one. */
+/* An alias keeps its NOTIFY, and its ORCPT or a new one; they hold for each of its destinations. */
 static bool put_rcpts(struct job *j, const struct letter *l)
 {
-	struct slice owed = { NULL, 0 }, v; /* the alias whose ORCPT was not seen yet */
 	struct cur in = CUR(l->head);
+	struct slice rcpt = { NULL, 0 }, v;
+	uint8_t bytes[2 * ENV_RECORD_MAX + 8];
+	struct buf dsn = BUF(bytes);
 	enum env_tag tag;
-	bool alias;
+	bool more, orcpt = false;
 
-	while (envelope_next(&in, &tag, &v)) {
-		if (tag == ENV_NOTIFY || tag == ENV_ORCPT)
-			envelope_put(&j->env, tag, v);
-		if (tag == ENV_ORCPT)
-			owed.n = 0;
-		if (tag != ENV_RCPT)
+	do {
+		more = envelope_next(&in, &tag, &v);
+		if (more && tag != ENV_RCPT) {
+			orcpt |= tag == ENV_ORCPT;
+			if (tag == ENV_NOTIFY || tag == ENV_ORCPT)
+				envelope_put(&dsn, tag, v);
 			continue;
-		if (owed.n)
-			put_orcpt(&j->env, owed);
-		if (!put_rcpt(j, v, &alias))
+		}
+		if (rcpt.n && !submit_rcpt(j, rcpt, &dsn, orcpt))
 			return false;
-		owed = alias ? v : (struct slice){ NULL, 0 };
-	}
-	if (owed.n)
-		put_orcpt(&j->env, owed);
+		rcpt = v;
+		dsn.len = 0;
+		orcpt = false;
+	} while (more);
 	return true;
 }
 
@@ -337,6 +355,8 @@ void submit_letter(struct job *j, const struct letter *l)
 	count(j, l, g.account);
 	if (!put_envelope(j, l, &g))
 		job_say(j, &say_trouble);
+	else if (j->nrcpt > CONFIG_SMTPD_MAX_RCPTS)
+		job_say(j, &many_rcpts);
 	else
 		submit_sign(j, l, j->slot);
 }

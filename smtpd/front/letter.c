@@ -321,6 +321,7 @@ enum smtp_state letter_data(struct session *s)
 		session_reply(s, "452 4.3.1 Too much mail in flight, try again later");
 		return s->state;
 	}
+	br_sha256_init(&s->tx.sha256);
 	s->tx.began = s->tx.heard = now_of(s);
 	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
 	set_due(s);
@@ -353,6 +354,8 @@ static void keep(struct session *s, struct slice text)
 		lose(s, TX_WORLD);
 	} else {
 		t->text_size += text.n;
+		if (!s->front->sub)
+			br_sha256_update(&t->sha256, text.p, text.n);
 	}
 }
 
@@ -405,6 +408,19 @@ static const char *blame(struct session *s)
 	return "451 4.3.0 Temporary failure, try again later";
 }
 
+void letter_unheard(struct session *s)
+{
+	static const struct want want = { CHECK_UNHEARD, sizeof(struct check_noted), 0 };
+	struct check_unheard m = { .number = s->unheard };
+
+	if (!s->unheard)
+		return;
+	s->unheard = 0;
+	chan_ask(s->front->check, &s->ask, &m, sizeof m, (struct slice){ NULL, 0 }, NULL, 0,
+		 &want, RCPT_MS);
+	ask_drop(&s->ask); /* nobody waits for the reply */
+}
+
 static void on_letter(struct ask *ask, const void *reply, struct slice text)
 {
 	struct session *s = session_of_ask(ask);
@@ -422,8 +438,12 @@ static void on_letter(struct ask *ask, const void *reply, struct slice text)
 		log_letter(s, a->code, text);
 		if (s->state != ST_END && !session_answer(s, a, text))
 			session_reply(s, "451 4.3.0 Temporary failure, try again later");
-		if (a->code / 100 == 2)
+		if (a->code / 100 == 2) {
 			s->errors = 0;
+			s->unheard = s->front->sub ? 0 : a->route;
+		}
+		if (s->state == ST_END || s->eof) /* the client left while it waited */
+			letter_unheard(s);
 		session_earned(s);
 		letter_drop(s);
 	}
@@ -447,6 +467,8 @@ static bool show(struct session *s)
 	struct ipaddr who = client_who(&s->peer);
 	int fd[2] = { t->text, t->head };
 
+	if (!s->front->sub)
+		br_sha256_out(&t->sha256, m.sha256);
 	s->ask.done = on_letter;
 	if (!close_head(t) ||
 	    !chan_ask(s->front->check, &s->ask, &m, sizeof m, (struct slice){ NULL, 0 }, fd, 2,

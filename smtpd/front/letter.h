@@ -19,4 +19,7 @@ enum smtp_state letter_data(struct session *s);
 /* Takes text from the client; true when some was taken. At its end the letter goes to check. */
 bool letter_feed(struct session *s);
 
+/* The connection broke: the 250 that was said last may not have been heard. The session asks nothing now. */
+void letter_unheard(struct session *s);
+
 #endif

@@ -204,6 +204,8 @@ static void drop(struct session *s)
 	if (s->wait == WAIT_LETTER)
 		return;
 	ask_drop(&s->ask);
+	if (!s->eof || !s->quit) /* an orderly end after QUIT: it has read all */
+		letter_unheard(s);
 	free_slot(s);
 }
 
@@ -403,6 +405,8 @@ static void on_event(struct stream *stream, enum stream_event e)
 		}
 		break;
 	case STREAM_DATA:
+		if (stream->in.len && stream_sent(stream))
+			s->unheard = 0;
 		break;
 	}
 	session_run(s);

@@ -2,6 +2,8 @@
 #ifndef SMTPD_FRONT_SESSION_H
 #define SMTPD_FRONT_SESSION_H
 
+#include <bearssl.h>
+
 #include "smtpd/front/authline.h"
 #include "smtpd/front/crashed.h"
 #include "smtpd/lib/stream.h"
@@ -42,6 +44,7 @@ struct tx {		/* one letter: until RSET, EHLO or its answer */
 	uint8_t lost; /* enum tx_lost: why the rest of the text is discarded */
 	bool printed; /* print is set */
 	struct dot dot;
+	br_sha256_context sha256; /* mx: of the text so far */
 	unsigned nrcpt;
 	uint16_t sender_n, rcpt_n;
 	uint8_t sender[SESSION_PATH];
@@ -66,12 +69,14 @@ struct session {
 	bool authed; /* by a password; without one a grant came for its network */
 	bool skip;   /* discarding an over-long line */
 	bool eof;
+	bool quit;	       /* it said QUIT */
 	uint8_t state;	       /* enum smtp_state */
 	uint8_t wait;	       /* enum session_wait */
 	uint16_t errors, idle; /* refused commands; those that bring no letter nearer */
 	uint16_t helo_n, account_n, grant_n;
-	int64_t since;	 /* the last whole command, or progress of another kind */
-	int64_t until;	 /* when it must have logged in, or brought a letter */
+	int64_t since; /* the last whole command, or progress of another kind */
+	int64_t until; /* when it must have logged in, or brought a letter */
+	uint64_t unheard; /* mx: number of the letter whose 250 was said last; 0: the client heard it */
 	int64_t stale;	 /* from then on its grant is not good for a letter */
 	const char *why; /* of the end; static text */
 	struct ipaddr peer;

@@ -208,6 +208,7 @@ static enum smtp_state do_noop(struct session *s, struct slice arg)
 static enum smtp_state do_quit(struct session *s, struct slice arg)
 {
 	(void)arg;
+	s->quit = true;
 	session_end(s, "221 2.0.0 Bye", "quit");
 	return ST_END;
 }

@@ -5,7 +5,7 @@
 #include "smtpd/msg/answer.h"
 
 /* front -> check; CHECK_REPORT: queue -> check.sub */
-enum check_type { CHECK_RCPT = 1, CHECK_LETTER, CHECK_REPORT, CHECK_TYPES };
+enum check_type { CHECK_RCPT = 1, CHECK_LETTER, CHECK_REPORT, CHECK_UNHEARD, CHECK_TYPES };
 
 /* May this recipient be given to this sender? Reply: struct answer. The tail is sender, recipient, grant, one after
  * the other; both paths in the canonical form of path_print(), an empty sender is <>; the grant is the octets auth
@@ -24,6 +24,18 @@ struct check_rcpt {
 struct check_letter {
 	struct msg h;
 	uint64_t text_size; /* octets; the receiver compares with the descriptor */
+	uint8_t sha256[32]; /* mx: of the text; else zero */
+};
+
+/* mx: the 250 to the letter with this number (struct answer, `route`) may not have reached the client. Reply: struct
+ * check_noted. A number that is not known is fine. */
+struct check_unheard {
+	struct msg h;
+	uint64_t number;
+};
+
+struct check_noted {
+	struct msg h;
 };
 
 /* CHECK_REPORT, the same struct: sign a report to a sender and hand it back by QUEUE_LETTER. Its head has an empty
@@ -33,6 +45,7 @@ struct check_letter {
 enum { CHECK_RCPT_TAIL = 256 + 256 + 1024 };
 
 _Static_assert(sizeof(struct check_rcpt) == 16, "no padding on the wire");
-_Static_assert(sizeof(struct check_letter) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct check_letter) == 48, "no padding on the wire");
+_Static_assert(sizeof(struct check_unheard) == 16, "no padding on the wire");
 
 #endif

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """Runs one dialog script; README.md tells its words."""
+import hashlib
 import re
 import socket
 import ssl
+import struct
 import time
 
 TIMEOUT = 20
@@ -173,6 +175,13 @@ class Script:
     def do_close(self):
         self.c.s.close()
 
+    def do_reset(self):
+        self.c.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.c.s.close()
+
+    def do_unheard(self, *numbers):
+        self.wait(lambda: self.stage.unheard == [int(x) for x in numbers], "unheard are %r" % self.stage.unheard)
+
     def do_half(self):
         self.c.s.shutdown(socket.SHUT_WR)
 
@@ -225,6 +234,8 @@ class Script:
     def do_text(self, *words):
         want, got = unescape(" ".join(words)), self.stage.letters[-1].text
         self.need(want == got, "text is %r" % got)
+        digest = hashlib.sha256(got).digest() if self.stage.lane == "mx" else bytes(32)
+        self.need(self.stage.letters[-1].sha256 == digest, "the text's SHA-256 is wrong")
 
     def do_textsize(self, n):
         self.need(len(self.stage.letters[-1].text) == int(n), "%d octets" % len(self.stage.letters[-1].text))

@@ -85,7 +85,7 @@ class Stage:
             self.chan_ids["auth"] = chans["FRONT_SUB", "AUTH"]
         self.answers = {"rcpt": (250, (2, 1, 5), "Ok", 2, 1), "letter": (250, (2, 0, 0), "Delivered", 0, 0)}
         self.offer, self.auth, self.held, self.hold, self.network, self.peers = 0, "yes", [], False, "no", []
-        self.letters, self.asked, self.logins, self.log, self.accused = [], [], [], b"", []
+        self.letters, self.asked, self.unheard, self.logins, self.log, self.accused = [], [], [], [], b"", []
         self.generation, self.ends, self.lock = 0, {}, threading.RLock()
         self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS[lane]]
         self.port = dict(zip(PORTS[lane], (s.getsockname()[1] for s in self.listeners)))
@@ -231,12 +231,17 @@ class Stage:
             self.asked.append((data[16:16 + a], data[16 + a:16 + a + b], data[16 + a + b:]))
             self.answer(s, type, id, self.answers["rcpt"])
             return
+        if type == 4:
+            self.unheard.append(struct.unpack("Q", data[8:16])[0])
+            s.send(struct.pack("HHI", type, 0, id))
+            return
         size = struct.unpack("Q", data[8:16])[0]
         text, head = os.pread(fds[0], size + 1, 0), os.pread(fds[1], 1 << 20, 0)
         os.lseek(fds[0], self.hold != "idle", os.SEEK_SET)  # memfd_mark(): somebody is at work on it
         for fd in fds:
             os.close(fd)
         self.letters.append(Letter(text, head))
+        self.letters[-1].sha256 = data[16:48]
         if self.hold:
             self.held.append((s, type, id))
         else:

@@ -8,6 +8,9 @@ import time
 import world
 
 
+arrived = []    # the octets of every letter that any of them took
+
+
 class Fake:
     """Listens on `port` of `address`. What it answers are attributes; what came is in `letters`
     (dicts: sender, rcpts, data as sent with dots removed, tls) and `clear` (commands before TLS)."""
@@ -153,6 +156,7 @@ class Session:
         if self.fake.drop_at == ".":
             raise EOFError
         if said[0] == "2":
+            arrived.append(text)
             self.fake.letters.append({"sender": self.sender, "rcpts": self.rcpts, "data": text,
                                       "tls": self.tls, "at": time.time()})
         self.say(said)

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import os
+import re
 import socket
 import ssl
 import time
@@ -10,6 +11,8 @@ import time
 import world
 
 counter = itertools.count(1)
+sent = {}   # mark -> the octets of each letter with this mark that was sent, for cases_passage.py
+MARK = re.compile(rb"^Message-ID: <(m\d+\.\d+\.[0-9a-f]{8})@", re.M | re.I)
 
 
 def letter(sender, to="hello@example.org", subject="a letter", body=None, extra=b""):
@@ -25,6 +28,9 @@ def letter(sender, to="hello@example.org", subject="a letter", body=None, extra=
 
 def stuffed(text):
     """As DATA sends it: dots doubled, ended by the dot."""
+    mark = MARK.search(text)
+    if mark:
+        sent.setdefault(mark.group(1), set()).add(text)
     out = text.replace(b"\r\n.", b"\r\n..")
     return (b"." if out.startswith(b".") else b"") + out + b".\r\n"
 

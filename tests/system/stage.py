@@ -13,6 +13,8 @@ ALIASES = """# the alias map of the system tests
 hello@{home} {to}
 also@{home} {to}
 other@{home} second@{route}
+both@{home} {to}, ann@stranger.example
+closed@{home} REJECT 5.1.6 Has moved to example.net
 """
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* check.mx keeps what out.mx was told: RCPT says it, and the next out.mx hears it. */
+/* check.mx keeps what out.mx was told: RCPT says it, and the next out.mx hears it. A letter for several destinations
+ * gets one answer. */
 #define _GNU_SOURCE
 #include "smtpd/check/check.h"
 
@@ -34,7 +35,10 @@ static int make_map(void)
 	} rows[] = { { "hello", "box@gmail.com" },
 		     { "twin", "box@GMAIL.com" },
 		     { "also", "second@GMAIL.com" },
-		     { "other", "box@other.example" } };
+		     { "other", "box@other.example" },
+		     { "three", "a@gmail.com b@other.example c@third.example" },
+		     { "closed", ":5.1.6 Has moved to example.net" },
+		     { "postmaster", "box@gmail.com" } };
 	int fd = memfd_create("map", 0);
 	struct cdb_make m;
 	char k[300];
@@ -49,13 +53,26 @@ static int make_map(void)
 	return fd;
 }
 
+static uint8_t text_mem[4096], head_mem[4096];
+static struct slice got_text, got_head; /* of what came last */
+
+static struct slice read_all(int *fd, uint8_t *mem, size_t cap)
+{
+	uint64_t size = 0;
+
+	if (*fd >= 0)
+		CHECK(memfd_check(*fd, cap, &size) && memfd_read(*fd, 0, mem, size));
+	memfd_close(fd);
+	return (struct slice){ mem, size };
+}
+
 static bool get(enum chan_id ch)
 {
 	int fd[2] = { -1, -1 };
 
 	got_n = wires_get(&c.proc, ch, &got, sizeof got, fd, 20);
-	memfd_close(&fd[0]);
-	memfd_close(&fd[1]);
+	got_text = read_all(&fd[0], text_mem, sizeof text_mem);
+	got_head = read_all(&fd[1], head_mem, sizeof head_mem);
 	return got_n != 0;
 }
 
@@ -85,6 +102,8 @@ static int sealed(struct slice s)
 	return fd;
 }
 
+static uint32_t same; /* letters are all the same one; 0: each is another */
+
 /* A bounce for `local`. */
 static void give(const char *local, const char *text)
 {
@@ -93,8 +112,10 @@ static void give(const char *local, const char *text)
 	uint8_t bytes[900];
 	struct buf b = BUF(bytes);
 	char to[300];
+	uint32_t which = same ? same : next_id;
 	int t = sealed(slice_of(text)), h;
 
+	memcpy(m.sha256, &which, sizeof which);
 	snprintf(to, sizeof to, "%s@%s", local, domain);
 	envelope_put(&b, ENV_SENDER, SLICE(""));
 	envelope_put(&b, ENV_RCPT, slice_of(to));
@@ -125,16 +146,23 @@ static void letter(const char *local, uint32_t stop_ms)
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
 }
 
-static void answer(uint32_t id)
+static void answer_with(uint32_t id, uint16_t code, const char *text)
 {
 	struct out_result r = { .h = { .type = OUT_DELIVER, .id = id } };
-	struct out_verdict v = { 250, { 2, 0, 0 }, 0, 2 };
+	struct out_verdict v = {
+		code, { (uint8_t)(code / 100), 1, 2 }, 0, (uint16_t)strlen(text)
+	};
 	uint8_t bytes[64];
 	struct buf b = BUF(bytes);
 
 	buf_put(&b, (struct slice){ (const uint8_t *)&v, sizeof v });
-	buf_put(&b, SLICE("ok"));
+	buf_put(&b, slice_of(text));
 	wires_put(CH_CHECK_MX_OUT_MX, &r, sizeof r, buf_slice(&b), -1, -1);
+}
+
+static void answer(uint32_t id)
+{
+	answer_with(id, 250, "ok");
 }
 
 static struct slice text_of(void)
@@ -187,8 +215,8 @@ static void refused(void)
 static struct job *waiting_since(int64_t ago)
 {
 	for (size_t i = 0; i < JOBS; i++)
-		if (c.jobs[i].token.chan && c.jobs[i].waits) {
-			c.jobs[i].waits -= ago;
+		if (c.jobs[i].token.chan && c.jobs[i].nlegs && c.jobs[i].leg->waits) {
+			c.jobs[i].leg->waits -= ago;
 			c.jobs[i].taken -= ago;
 			return &c.jobs[i];
 		}
@@ -286,6 +314,177 @@ static void rates(void)
 	c.hourly[RATE_SENDER] = 0;
 }
 
+static bool holds(struct slice s, const char *part)
+{
+	return memmem(s.p, s.n, part, strlen(part)) != NULL;
+}
+
+/* One head for each destination, which does not see the others. Answers in the order of rows, from the last on. */
+static void three(const uint16_t code[3])
+{
+	static const char *const to[] = { "a@gmail.com", "b@other.example", "c@third.example" };
+	uint32_t id[3];
+	struct slice v;
+	size_t n;
+
+	give("three", "From: a@b.example\r\n\r\nHello\r\n");
+	for (int i = 0; i < 3; i++) {
+		CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+		id[i] = got.h.id;
+		CHECK(envelope_check(got_head, &n) && n == 1);
+		CHECK(envelope_get(got_head, ENV_RCPT, &v));
+		CHECK(slice_eq(v, slice_of(to[i])));
+		CHECK(envelope_get(got_head, ENV_ORIGINAL, &v) &&
+		      slice_iprefix(v, SLICE("three@")));
+		CHECK(envelope_get(got_head, ENV_HEADER, &v) && holds(v, to[i]));
+		CHECK(holds(v, "X-Forwarded-To: ") && !holds(v, to[(i + 1) % 3]));
+	}
+	for (int i = 2; i >= 0; i--) {
+		CHECK(!get(CH_FRONT_MX_CHECK_MX));
+		answer_with(id[i], code[i], to[i]);
+	}
+	CHECK(get(CH_FRONT_MX_CHECK_MX));
+}
+
+static void several(void)
+{
+	static const struct {
+		uint16_t code[3], want;
+		int whose; /* which one's words are told */
+	} rows[] = {
+		{ { 250, 250, 250 }, 250, 0 }, { { 250, 451, 250 }, 451, 1 },
+		{ { 451, 550, 250 }, 451, 0 }, { { 550, 554, 550 }, 550, 0 },
+		{ { 554, 550, 421 }, 421, 2 },
+	};
+
+	CHECK_EQ(rcpt("three"), 250);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		three(rows[i].code);
+		CHECK_EQ(got.answer.code, rows[i].want);
+		CHECK_EQ(got.b[sizeof got.answer], "abc"[rows[i].whose]);
+		CHECK(!get(CH_CHECK_MX_OUT_MX));
+	}
+}
+
+/* Some took it, some never will: 250, and one letter to postmaster, about whose fate nobody hears. */
+static void partly(void)
+{
+	static const uint16_t code[] = { 554, 250, 550 };
+	struct slice v;
+
+	three(code);
+	CHECK_EQ(got.answer.code, 250);
+	CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+	CHECK(envelope_get(got_head, ENV_SENDER, &v) && !v.n);
+	CHECK(envelope_get(got_head, ENV_RCPT, &v));
+	CHECK_SLICE(v, "box@gmail.com");
+	CHECK(holds(got_text, "Auto-Submitted: ") && holds(got_text, "a@gmail.com: 554 5.1.2"));
+	CHECK(holds(got_text, "c@third.example: 550 5.1.2") && holds(got_text, "three@"));
+	answer_with(got.h.id, 550, "no");
+	CHECK(!get(CH_CHECK_MX_OUT_MX) && !get(CH_FRONT_MX_CHECK_MX));
+}
+
+static void unheard(uint64_t number)
+{
+	struct check_unheard m = { { .type = CHECK_UNHEARD, .id = ++next_id }, number };
+
+	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, SLICE(""), -1, -1);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.h.type == CHECK_UNHEARD);
+}
+
+/* Takes the letters that go out, to these destinations alone, with these codes. */
+static void go_out(const char *const to[], const uint16_t code[])
+{
+	struct slice v;
+
+	for (; *to; to++, code++) {
+		CHECK(get(CH_CHECK_MX_OUT_MX) && got.h.type == OUT_DELIVER);
+		CHECK(envelope_get(got_head, ENV_RCPT, &v) && slice_eq(v, slice_of(*to)));
+		answer_with(got.h.id, *code, *to);
+	}
+	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	CHECK(get(CH_FRONT_MX_CHECK_MX));
+}
+
+/* What arrived is not delivered again when the letter comes again: to those of several that took it, and where the
+ * client may not have heard the 250. Another letter, or the same for somebody else, is. */
+static void again(void)
+{
+	static const char
+		*const all[] = { "a@gmail.com", "b@other.example", "c@third.example", NULL },
+		       *const last[] = { "c@third.example", NULL }, *const none[] = { NULL },
+		       *const box[] = { "box@gmail.com", NULL },
+		       *const second[] = { "second@GMAIL.com", NULL };
+	static const uint16_t two[] = { 250, 250, 451 }, good[] = { 250 }, bad[] = { 451 };
+	uint64_t number;
+
+	same = 1000000;
+	give("three", "From: a@b.example\r\n\r\n");
+	go_out(all, two);
+	CHECK_EQ(got.answer.code, 451);
+	give("three", "From: a@b.example\r\n\r\n");
+	go_out(last, bad);
+	CHECK_EQ(got.answer.code, 451);
+	give("three", "From: a@b.example\r\n\r\n");
+	go_out(last, good);
+	CHECK_EQ(got.answer.code, 250);
+	same++;
+	give("hello", "From: a@b.example\r\n\r\n");
+	go_out(box, good);
+	number = got.answer.route;
+	CHECK(got.answer.code == 250 && number);
+	give("hello", "From: a@b.example\r\n\r\n"); /* the client heard it: another letter */
+	go_out(box, good);
+	CHECK(got.answer.route != number);
+	unheard(number + 1000);
+	give("hello", "From: a@b.example\r\n\r\n");
+	go_out(box, good);
+	unheard(got.answer.route);
+	give("hello", "From: a@b.example\r\n\r\n");
+	go_out(none, NULL);
+	CHECK_EQ(got.answer.code, 250);
+	give("also", "From: a@b.example\r\n\r\n");
+	go_out(second, good);
+	same = 0;
+}
+
+/* front dies: what it said last, and what it was to say, may not have been heard. */
+static void front_dies(void)
+{
+	uint32_t id;
+
+	same = 2000000;
+	give("hello", "From: a@b.example\r\n\r\n");
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+	answer(got.h.id);
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+	same++;
+	give("hello", "From: a@b.example\r\n\r\n");
+	CHECK(get(CH_CHECK_MX_OUT_MX));
+	id = got.h.id;
+	wires_renew(&c.proc, CH_FRONT_MX_CHECK_MX, 2);
+	answer(id);
+	CHECK(!get(CH_FRONT_MX_CHECK_MX));
+	for (; same >= 2000000; same--) {
+		give("hello", "From: a@b.example\r\n\r\n");
+		CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
+		CHECK(!get(CH_CHECK_MX_OUT_MX));
+	}
+	same = 0;
+}
+
+static void closed(void)
+{
+	CHECK_EQ(rcpt("closed"), 550);
+	CHECK(got.answer.enhanced[0] == 5 && got.answer.enhanced[1] == 1 &&
+	      got.answer.enhanced[2] == 6);
+	CHECK_SLICE(((struct slice){ got.b + sizeof got.answer, got_n - sizeof got.answer }),
+		    "Has moved to example.net");
+	CHECK_EQ(rcpt("closed+tag"), 550);
+	give("closed", "From: a@b.example\r\n\r\n");
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
+}
+
 static void stopped(void)
 {
 	struct holder_reply r = { .h = { .type = HOLDER_SRS_REVERSE }, .result = HOLDER_DONE };
@@ -296,6 +495,7 @@ static void stopped(void)
 	CHECK(got.answer.enhanced[1] == 4 && got.answer.enhanced[2] == 5);
 	CHECK_EQ(rcpt("also"), 451); /* the same domain */
 	CHECK_EQ(rcpt("other"), 250);
+	CHECK_EQ(rcpt("three"), 250); /* two of them get it */
 	CHECK_EQ(rcpt("nobody"), 550);
 	/* A return address that leads there. */
 	CHECK_EQ(rcpt("SRS0=x=y=gmail.com=a"), 0);
@@ -379,6 +579,11 @@ int main(void)
 	full();
 	bystander();
 	rates();
+	several();
+	partly();
+	again();
+	front_dies();
+	closed();
 	stopped();
 	handed_on();
 	behind_the_stops();

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 16 << 20, PATH_ROOM = 4096 };
+enum { FILE_MAX = 256 << 20, PATH_ROOM = 4096 };
 
 bool complain(struct complaint *c, unsigned line, const char *format, ...)
 {
@@ -57,24 +57,39 @@ static void *must(void *p)
 	return p;
 }
 
-static char *dup_slice(struct slice s)
+/* Returns what is behind the copy and its NUL. */
+static char *copy(char *to, struct slice s)
 {
-	char *p = must(malloc(s.n + 1));
-
 	if (s.n)
-		memcpy(p, s.p, s.n);
-	p[s.n] = 0;
-	return p;
+		memcpy(to, s.p, s.n);
+	to[s.n] = 0;
+	return to + s.n + 1;
 }
 
 void entries_add(struct entries *a, struct slice key, struct slice value, unsigned line,
 		 unsigned rank)
 {
+	char *both = must(malloc(key.n + value.n + 2));
+
 	if (a->n == a->cap) {
 		a->cap = 2 * a->cap + 64;
 		a->e = must(realloc(a->e, a->cap * sizeof *a->e));
 	}
-	a->e[a->n++] = (struct entry){ dup_slice(key), dup_slice(value), line, rank };
+	a->e[a->n] = (struct entry){ .key = both, .line = line, .rank = rank };
+	a->e[a->n].value = copy(both, key);
+	copy(a->e[a->n++].value, value);
+}
+
+void entry_set(struct entry *e, struct slice value)
+{
+	size_t n = strlen(e->key) + 1;
+	char *both = must(malloc(n + value.n + 1));
+
+	memcpy(both, e->key, n);
+	copy(both + n, value);
+	free(e->key);
+	e->key = both;
+	e->value = both + n;
 }
 
 static int by_key(const void *x, const void *y)
@@ -87,12 +102,6 @@ static int by_key(const void *x, const void *y)
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
 	return (a->line > b->line) - (a->line < b->line);
-}
-
-static void entry_free(struct entry *e)
-{
-	free(e->key);
-	free(e->value);
 }
 
 bool entries_sort(struct entries *a, struct complaint *c)
@@ -111,7 +120,7 @@ bool entries_sort(struct entries *a, struct complaint *c)
 		if (last->rank == e->rank && last->line != e->line)
 			complain(c, e->line, "%s stands in line %u already", e->key,
 				 last->line);
-		entry_free(e);
+		free(e->key);
 	}
 	a->n = n;
 	return !c->text[0];
@@ -139,7 +148,7 @@ struct entry *entries_find(const struct entries *a, struct slice key)
 void entries_free(struct entries *a)
 {
 	for (size_t i = 0; i < a->n; i++)
-		entry_free(&a->e[i]);
+		free(a->e[i].key);
 	free(a->e);
 	*a = (struct entries){ 0 };
 }

@@ -26,10 +26,11 @@ struct lines { /* cursor over physical lines; CR before LF is dropped */
 
 bool lines_next(struct lines *l, struct slice *line);
 
-struct entry { /* owns both strings, NUL-terminated */
-	char *key, *value;
+struct entry {		   /* NUL-terminated strings */
+	char *key, *value; /* owned; in one piece */
 	unsigned line;
-	unsigned rank; /* of entries with one key the lowest stays */
+	unsigned rank;	/* of entries with one key the lowest stays */
+	unsigned state; /* the owner's; 0 at first */
 };
 
 struct entries { /* owned, grows */
@@ -39,13 +40,14 @@ struct entries { /* owned, grows */
 
 void entries_add(struct entries *a, struct slice key, struct slice value, unsigned line,
 		 unsigned rank);
+void entry_set(struct entry *e, struct slice value);
 /* Sorts by key, drops what gives way. One key twice in one rank is a complaint with both lines. */
 bool entries_sort(struct entries *a, struct complaint *c);
 /* In a sorted list; NULL = not there. */
 struct entry *entries_find(const struct entries *a, struct slice key);
 void entries_free(struct entries *a);
 
-/* Whole file in memory of its own, at most 16 MiB. False with errno; EFBIG. */
+/* Whole file in memory of its own, at most 256 MiB. False with errno; EFBIG. */
 bool source_read(const char *path, struct slice *out);
 /* The sorted entries as CDB, written aside and renamed. False with errno, and nothing is written. */
 bool source_cdb(const char *path, const struct entries *a);

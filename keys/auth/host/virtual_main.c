@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* tinpost-virtual --domains "a b" --forward-to ADDRESS IN OUT: the alias file as CDB. */
+/* tinpost-virtual --domains "a b" --forward-to ADDRESS [--self "c d"] IN OUT: the alias file as CDB. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -9,7 +9,8 @@
 
 static int usage(void)
 {
-	fputs("usage: tinpost-virtual --domains WORDS --forward-to ADDRESS IN OUT\n", stderr);
+	fputs("usage: tinpost-virtual --domains WORDS --forward-to ADDRESS [--self WORDS] IN OUT\n",
+	      stderr);
 	return 2;
 }
 
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "domains", required_argument, NULL, 'd' },
 		{ "forward-to", required_argument, NULL, 't' },
+		{ "self", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct virtualfile v = { .domains = { NULL, 0 } };
@@ -31,6 +33,8 @@ int main(int argc, char **argv)
 			v.domains = slice_of(optarg);
 		else if (o == 't')
 			v.forward_to = slice_of(optarg);
+		else if (o == 's')
+			v.self = slice_of(optarg);
 		else
 			return usage();
 	}

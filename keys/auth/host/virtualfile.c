@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 #include "keys/auth/host/virtualfile.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "smtpd/proto/path.h"
 
 /*
  * NOTES
- * Two passes. The first takes logical lines: after it each value is a canonical address, in our domains or in the
- * destination's. Then the entries are sorted, and the second replaces values in our domains by what they lead to.
- * A chain longer than the list has met itself.
+ * Two passes. The first takes logical lines: after it each value is a list of canonical addresses, or a refusal. Then the
+ * entries are sorted, and the second replaces addresses in our domains by what they lead to, each entry once. An entry that
+ * is met while it is being replaced has met itself.
  */
-enum { KEY = PATH_OCTETS, LINE = 4096 };
+enum {
+	KEY = PATH_OCTETS,
+	LINE = 16 * 1024,
+	TOP = CONFIG_SMTPD_VIRTUAL_DESTINATIONS,
+	LIST = TOP * (PATH_OCTETS + 1),
+	WORDS = 300, /* of a refusal: they fit into one reply */
+};
 enum rank { EXACT, BARE, REQUIRED };
+enum { NEW, OPEN, DONE }; /* entry.state */
 
 struct reader {
 	const struct virtualfile *v;
-	struct slice far; /* the destination's domain */
 	struct entries *out;
 	struct complaint *why;
 	unsigned line;
@@ -25,14 +28,19 @@ struct reader {
 
 #define SHOW(s) (int)slice_head((s), 100).n, (const char *)(s).p
 
-static bool ours(const struct virtualfile *v, struct slice domain)
+static bool among(struct slice words, struct slice domain)
 {
-	struct slice words = v->domains, w;
+	struct slice w;
 
 	while ((w = slice_word(&words)).n)
 		if (slice_ieq(w, domain))
 			return true;
 	return false;
+}
+
+static bool ours(const struct virtualfile *v, struct slice domain)
+{
+	return among(v->domains, domain);
 }
 
 static void put_key(struct slice local, struct slice domain, struct buf *key)
@@ -61,6 +69,12 @@ static bool add_everywhere(struct reader *r, struct slice local, struct slice to
 	return true;
 }
 
+/* RFC 5321 4.5.1, RFC 2142 */
+static bool required(struct slice local)
+{
+	return slice_ieq(local, SLICE("postmaster")) || slice_ieq(local, SLICE("abuse"));
+}
+
 /* Decodes the local part of p. False: empty. */
 static bool decoded(const struct path *p, struct buf *out)
 {
@@ -86,6 +100,8 @@ static bool pattern(struct reader *r, struct slice s, struct slice to)
 			return complain(r->why, r->line,
 					"'%.*s' is no pattern: user@domain, @domain or user",
 					SHOW(s));
+		if (to.p[0] == ':' && required(buf_slice(&local)))
+			return complain(r->why, r->line, "%.*s must take mail", SHOW(s));
 		if (alone)
 			return add_everywhere(r, buf_slice(&local), to);
 	}
@@ -96,6 +112,7 @@ static bool pattern(struct reader *r, struct slice s, struct slice to)
 	return true;
 }
 
+/* One more address of the list. */
 static bool destination(struct reader *r, struct slice s, struct buf *out)
 {
 	struct path p;
@@ -104,12 +121,44 @@ static bool destination(struct reader *r, struct slice s, struct buf *out)
 
 	if (!path_addr(s, 0, &p) || !decoded(&p, &local) || !path_name(p.domain))
 		return complain(r->why, r->line, "'%.*s' is no address", SHOW(s));
-	if (!ours(r->v, p.domain) && !slice_ieq(p.domain, r->far))
-		return complain(r->why, r->line,
-				"%.*s is not at %.*s: another provider is not supported yet by "
-				"this route",
-				SHOW(s), SHOW(r->far));
+	if (!ours(r->v, p.domain) && among(r->v->self, p.domain))
+		return complain(r->why, r->line, "%.*s leads back to this machine", SHOW(s));
+	if (out->len)
+		buf_u8(out, ' ');
 	path_print(&p, out);
+	return true;
+}
+
+static bool is_digit_or_dot(uint8_t c)
+{
+	return byte_digit(c) || c == '.';
+}
+
+/* "REJECT [5.x.y] words", as in access(5). */
+static bool refusal(struct reader *r, struct slice words, struct buf *out)
+{
+	struct cur c = CUR(words);
+	struct slice code = cur_skip(&c, is_digit_or_dot);
+	uint64_t v;
+
+	if (cur_at(&c, ' ') && slice_find(code, '.') == 1 && code.n > 1) {
+		struct slice subject = slice_from(code, 2), detail;
+
+		detail = slice_from(subject, slice_find(subject, '.') + 1);
+		if (code.p[0] != '5' || !slice_u64(detail, 255, &v) ||
+		    !slice_u64(slice_head(subject, slice_find(subject, '.')), 255, &v))
+			return complain(r->why, r->line, "REJECT takes 5.x.y, not %.*s",
+					SHOW(code));
+		words = slice_trim(c.s);
+	} else {
+		code = SLICE("5.7.1");
+	}
+	if (words.n > WORDS)
+		return complain(r->why, r->line, "REJECT with more than %d octets", (int)WORDS);
+	buf_u8(out, ':');
+	buf_put(out, code);
+	buf_u8(out, ' ');
+	buf_put(out, words.n ? words : SLICE("This address takes no mail"));
 	return true;
 }
 
@@ -123,12 +172,27 @@ static bool is_between(uint8_t c)
 	return c == ' ' || c == '\t' || c == ',';
 }
 
+static bool destinations(struct reader *r, struct slice from, struct slice rest,
+			 struct buf *out)
+{
+	struct cur c = CUR(rest);
+	struct slice word;
+
+	for (unsigned n = 0; cur_skip(&c, is_between), (word = cur_skip(&c, is_word)).n; n++)
+		if (n == TOP)
+			return complain(r->why, r->line, "%.*s has more than %d destinations",
+					SHOW(from), (int)TOP);
+		else if (!destination(r, word, out))
+			return false;
+	return out->len || complain(r->why, r->line, "%.*s has no destination", SHOW(from));
+}
+
 static bool logical(struct reader *r, struct slice line)
 {
-	uint8_t mem[PATH_OCTETS];
+	uint8_t mem[LINE];
 	struct buf to = BUF(mem);
 	struct cur c = CUR(line);
-	struct slice from = cur_skip(&c, is_word), first;
+	struct slice from = cur_skip(&c, is_word), rest = slice_trim(c.s), word;
 	bool blank = cur_at(&c, ' ') || cur_at(&c, '\t');
 
 	for (size_t i = 0; i < line.n; i++)
@@ -143,17 +207,11 @@ static bool logical(struct reader *r, struct slice line)
 				SHOW(from));
 	if (!from.n || !blank)
 		return complain(r->why, r->line, "not 'pattern address'");
-	cur_skip(&c, is_between);
-	first = cur_skip(&c, is_word);
-	cur_skip(&c, is_between);
-	if (!first.n)
-		return complain(r->why, r->line, "%.*s has no destination", SHOW(from));
-	if (!cur_done(&c))
-		return complain(
-			r->why, r->line,
-			"%.*s has several destinations: not supported yet by this route",
-			SHOW(from));
-	return destination(r, first, &to) && pattern(r, from, buf_slice(&to));
+	c = CUR(rest);
+	word = cur_skip(&c, is_word);
+	return (slice_ieq(word, SLICE("REJECT")) ? refusal(r, slice_trim(c.s), &to)
+						 : destinations(r, from, rest, &to)) &&
+	       pattern(r, from, buf_slice(&to));
 }
 
 /* A line that begins with blank goes on the one before; empty lines and comments are nothing (postmap(1)). */
@@ -205,44 +263,79 @@ static struct entry *look_up(const struct entries *a, struct slice local, struct
 	return e;
 }
 
-/* Where e leads in the end; NULL: complained. */
-static const char *follow(struct reader *r, const struct entry *e)
+static bool resolve(struct reader *r, struct entry *e, unsigned steps);
+
+/* Adds an address that is not in the list yet. */
+static bool merge(struct reader *r, const struct entry *e, struct slice address,
+		  struct buf *list)
 {
-	const struct entry *at = e;
+	struct slice have = buf_slice(list), w;
+	struct path p, other;
+	unsigned n = 0;
 
-	for (size_t steps = 0; steps <= r->out->n; steps++) {
-		uint8_t mem[PATH_LOCAL];
-		struct buf local = BUF(mem);
-		struct path p;
-
-		if (!path_addr(slice_of(at->value), 0, &p) || !ours(r->v, p.domain))
-			return at->value;
-		path_local(&p, &local);
-		at = look_up(r->out, buf_slice(&local), p.domain);
-		if (!at) {
-			complain(r->why, e->line, "%s leads to %.*s@%.*s, and that to nothing",
-				 e->key, SHOW(p.local), SHOW(p.domain));
-			return NULL;
-		}
-	}
-	complain(r->why, e->line, "%s leads back to itself", e->key);
-	return NULL;
+	path_addr(address, 0, &p);
+	for (; (w = slice_word(&have)).n; n++)
+		if (path_addr(w, 0, &other) && path_eq(&p, &other))
+			return true;
+	if (n == TOP)
+		return complain(r->why, e->line, "%s has more than %d destinations", e->key,
+				(int)TOP);
+	if (n)
+		buf_u8(list, ' ');
+	buf_put(list, address);
+	return true;
 }
 
-static bool resolve(struct reader *r)
+/* Adds where an address in our domains leads to. */
+static bool follow(struct reader *r, const struct entry *e, const struct path *p,
+		   unsigned steps, struct buf *list)
 {
-	for (size_t i = 0; i < r->out->n; i++) {
-		struct entry *e = &r->out->e[i];
-		const char *to = follow(r, e);
-		char *copy = to && to != e->value ? strdup(to) : NULL;
+	uint8_t mem[PATH_LOCAL];
+	struct buf local = BUF(mem);
+	struct entry *at;
+	struct slice to, w;
 
-		if (!to)
+	path_local(p, &local);
+	at = look_up(r->out, buf_slice(&local), p->domain);
+	if (!at)
+		return complain(r->why, e->line, "%s leads to %.*s@%.*s, and that to nothing",
+				e->key, SHOW(p->local), SHOW(p->domain));
+	if (!resolve(r, at, steps))
+		return false;
+	to = slice_of(at->value);
+	if (*at->value == ':')
+		return complain(r->why, e->line, "%s leads to %s, which is refused", e->key,
+				at->key);
+	while ((w = slice_word(&to)).n)
+		if (!merge(r, e, w, list))
 			return false;
-		if (!copy)
-			continue;
-		free(e->value);
-		e->value = copy;
-	}
+	return true;
+}
+
+/* Replaces e's addresses by what they lead to in the end. */
+static bool resolve(struct reader *r, struct entry *e, unsigned steps)
+{
+	struct slice to = slice_of(e->value), w;
+	uint8_t mem[LIST];
+	struct buf list = BUF(mem);
+	struct path p;
+
+	if (e->state == OPEN)
+		return complain(r->why, e->line, "%s leads back to itself", e->key);
+	if (steps == VIRTUALFILE_STEPS)
+		return complain(r->why, e->line, "%s ends a chain of more than %d aliases",
+				e->key, (int)VIRTUALFILE_STEPS);
+	if (e->state == DONE || *e->value == ':')
+		return true;
+	e->state = OPEN;
+	while ((w = slice_word(&to)).n)
+		if (!path_addr(w, 0, &p) ||
+		    !(ours(r->v, p.domain) ? follow(r, e, &p, steps + 1, &list)
+					   : merge(r, e, w, &list)))
+			return false;
+	if (!slice_eq(buf_slice(&list), slice_of(e->value)))
+		entry_set(e, buf_slice(&list));
+	e->state = DONE;
 	return true;
 }
 
@@ -277,13 +370,17 @@ bool virtualfile_parse(const struct virtualfile *v, struct slice text, struct en
 	if (!path_addr(v->forward_to, 0, &p) || !path_name(p.domain))
 		return complain(why, 0, "FORWARD_TO: '%.*s' is no address",
 				SHOW(v->forward_to));
-	if (ours(v, p.domain))
+	if (ours(v, p.domain) || among(v->self, p.domain))
 		return complain(why, 0, "FORWARD_TO: %.*s is one of the mail domains",
 				SHOW(p.domain));
 	path_print(&p, &to);
-	r.far = p.domain;
 	if (text.p && !read_lines(&r, text))
 		return false;
 	add_required(&r, buf_slice(&to), !text.p);
-	return entries_sort(out, why) && resolve(&r);
+	if (!entries_sort(out, why))
+		return false;
+	for (size_t i = 0; i < out->n; i++)
+		if (!resolve(&r, &out->e[i], 0))
+			return false;
+	return true;
 }
