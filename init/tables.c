@@ -21,11 +21,13 @@ const struct grant_row grant_rows[] = {
 const unsigned grant_count = sizeof grant_rows / sizeof *grant_rows;
 
 const char *const program_paths[] = {
-	[PROG_LOG] = "/bin/log",     [PROG_DNS] = "/bin/dns",	  [PROG_HOLDER] = "/bin/holder",
-	[PROG_AUTH] = "/bin/auth",   [PROG_NET] = "/bin/net",	  [PROG_CLOCK] = "/bin/clock",
-	[PROG_OUT] = "/bin/out",     [PROG_CHECK] = "/bin/check", [PROG_FRONT] = "/bin/front",
-	[PROG_QUEUE] = "/bin/queue", [PROG_FETCH] = "/bin/fetch", [PROG_ADMIN] = "/bin/admin",
-	[PROG_ACME] = "/bin/acme",
+	[PROG_LOG] = "/bin/log",       [PROG_DNS] = "/bin/dns",
+	[PROG_HOLDER] = "/bin/holder", [PROG_AUTH] = "/bin/auth",
+	[PROG_NET] = "/bin/net",       [PROG_CLOCK] = "/bin/clock",
+	[PROG_OUT] = "/bin/out",       [PROG_CHECK] = "/bin/check",
+	[PROG_FRONT] = "/bin/front",   [PROG_QUEUE] = "/bin/queue",
+	[PROG_FETCH] = "/bin/fetch",   [PROG_ADMIN] = "/bin/admin",
+	[PROG_ACME] = "/bin/acme",     [PROG_SELFCHECK] = "/bin/selfcheck",
 };
 
 _Static_assert(sizeof proc_rows / sizeof *proc_rows == P_MAX, "row missing");

@@ -26,6 +26,7 @@ enum program {
 	PROG_FETCH,
 	PROG_ADMIN,
 	PROG_ACME,
+	PROG_SELFCHECK,
 	PROG_MAX
 };
 

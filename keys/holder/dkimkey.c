@@ -202,7 +202,22 @@ static void on_long(void *ctx, struct call *c)
 	judge(d, &c->token, m->slot, preimage);
 }
 
+static void on_record(void *ctx, struct call *c)
+{
+	struct dkimkey *d = ctx;
+	uint8_t text[DKIMKEY_RECORD];
+	struct buf b = BUF(text);
+
+	look(d);
+	if (d->known)
+		dkimkey_record(d, &b);
+	product_answer(&c->token, d->known ? HOLDER_DONE : HOLDER_NOT_YET, buf_slice(&b));
+}
+
 const struct rule dkimkey_rules[HOLDER_TYPES] = {
+	[HOLDER_DKIM_RECORD] = { .from = 1u << P_SELFCHECK,
+				 .size = sizeof(struct holder_dkim_record),
+				 .run = on_record },
 	[HOLDER_DKIM_SIGN] = { .from = 1u << P_CHECK_SUB,
 			       .size = sizeof(struct holder_dkim_sign),
 			       .tail_max = HOLDER_PREIMAGE_MAX,

@@ -6,6 +6,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/msg/selfcheck.h"
 
 /*
  * NOTES. While the queue is asked, nothing is read: `want` of the input is 0. `sure` lives for one
@@ -20,6 +21,7 @@ enum {
 
 static const struct want want_list = { QUEUE_LIST, sizeof(struct queue_page), QUEUE_PAGE };
 static const struct want want_show = { QUEUE_SHOW, sizeof(struct queue_page), QUEUE_PAGE };
+static const struct want want_check = { SELFCHECK_RUN, sizeof(struct selfcheck_done), 0 };
 static const struct want want_act = { QUEUE_ACT, sizeof(struct queue_acted), 0 };
 
 static const uint8_t what_of[WORD_VERBS] = {
@@ -101,6 +103,32 @@ static void on_acted(struct ask *ask, const void *reply, struct slice tail)
 	listen(a);
 }
 
+static void on_checked(struct ask *ask, const void *reply, struct slice tail)
+{
+	struct admin *a = OWNER(struct admin, check, ask);
+	const struct selfcheck_done *m = reply;
+	const struct {
+		const char *what;
+		uint16_t n;
+	} part[] = { { " as they should be, ", m ? m->ok : 0 },
+		     { " not needed, ", m ? m->none : 0 },
+		     { " wrong, ", m ? m->wrong : 0 },
+		     { " could not be told.\n", m ? m->unknown : 0 } };
+	struct buf b = BUF(a->text);
+
+	(void)tail;
+	if (!m) {
+		say(a, "The check did not come to its end.");
+		return;
+	}
+	buf_put(&b, SLICE("  Records: "));
+	for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+		buf_dec(&b, part[i].n);
+		buf_put(&b, slice_of(part[i].what));
+	}
+	print(a, buf_slice(&b));
+}
+
 /* ---- questions ---- */
 
 static void asked(struct admin *a, bool ok)
@@ -151,6 +179,21 @@ static void ask_more(struct admin *a)
 		ask_list(a, a->next.letter);
 }
 
+static void ask_check(struct admin *a)
+{
+	struct selfcheck_run m = { .h = { .type = 0 } };
+
+	a->check.done = on_checked;
+	if (a->check.chan)
+		say(a, "It is under way.");
+	else if (chan_ask(a->selfcheck, &a->check, &m, sizeof m, none, NULL, 0, &want_check,
+			  SELFCHECK_MS))
+		say(a,
+		    "Each record will be a line ev=record; what to publish instead, ev=publish.");
+	else
+		say(a, "The check is not there now; try again.");
+}
+
 static void help(struct admin *a)
 {
 	struct buf b = BUF(a->text);
@@ -193,6 +236,9 @@ static void run(struct admin *a)
 	case WORD_RETRY:
 	case WORD_FLUSH:
 		ask_act(a, a->word.verb, a->word.letter);
+		break;
+	case WORD_CHECK:
+		ask_check(a);
 		break;
 	case WORD_YES:
 		if (sure.verb)
@@ -262,9 +308,11 @@ static void on_input(struct watch *w, short got)
 	lines(a);
 }
 
-void admin_init(struct admin *a, struct loop *l, struct chan *queue, int input, int output)
+void admin_init(struct admin *a, struct loop *l, struct chan *queue, struct chan *selfcheck,
+		int input, int output)
 {
 	a->queue = queue;
+	a->selfcheck = selfcheck;
 	a->output = output;
 	a->pause = PAUSE_MS;
 	a->input = (struct watch){

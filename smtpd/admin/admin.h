@@ -7,12 +7,12 @@
 
 /*
  * The operator at the console: one command at a time, the queue's answer printed whole. It knows
- * nothing of a letter but what it prints.
+ * nothing of a letter but what it prints. What a check of the records sees, selfcheck's log lines tell.
  */
 enum { ADMIN_WATCHES = 1 };
 
 struct admin {
-	struct chan *queue; /* borrowed */
+	struct chan *queue, *selfcheck; /* borrowed */
 	struct watch input;
 	int output;
 	int64_t pause; /* ms after the input ended; doubles */
@@ -20,6 +20,7 @@ struct admin {
 	uint8_t chunk[256]; /* read, not yet taken */
 	struct slice rest;
 	struct ask ask;
+	struct ask check; /* goes on beside the other words */
 	struct word word; /* what was asked for */
 	struct word sure; /* what `y` does; WORD_NONE: nothing */
 	uint32_t from;	  /* recipient at which the page begins */
@@ -30,6 +31,7 @@ struct admin {
 };
 
 /* Watches input; owns neither descriptor. */
-void admin_init(struct admin *a, struct loop *l, struct chan *queue, int input, int output);
+void admin_init(struct admin *a, struct loop *l, struct chan *queue, struct chan *selfcheck,
+		int input, int output);
 
 #endif

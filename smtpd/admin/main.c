@@ -8,7 +8,8 @@ int main(void)
 	static struct admin admin;
 
 	proc_start(&proc, PROG_ADMIN, ADMIN_WATCHES);
-	admin_init(&admin, &proc.loop, proc_chan(&proc, PROG_QUEUE), proc.grant[GRANT_INPUT],
+	admin_init(&admin, &proc.loop, proc_chan(&proc, PROG_QUEUE),
+		   proc_chan(&proc, PROG_SELFCHECK), proc.grant[GRANT_INPUT],
 		   proc.grant[GRANT_CONSOLE]);
 	proc_seal(&proc);
 	loop_run(&proc.loop);

@@ -26,6 +26,8 @@ static const struct {
 	[WORD_DISCARD] = { 'V', "discard", ARG_LETTER,
 			   "ends it and tells nobody: discard NUMBER" },
 	[WORD_FLUSH] = { 'f', "flush", ARG_NONE, "tries all letters now" },
+	[WORD_CHECK] = { 'c', "check", ARG_NONE,
+			 "looks up all DNS records of this machine now" },
 	[WORD_YES] = { 'y', "yes", ARG_NONE, NULL },
 };
 

@@ -31,6 +31,7 @@ enum word_verb {
 	WORD_REMOVE,
 	WORD_DISCARD,
 	WORD_FLUSH,
+	WORD_CHECK,
 	WORD_YES,
 	WORD_VERBS
 };

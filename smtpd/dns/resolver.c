@@ -101,7 +101,8 @@ static struct resolver_query *in_flight(struct resolver *r, struct slice name, u
 static bool known_type(uint16_t type)
 {
 	return type == DNSMSG_A || type == DNSMSG_AAAA || type == DNSMSG_MX ||
-	       type == DNSMSG_TXT || type == DNSMSG_PTR || type == DNSMSG_TLSA;
+	       type == DNSMSG_TXT || type == DNSMSG_PTR || type == DNSMSG_TLSA ||
+	       type == DNSMSG_CAA;
 }
 
 static void on_query(void *ctx, struct call *c)
@@ -161,7 +162,7 @@ static void on_servers(void *ctx, struct call *c)
 
 const struct rule resolver_rules[DNS_TYPES] = {
 	[DNS_QUERY] = { .from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(CHECK_MX) | FROM(FETCH) |
-				FROM(ACME) | FROM(CLOCK) | FROM(NET),
+				FROM(ACME) | FROM(CLOCK) | FROM(NET) | FROM(SELFCHECK),
 			.size = sizeof(struct dns_query),
 			.tail_max = DNSMSG_NAME,
 			.run = on_query },

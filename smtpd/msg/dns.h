@@ -4,7 +4,7 @@
 
 #include "smtpd/lib/chan.h"
 
-/* out, check.mx, fetch, acme, clock, net -> dns */
+/* out, check.mx, fetch, acme, selfcheck, clock, net -> dns */
 enum dns_type { DNS_QUERY = 1, DNS_SERVERS, DNS_TYPES };
 
 enum dns_result {
@@ -15,7 +15,7 @@ enum dns_result {
 };
 
 /* tail: the name, ASCII, no final dot, at most 253 octets. qtype: RFC 1035 number (1 A, 12 PTR, 15 MX,
- * 16 TXT, 28 AAAA, 52 TLSA). */
+ * 16 TXT, 28 AAAA, 52 TLSA, 257 CAA). */
 struct dns_query {
 	struct msg h;
 	uint16_t qtype;
@@ -24,7 +24,7 @@ struct dns_query {
 
 /* The tail holds n records, CNAMEs already followed, one after the other, each a big-endian 16-bit length and then
  *   A 4 octets | AAAA 16 octets | MX 2 octets preference (big endian) + host as text | TXT the joined strings | PTR the
- *   name as text | TLSA as it is. */
+ *   name as text | TLSA and CAA as they are. */
 struct dns_reply {
 	struct msg h;
 	uint8_t result; /* enum dns_result */

@@ -4,7 +4,8 @@
 
 #include "smtpd/lib/chan.h"
 
-/* front, check, acme -> holder. A request names a purpose and carries the preimage; its shape is checked here. */
+/* front, check, acme, selfcheck -> holder. A request names a purpose and carries the preimage; its shape is checked
+ * here. */
 enum holder_type {
 	HOLDER_CERT = 1, /* holder.tls: the certificate chain to present */
 	HOLDER_TLS_SIGN, /* holder.tls: this ServerKeyExchange; the one blocking request, 50 ms */
@@ -17,6 +18,7 @@ enum holder_type {
 	HOLDER_ALPN_CERT,   /* holder.tls: the certificate of a TLS-ALPN-01 challenge */
 	HOLDER_ACME_REQUEST, /* holder.acme: a request to the authority under the account's key */
 	HOLDER_ACME_PRINT,   /* holder.acme: the thumbprint of that key */
+	HOLDER_DKIM_RECORD, /* holder.dkim: the text of the TXT record of the key in use */
 	HOLDER_TYPES
 };
 
@@ -104,6 +106,10 @@ struct holder_srs {
 	uint16_t zero[3];
 };
 
+struct holder_dkim_record {
+	struct msg h;
+};
+
 enum {
 	HOLDER_CERT_TAIL = 8 * 1024,
 	HOLDER_CERTS = 6, /* of a chain */
@@ -119,6 +125,7 @@ enum {
 	HOLDER_PAYLOAD_MAX = 4096,
 	HOLDER_ACME_TAIL = 2 * HOLDER_URL_MAX + HOLDER_NONCE_MAX + HOLDER_PAYLOAD_MAX,
 	HOLDER_JWS_MAX = 8 * 1024,
+	HOLDER_RECORD_MAX = 1024,
 };
 
 _Static_assert(sizeof(struct holder_reply) == 16, "no padding on the wire");

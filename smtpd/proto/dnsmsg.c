@@ -279,6 +279,10 @@ static bool data_put(struct slice msg, const struct record *r, struct buf *out)
 	case DNSMSG_TLSA: /* at least one octet of the association */
 		buf_put(out, r->data);
 		return r->data.n > 3;
+	case DNSMSG_CAA: /* flags, the tag with its length, the value */
+		buf_put(out, r->data);
+		cur_u8(&c);
+		return cur_take(&c, cur_u8(&c)).n && !c.bad;
 	default:
 		return false;
 	}

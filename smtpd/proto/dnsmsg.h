@@ -16,6 +16,7 @@ enum {
 	DNSMSG_TXT = 16,
 	DNSMSG_AAAA = 28,
 	DNSMSG_TLSA = 52,
+	DNSMSG_CAA = 257,
 };
 
 enum {
@@ -37,8 +38,8 @@ enum dnsmsg_kind {
 };
 
 /* Records one after the other, each a big-endian 16-bit length and then: A 4 octets, AAAA 16 octets,
- * MX 2 octets preference (big endian) and the host, TXT the strings joined, PTR the name, TLSA as it is
- * (RFC 6698 2.1). */
+ * MX 2 octets preference (big endian) and the host, TXT the strings joined, PTR the name, TLSA and CAA as
+ * they are (RFC 6698 2.1, RFC 8659 4.1). */
 struct dnsmsg_answer {
 	enum dnsmsg_kind kind;
 	uint32_t ttl; /* s: the least on the way; of a negative answer RFC 2308 5, else 0 */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What a zone must hold: printed by `probe records`, read by programs that others wrote."""
+import contextlib
 import re
 import subprocess
 
@@ -30,27 +31,37 @@ def asked(name, kind):
     return {" ".join(x.split()[4:]) for x in said.split("\n") if x.startswith(name + ".\t")}
 
 
-def zone_is_read_by_others(w):
-    """ldns reads the whole output as a zone; Unbound takes each line and gives it back; SPF then says pass for us alone."""
-    text = printed(w)
-    rows = LINE.findall(text)
-    need({"A", "PTR", "MX", "TXT", "CAA"} == {kind for _, kind, _ in rows}, "kinds: %r" % rows)
-    need(len([x for x in rows if "_domainkey" in x[0]]) == 1 and '" "' in [x for x in rows if "_domainkey" in x[0]][0][2],
-         "the DKIM record: %r" % rows)
-    read = world.inside("ldns-read-zone", "-c", "/dev/stdin", input=(TOP + text).encode()).stdout.decode()
-    need(len(re.findall(r"\tIN\t", read)) == 3 + len(rows), "ldns read %r" % read)
+@contextlib.contextmanager
+def published(w, rows):
+    """The name server has these rows, and nothing else under their names."""
     names = dict.fromkeys(name for name, _, _ in rows)
-    kept = [x for x in peers.ZONE.split("\n") if x and x.split()[0] in names]
     try:
         for name in names:
             w.names.drop(name)
         for row in rows:
             w.names.add(" ".join(row))
+        yield names
+    finally:
+        for name in names:
+            w.names.drop(name)
+        w.names.add_all(x for x in peers.ZONE.split("\n") if x and x.split()[0] in names)
+        w.names.add_all(" ".join(x) for x in rows if "_domainkey" in x[0])
+
+
+def zone_is_read_by_others(w):
+    """ldns reads the whole output as a zone; Unbound takes each line and gives it back; SPF then says pass for us alone."""
+    text = printed(w)
+    rows = LINE.findall(text)
+    keys = [x for x in rows if "_domainkey" in x[0]]
+    need({"A", "PTR", "MX", "TXT", "CAA"} == {kind for _, kind, _ in rows}, "kinds: %r" % rows)
+    need(len(keys) == 1 and '" "' in keys[0][2], "the DKIM record: %r" % rows)
+    read = world.inside("ldns-read-zone", "-c", "/dev/stdin", input=(TOP + text).encode()).stdout.decode()
+    need(len(re.findall(r"\tIN\t", read)) == 3 + len(rows), "ldns read %r" % read)
+    with published(w, rows):
         for name, kind, data in rows:
             need(" ".join(data.split()) in asked(name, kind), "%s %s is %r, not %s" % (name, kind, asked(name, kind), data))
-        peers.put("srv/lists/zone", "".join(" ".join([name, kind, x]) + "\n" for name, kind in
-                                            dict.fromkeys((n, k) for n, k, _ in rows if k != "CAA")
-                                            for x in asked(name, kind)))
+        kinds = dict.fromkeys((name, kind) for name, kind, _ in rows if kind != "CAA")
+        peers.put("srv/lists/zone", "".join("%s %s %s\n" % (name, kind, x) for name, kind in kinds for x in asked(name, kind)))
         zone = peers.path("srv/lists/zone")
         for sender in ("app@" + peers.HOME, ""):
             for address, verdict in ((peers.ADDRESS, "pass"), (world.MX, "fail")):
@@ -58,11 +69,62 @@ def zone_is_read_by_others(w):
                 need(got.split()[0] == verdict, "SPF of %r from %s: %s" % (sender, address, got))
         got = probe("dmarc", "--zone", zone, "--from", peers.HOME, "--spf", "pass:" + peers.HOME)
         need(got.startswith("pass"), "DMARC: " + got)
-    finally:
-        for name in names:
+
+
+def check(box):
+    """Types it: ({(check, name): verdict}, [(name, type, value)] to be published)."""
+    at = box.mark()
+    box.type("check\n")
+    box.wait(r"selfcheck: ev=records ", 60, at)
+    box.wait(r"^  Records: ", 10, at)
+    lines = [x for x in box.lines[at:] if "selfcheck: " in x]
+    rows = [re.search(r"ev=record check=(\S+) name=(\S+) verdict=(\S+) seen=", x) for x in lines]
+    say = [re.search(r'ev=publish name=(\S+) type=(\S+) value="?([^"]*)', x) for x in lines]
+    return {x.groups()[:2]: x[3] for x in rows if x}, [x.groups() for x in say if x]
+
+
+def each_record_is_checked(w):
+    """All right; then each of them wrong in turn: that one is told, with what to publish, and no other."""
+    rows = LINE.findall(printed(w))
+    host, home = peers.APPLIANCE, peers.HOME
+    with published(w, rows), w.other(w.keys, w.data, typing=True) as box:
+        got, paste = check(box)
+        need(not paste and set(got.values()) == {"ok", "none"}, "all is right: %r %r" % (got, paste))
+        need({x for x, v in got.items() if v == "none"} <= {("AAAA", host), ("PTR6", host), ("MTA-STS", home)}, repr(got))
+        wrong = {("A", host): "A 192.0.2.99", ("MX", home): "MX 10 mx.other.example.", ("SPF", host): 'TXT "v=spf1 -all"',
+                 ("SPF", home): 'TXT "v=spf1 ip4:192.0.2.99 -all"', ("DKIM", home): 'TXT "v=DKIM1; p="',
+                 ("DMARC", home): 'TXT "v=DMARC1; p=perhaps"', ("TLSRPT", home): 'TXT "v=TLSRPTv1"',
+                 ("CAA", host): '0 issue "other.example"', ("PTR", host): "PTR mx.other.example."}
+        for (what, domain), data in wrong.items():
+            kind = what if what in ("A", "MX", "CAA", "PTR") else "TXT"
+            name = [n for n, k, x in rows if k == kind and (what != "SPF" or "v=spf1" in x and n == domain)
+                    and (what in ("A", "MX", "CAA", "PTR", "SPF") or {"DKIM": "v=DKIM1", "DMARC": "v=DMARC1",
+                                                                      "TLSRPT": "v=TLSRPTv1"}[what] in x)][0]
+            right = [x for x in rows if x[0] == name]
             w.names.drop(name)
-        w.names.add_all(kept)
-        w.publish(w.box)
+            for x in right:
+                w.names.add(" ".join(x) if x[1] != kind else "%s %s" % (name, data if data.startswith(kind) else "CAA " + data))
+            now, paste = check(box)
+            others = {k: v for k, v in now.items() if v != got[k] and k != (what, domain)}
+            need(now[what, domain] == "wrong", "%s: %r" % (what, now))
+            need(not others or what == "A" and set(others) == {("SPF", host), ("SPF", home)}, "besides %s: %r" % (what, others))
+            need((name, kind) in [x[:2] for x in paste], "%s: to be published: %r" % (what, paste))
+            w.names.drop(name)
+            for x in right:
+                w.names.add(" ".join(x))
+        now, paste = check(box)
+        need(now == got and not paste, "all is right again: %r %r" % (now, paste))
 
 
-CASES = [zone_is_read_by_others]
+def port_25_is_closed(w):
+    """Nobody listens at the destination; a name server that is silent makes nothing wrong."""
+    with w.other(w.keys, w.data, typing=True) as box:
+        w.names.route(world.DNS)
+        try:
+            need(check(box)[0]["port25", peers.ROUTE] == "wrong", "port 25")
+        finally:
+            w.names.route(world.MX)
+        need(check(box)[0]["port25", peers.ROUTE] == "ok", "port 25 again")
+
+
+CASES = [zone_is_read_by_others, each_record_is_checked, port_25_is_closed]

@@ -9,10 +9,14 @@
 
 #include "init/topology.h"
 #include "smtpd/admin/admin.h"
+#include "smtpd/msg/selfcheck.h"
 
 static struct world {
 	struct loop loop;
 	struct chan near, far;
+	struct chan check_near, check_far; /* to a selfcheck that has the numbers of `done` */
+	struct selfcheck_done done;
+	unsigned checks;
 	uint8_t rx[2][MSG_MAX];
 	struct admin a;
 	int keys, screen; /* the test's ends */
@@ -71,6 +75,18 @@ static const struct rule rules[QUEUE_TYPES] = {
 	[QUEUE_ACT] = { 1u << P_ADMIN, sizeof(struct queue_act), 0, 0, on_act },
 };
 
+static void on_run(void *ctx, struct call *c)
+{
+	(void)ctx;
+	w.checks++;
+	if (!w.silent)
+		chan_answer(&c->token, &w.done, sizeof w.done, (struct slice){ NULL, 0 });
+}
+
+static const struct rule check_rules[SELFCHECK_TYPES] = {
+	[SELFCHECK_RUN] = { 1u << P_ADMIN, sizeof(struct selfcheck_run), 0, 0, on_run },
+};
+
 static void wire(void)
 {
 	static uint32_t generation;
@@ -81,6 +97,10 @@ static void wire(void)
 	generation++;
 	chan_wire(&w.near, sv[0], generation);
 	chan_wire(&w.far, sv[1], generation);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv))
+		abort();
+	chan_wire(&w.check_near, sv[0], generation);
+	chan_wire(&w.check_far, sv[1], generation);
 }
 
 static void boot(void)
@@ -92,13 +112,17 @@ static void boot(void)
 		abort();
 	w.keys = in[1];
 	w.screen = out[0];
-	loop_init(&w.loop, 8);
+	loop_init(&w.loop, 12);
 	chan_init(&w.near, &w.loop, P_QUEUE, 1, w.rx[0]);
 	chan_init(&w.far, &w.loop, P_ADMIN, 1, w.rx[1]);
 	w.far.rules = rules;
 	w.far.nrules = QUEUE_TYPES;
+	chan_init(&w.check_near, &w.loop, P_SELFCHECK, 1, w.rx[0]);
+	chan_init(&w.check_far, &w.loop, P_ADMIN, 1, w.rx[1]);
+	w.check_far.rules = check_rules;
+	w.check_far.nrules = SELFCHECK_TYPES;
 	wire();
-	admin_init(&w.a, &w.loop, &w.near, in[0], out[1]);
+	admin_init(&w.a, &w.loop, &w.near, &w.check_near, in[0], out[1]);
 }
 
 static void on_tick(struct watch *t, short got)
@@ -215,6 +239,23 @@ static void test_flow(void)
 	CHECK_EQ(w.asked, before + 1);
 }
 
+/* The check goes on beside the queue's words, once at a time. */
+static void test_check(void)
+{
+	boot();
+	w.done = (struct selfcheck_done){ .ok = 12, .none = 3, .unknown = 4, .wrong = 5 };
+	SAYS("c\n",
+	     "Records: 12 as they should be, 3 not needed, 5 wrong, 4 could not be told.");
+	w.silent = true;
+	SAYS("check\n", "ev=record");
+	SAYS("c\nl\n", "It is under way.");
+	CHECK_EQ(w.checks, 2);
+	CHECK_EQ(w.asked, 1);
+	wire(); /* selfcheck died */
+	SAYS("", "did not come to its end");
+	CHECK(!w.a.check.chan);
+}
+
 /* A keyboard that ended is looked at now and then, not all the time. */
 static void test_end(void)
 {
@@ -236,6 +277,7 @@ int main(void)
 	test_sure();
 	test_pages();
 	test_flow();
+	test_check();
 	test_end();
 	TEST_END();
 }

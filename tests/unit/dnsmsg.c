@@ -266,6 +266,15 @@ static void other_types(void)
 	m.len--;
 	mem[m.len - 4] = 3;
 	CHECK_EQ(parse("_25._tcp.a.b", DNSMSG_TLSA), DNSMSG_MALFORMED);
+	start(0x8180, 1, 0, 0, "a.b", DNSMSG_CAA);
+	rr(NULL, DNSMSG_CAA, 9, 8);
+	buf_put(&m, SLICE("\0\5issuex"));
+	CHECK_EQ(parse("a.b", DNSMSG_CAA), DNSMSG_OK);
+	CHECK_SLICE(nth(0), "\0\5issuex");
+	mem[m.len - 7] = 7; /* a tag longer than the record; then one without an octet */
+	CHECK_EQ(parse("a.b", DNSMSG_CAA), DNSMSG_MALFORMED);
+	mem[m.len - 7] = 0;
+	CHECK_EQ(parse("a.b", DNSMSG_CAA), DNSMSG_MALFORMED);
 	/* an absence can be validated, a failure cannot */
 	start(0x81a3, 0, 0, 0, "no.org", DNSMSG_A);
 	CHECK(parse("no.org", DNSMSG_A) == DNSMSG_NXDOMAIN && got.secure);

@@ -12,6 +12,7 @@
 #include "init/tables.h"
 #include "init/volume.h"
 #include "init/wire.h"
+#include "keys/holder/dkimkey.h"
 #include "smtpd/lib/chan.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wires.h"
@@ -93,10 +94,14 @@ static void test_tables(void)
 			      i == P_KEYGEN);
 	}
 	CHECK_EQ(tables_uid(P_KEYGEN), tables_uid(P_HOLDER_DKIM));
-	/* Strangers and accounts share no process; only check.sub reaches the DKIM keys. */
+	/* Strangers and accounts share no process; only check.sub gets signatures of the DKIM key,
+	 * selfcheck the public one. */
 	for (int i = 0; i < CH_MAX; i++)
 		CHECK(chan_rows[i].answers != P_HOLDER_DKIM ||
-		      chan_rows[i].asks == P_CHECK_SUB);
+		      chan_rows[i].asks == P_CHECK_SUB || chan_rows[i].asks == P_SELFCHECK);
+	for (int i = 0; i < HOLDER_TYPES; i++)
+		CHECK(i == HOLDER_DKIM_RECORD ||
+		      !(dkimkey_rules[i].from & ~(1u << P_CHECK_SUB)));
 }
 
 static void test_taps(void)
