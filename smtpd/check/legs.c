@@ -15,8 +15,8 @@
  * ROOM_MS. What it waited here, and for the judge, is taken off the time that out.mx has for it: OUT_MX_MS from the
  * dot in all (RULES P3).
  *
- * A letter that is to come again is not delivered twice (seen.h): with 451 what arrived is kept, and with 250 all is when
- * the client may not have heard it.
+ * A letter that is to come again is not delivered twice (seen.h): with 451 what arrived is kept, and with 250 all is
+ * when the client may not have heard it.
  *
  *   legs_start ── hand_over ── on_delivered ── conclude
  */

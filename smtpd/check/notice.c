@@ -5,9 +5,9 @@
 #include "smtpd/proto/date.h"
 
 /*
- * A letter that some destinations took and others never will is 250 for its sender; postmaster gets this about it. It comes
- * from <> and from MAILER-DAEMON of this host: the host's SPF record vouches for both. Nobody waits for its fate, and
- * none is sent about it.
+ * A letter that some destinations took and others never will is 250 for its sender; postmaster gets this about it.
+ * It comes from <> and from MAILER-DAEMON of this host: the host's SPF record vouches for both. Nobody waits for
+ * its fate, and none is sent about it.
  */
 #define HOST SLICE(CONFIG_SMTPD_HOSTNAME)
 

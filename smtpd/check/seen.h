@@ -5,11 +5,11 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * Deliveries that a sender may not know of, by fingerprint, so that a letter which comes again is not delivered again: to
- * those of several destinations that took it while others put it off, and where the 250 may not have reached the client
- * (RFC 1047). Each lasts SEEN_AGE; a full table gives up the one that was kept first. They are on disk where there is one,
- * in a ring of rows without a checksum: a torn row is the fingerprint of no letter. Nothing is flushed: what was kept
- * in the last seconds before a power cut is forgotten.
+ * Deliveries that a sender may not know of, by fingerprint, so that a letter which comes again is not delivered
+ * again: to those of several destinations that took it while others put it off, and where the 250 may not have
+ * reached the client (RFC 1047). Each lasts SEEN_AGE; a full table gives up the one that was kept first. They are
+ * on disk where there is one, in a ring of rows without a checksum: a torn row is the fingerprint of no letter.
+ * Nothing is flushed: what was kept in the last seconds before a power cut is forgotten.
  *
  * Whether a 250 was heard turns out only after it was said: so each is in `recent` first, under a number.
  */

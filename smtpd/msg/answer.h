@@ -24,7 +24,8 @@ struct answer {
 	uint8_t enhanced[3]; /* class, subject, detail; class 0 = none */
 	uint8_t flags;	     /* enum answer_flag */
 	uint16_t zero;
-	/* With ANSWER_ROUTE: equal numbers are one route. 250 for a letter on the mx lane: its number, for CHECK_UNHEARD. */
+	/* With ANSWER_ROUTE: equal numbers are one route. With 250 for a letter on the mx lane: its number for
+	 * CHECK_UNHEARD. */
 	uint64_t route;
 };
 

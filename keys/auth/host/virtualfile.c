@@ -5,9 +5,9 @@
 
 /*
  * NOTES
- * Two passes. The first takes logical lines: after it each value is a list of canonical addresses, or a refusal. Then the
- * entries are sorted, and the second replaces addresses in our domains by what they lead to, each entry once. An entry that
- * is met while it is being replaced has met itself.
+ * Two passes. The first takes logical lines: after it each value is a list of canonical addresses, or a refusal.
+ * Then the entries are sorted, and the second replaces addresses in our domains by what they lead to, each entry
+ * once. One that is met while it is being replaced has met itself.
  */
 enum {
 	KEY = PATH_OCTETS,
