@@ -40,11 +40,14 @@ int64_t acme_renewal(int64_t not_before, int64_t not_after)
 
 static int64_t renew_at(const struct acme *a)
 {
-	int64_t at = acme_renewal(a->not_before, a->not_after);
+	int64_t at = acme_renewal(a->not_before, a->not_after), least = a->not_before + DAY;
 
 	if (!a->issued)
 		return 0;
-	return a->file.renew_at && a->file.renew_at < a->not_after ? a->file.renew_at : at;
+	if (a->file.renew_at && a->file.renew_at < a->not_after)
+		at = a->file.renew_at > least ? a->file.renew_at : least;
+	/* An authority whose certificates are due when they come gets one order a day. */
+	return at > a->least ? at : a->least;
 }
 
 /* ---- what holder presents ---- */
@@ -168,7 +171,7 @@ static void got_window(struct acme *a, enum talk_end end, int64_t now,
 static void on_done(struct talk *t, enum talk_end end)
 {
 	struct acme *a = t->owner;
-	int64_t now = unix_now();
+	int64_t now = a->now;
 
 	a->tick.due = a->talk.env.loop->now;
 	if (a->for_window) {
@@ -185,6 +188,7 @@ static void on_done(struct talk *t, enum talk_end end)
 	a->file.window = (struct acmedoc_window){ 0, 0 };
 	orderfile_save(&a->file);
 	a->unreached = 0;
+	a->least = now + DAY;
 	a->retry_at = a->window_at = a->alarmed = 0;
 	a->known = false; /* look at what was got */
 }
@@ -202,6 +206,7 @@ int64_t acme_turn(struct acme *a, int64_t now)
 {
 	int64_t due = renew_at(a), wait = a->file.next_try;
 
+	a->now = now;
 	if (a->talk.busy || a->ask.chan)
 		return 0;
 	if (!a->known) {

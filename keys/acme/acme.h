@@ -18,6 +18,8 @@ struct acme {
 	bool known;		       /* what holder presents */
 	bool issued;		       /* it is an authority's */
 	int64_t not_before, not_after; /* unix s, of what holder presents */
+	int64_t now;		       /* unix s: of the last turn, a second ago at most */
+	int64_t least;		       /* unix s: no renewal before, since the last one */
 	int64_t retry_at;	       /* unix s: after the authority was not reached */
 	unsigned unreached;
 	int64_t window_at;	      /* unix s: ask for the window again */

@@ -57,6 +57,7 @@ static void on_event(struct stream *s, enum stream_event e)
 			return;
 		}
 		buf_eat(&s->in, s->in.len);
+		stream_kick(s); /* TLS may hold more than fitted */
 		if (h->reply.done) {
 			end(h, NULL);
 			return;
