@@ -98,6 +98,12 @@ static bool is_atext(uint8_t c)
 	       (slice_find(SLICE("!#$%&'*+-/=?^_`{|}~"), c) < 19) || c >= 0x80;
 }
 
+/* Many write an address, or a word in brackets, before the address proper and forget the quotes. */
+static bool is_said(uint8_t c)
+{
+	return is_atext(c) || c == '@' || c == '[' || c == ']';
+}
+
 static bool is_ldh(uint8_t c)
 {
 	return byte_alpha(c) || byte_digit(c) || c == '-';
@@ -195,7 +201,12 @@ static void addr_spec(struct cur *c, bool (*is)(uint8_t), struct header_addr *a)
 		c->bad = true;
 }
 
-static void phrase(struct cur *c)
+/* What is read: the characters of a domain's labels and of a name's words. */
+struct grammar {
+	bool (*label)(uint8_t), (*word)(uint8_t);
+};
+
+static void phrase(struct cur *c, const struct grammar *g)
 {
 	for (;;) {
 		cfws(c);
@@ -204,30 +215,30 @@ static void phrase(struct cur *c)
 		if (cur_at(c, '"'))
 			quoted(c);
 		else if (!cur_try(c, '.'))
-			cur_span(c, is_atext, SIZE_MAX);
+			cur_span(c, g->word, SIZE_MAX);
 	}
 }
 
-static void mailbox(struct cur *c, bool (*is)(uint8_t), struct header_addr *a)
+static void mailbox(struct cur *c, const struct grammar *g, struct header_addr *a)
 {
 	struct cur bare;
 
 	cfws(c);
 	bare = *c;
-	addr_spec(&bare, is, a);
+	addr_spec(&bare, g->label, a);
 	cfws(&bare);
 	if (!bare.bad && (cur_end(&bare) || cur_at(&bare, ','))) {
 		*c = bare;
 		return;
 	}
-	phrase(c);
+	phrase(c, g);
 	cur_lit(c, '<');
-	addr_spec(c, is, a);
+	addr_spec(c, g->label, a);
 	cur_lit(c, '>');
 	cfws(c);
 }
 
-static bool mailboxes(struct slice body, bool (*is)(uint8_t), struct header_addr *out,
+static bool mailboxes(struct slice body, const struct grammar *g, struct header_addr *out,
 		      size_t cap, size_t *n)
 {
 	struct cur c = CUR(body);
@@ -238,7 +249,7 @@ static bool mailboxes(struct slice body, bool (*is)(uint8_t), struct header_addr
 	do {
 		if (got == cap)
 			return false;
-		mailbox(&c, is, &out[got++]);
+		mailbox(&c, g, &out[got++]);
 	} while (cur_try(&c, ','));
 	if (!cur_done(&c))
 		return false;
@@ -248,12 +259,16 @@ static bool mailboxes(struct slice body, bool (*is)(uint8_t), struct header_addr
 
 bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n)
 {
-	return mailboxes(body, is_ldh, out, cap, n);
+	static const struct grammar ours = { is_ldh, is_atext };
+
+	return mailboxes(body, &ours, out, cap, n);
 }
 
 bool header_authors(struct slice body, struct header_addr *out, size_t cap, size_t *n)
 {
-	return mailboxes(body, is_udh, out, cap, n);
+	static const struct grammar theirs = { is_udh, is_said };
+
+	return mailboxes(body, &theirs, out, cap, n);
 }
 
 /* --- what may be submitted, and forwarded --- */

@@ -48,7 +48,8 @@ struct header_addr {
  * every program writes. Characters above ASCII pass, but not in domains: whether they may be there, header_check()
  * says. False: malformed, none, or more than cap; *n is not written then. */
 bool header_addresses(struct slice body, struct header_addr *out, size_t cap, size_t *n);
-/* The same for what a stranger wrote: domains may have characters above ASCII (RFC 6532 3.2). */
+/* The same for what a stranger wrote: domains may have characters above ASCII (RFC 6532 3.2), and a display name '@',
+ * '[' and ']' without the quotes that they want: many programs write a@b <a@b>. */
 bool header_authors(struct slice body, struct header_addr *out, size_t cap, size_t *n);
 
 enum header_fault {

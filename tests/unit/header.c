@@ -344,7 +344,12 @@ static void strangers(void)
 		{ "From: nobody\r\n", false, HEADER_FROM },
 		{ "From: \r\n", false, HEADER_FROM },
 		{ "From: <>\r\n", false, HEADER_FROM },
-		{ "From: a@b.c <d@e.f>\r\n", false, HEADER_FROM },
+		{ "From: a@b.c <d@e.f>\r\n", false, HEADER_OK },
+		{ "From: [x] a@b.c <d@e.f>\r\n", false, HEADER_OK },
+		{ "From: a@b.c\r\n <d@e.f>\r\n", false, HEADER_OK },
+		{ "From: a@b.c d@e.f\r\n", false, HEADER_FROM },
+		{ "From: <a@b.c> <d@e.f>\r\n", false, HEADER_FROM },
+		{ "From: <a@b.c> d@e.f\r\n", false, HEADER_FROM },
 		{ "From: undisclosed:;\r\n", false, HEADER_FROM },
 		{ "From: (((((a@b.c\r\n", false, HEADER_FROM },
 		{ "From: a@b.c, d@e.f\r\n", false, HEADER_FROM },
@@ -365,12 +370,18 @@ static void strangers(void)
 		{ "From: a@b\xc3\xbc.c\r\n", true, HEADER_OK },
 		{ "From: a@b\xc3\xbc.c\r\n", false, HEADER_8BIT },
 	};
+	struct header_addr a;
 	struct slice name;
+	size_t n;
 
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
 		CHECK_ROW(header_check_stranger(slice_of(t[i].in), t[i].utf8, &name) ==
 				  t[i].want,
 			  t[i].in);
+	/* What stands in the name is not whom DMARC asks. */
+	CHECK(header_authors(SLICE(" a@b.c <d@e.f>"), &a, 1, &n) && n == 1);
+	CHECK_SLICE(a.domain, "e.f");
+	CHECK(!header_addresses(SLICE(" a@b.c <d@e.f>"), &a, 1, &n));
 }
 
 static uint8_t big[HEADER_OCTETS + 64];
