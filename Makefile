@@ -209,16 +209,18 @@ host-link: $(HOSTPROGS:%=$(O)/host/%)
 define hostprog-rules
 $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
 	$$(call say,HOSTLD,$(1))
-	$(Q)$(HOSTCC) -o $$@ $($(1)-y:%=$(O)/host/obj/%) $(call archives,host,$(1)) -lpthread
+	$(Q)$(HOSTCC) -o $$@ $($(1)-y:%=$(O)/host/obj/%) $(call archives,host,$(1)) -lpthread -lm
 endef
 # What the tests run on this machine without the sanitizers.
-TESTPROGS := bench-sign bench-alias ctgrind
+TESTPROGS := bench-sign bench-alias bench-logins ctgrind
 bench-sign-y := tests/bench/sign.o $(addprefix keys/holder/,mont52.o mont64.o rsa64.o)
 bench-alias-y := tests/bench/alias.o smtpd/check/alias.o smtpd/lib/map.o smtpd/lib/bytes.o \
 	$(addprefix keys/auth/host/,sourcefile.o virtualfile.o) $(addprefix smtpd/proto/,srs.o base64.o path.o ipaddr.o utf8.o)
 ctgrind-y := tests/check/ctgrind.o keys/holder/mont64.o smtpd/lib/bytes.o
 bench-sign-libs := bearssl
 bench-alias-libs := bearssl cdb
+bench-logins-y := tests/bench/logins.o keys/auth/host/sourcefile.o $(filter-out %main.o,$(auth-y))
+bench-logins-libs := $(auth-libs)
 ctgrind-libs := bearssl
 filedisk-y := tests/power/filedisk.o $(queue-journal) $(addprefix smtpd/proto/,envelope.o path.o utf8.o ipaddr.o) $(lib-core)
 filedisk-libs := sodium
@@ -394,7 +396,7 @@ switch = $(if $(filter-out y n $(3),$($(1))),$(error $(1) is one of: n y $(3)),$
 tinpost-user = $(O)/host/tinpost-user --file $(SITE_DIR)/$(or $(call unquote,$(CONFIG_KEYS_USERS_FILE)),users) \
 	--domains $(CONFIG_SMTPD_DOMAINS) $(call switch,SCRAM,--scram)
 user: $(O)/host/tinpost-user
-	@$(tinpost-user) $(call switch,PASSWORD,--password,ask) $(if $(EXPIRES),--expires '$(EXPIRES)') \
+	@$(tinpost-user) $(call switch,PASSWORD,--password,ask) $(call switch,CRAM_MD5,--cram-md5) $(if $(EXPIRES),--expires '$(EXPIRES)') \
 		$(if $(QUOTA),--quota '$(QUOTA)') -- '$(NAME)' '$(SENDER)'
 # The lists have a say: senders and aliases outside the mail domains are refused here, so those domains are all.
 dns-records: $(O)/host/probe $(O)/maps/users.cdb $(O)/maps/virtual.cdb
@@ -423,7 +425,7 @@ $(bench-tools): $(O)/tools/%: tests/bench/%.c tests/bench/tube.c tests/bench/tub
 soak: override CASE := soak
 bench soak: $(IMAGES) $(host-programs) $(bench-tools) $(O)/host/bench-sign $(O)/host/bench-alias host-all
 	@$(if $(CASE),,$(O)/host/bench-sign)
-	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' MINUTES='$(MINUTES)' SIGN='$(SIGN)' tests/bench/run
+	@TINPOST_OUT=$(abspath $(O)) CASE='$(CASE)' ROUNDS='$(ROUNDS)' LETTERS='$(LETTERS)' MINUTES='$(MINUTES)' SIGN='$(SIGN)' TRIES='$(TRIES)' tests/bench/run
 
 # Kconfig.
 defconfig: qemu-x86_64_defconfig
@@ -465,7 +467,8 @@ FORCE:
 #=   oci              the root file system as an OCI image layout, out/images/oci
 #=   user             NAME=app1 SENDER=@example.com: make an account, print its token once
 #=                    (PASSWORD=ask: take a chosen password from the terminal or standard input instead;
-#=                    SCRAM=y: for SCRAM-SHA-256; EXPIRES=2027-12-31: the last day; QUOTA=100: recipients in a day)
+#=                    SCRAM=y: for SCRAM-SHA-256; CRAM_MD5=y: for an old device; EXPIRES=2027-12-31: the last
+#=                    day; QUOTA=100: recipients in a day)
 #=   dns-records      every DNS record to publish; DKIM=FILE: with the keys that the console showed, saved there;
 #=                    ADDRESS="192.0.2.1 2001:db8::1": when DHCP gives it; CA_ACCOUNT=URI: for the CAA record
 #=   users-import     FILE= [SENDER=] [SCRAM=y]: accounts of sasldblistusers2, passwd or Dovecot, all or none; tokens
@@ -479,7 +482,7 @@ FORCE:
 #=   check            everything; check-fresh does so in a fresh Debian root
 #=   unit, fuzz-replay, test-dialog, test-system
 #=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose,
-#=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, shake, slow, qemu: tinpost alone
+#=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, shake, slow, guess, logins, qemu: tinpost alone
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute
 #=   check-power      10,000 cuts of the power; check has a few hundred

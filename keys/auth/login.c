@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "keys/auth/cram.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/proto/grant.h"
 #include "smtpd/proto/ipaddr.h"
+
+enum { FIRSTS = CONFIG_SMTPD_MAX_SESSIONS + 1 };
 
 static const char *const words[] = {
 	[AUTH_NO] = "no", [AUTH_YES] = "yes", [AUTH_LATER] = "later"
@@ -190,17 +193,18 @@ static void put_off(struct login *a, const struct attempt *t)
  * that are there and names that are not take the same steps. */
 static enum passhash_kind find(struct login *a, struct attempt *t, struct slice *hash)
 {
-	enum passhash_kind kind = PASSHASH_BAD;
-	struct slice rest, word = { NULL, 0 }, other;
+	struct slice rest, word, other;
+	bool found = map_get(&a->users, t->user, &t->value);
+	enum passhash_kind kind;
 
-	map_get(&a->users, t->user, &t->value);
-	map_get(&a->users, t->value.p ? SLICE("?") : SLICE(PASSHASH_PEPPER), &other);
-	rest = t->value;
-	if (t->value.p)
-		word = slice_word(&rest);
-	kind = passhash_kind(word);
-	if (kind == PASSHASH_BAD)
+	map_get(&a->users, found ? SLICE("?") : SLICE(PASSHASH_PEPPER), &other);
+	rest = found ? t->value : a->nobody;
+	word = slice_word(&rest);
+	kind = passhash_known(word);
+	if (!found || kind == PASSHASH_BAD) {
 		t->value = (struct slice){ NULL, 0 };
+		kind = PASSHASH_BAD;
+	}
 	*hash = kind == PASSHASH_BAD ? a->dummy[PASSHASH_TOKEN] : word;
 	return kind;
 }
@@ -212,7 +216,7 @@ static bool dear_check(struct login *a, enum passhash_kind kind, struct slice ha
 	bool right = false;
 
 	for (int k = PASSHASH_CHOSEN; k < PASSHASH_KINDS && !right; k++)
-		if (a->dear[k])
+		if (a->have[k])
 			right = passhash_check((int)kind == k ? hash : a->dummy[k], password) &&
 				(int)kind == k;
 	return right;
@@ -252,7 +256,7 @@ static void judge(struct login *a, struct attempt *t, enum passhash_kind kind, b
 		end(a, t, AUTH_LATER, t->asked);
 	else if (right)
 		end(a, t, AUTH_YES, t->asked);
-	else if (t->password.p && (a->dear[PASSHASH_CHOSEN] || a->dear[PASSHASH_SCRAM]))
+	else if (t->password.p && (a->have[PASSHASH_CHOSEN] || a->have[PASSHASH_SCRAM]))
 		put_off(a, t);
 	else
 		end(a, t, AUTH_NO, t->asked);
@@ -262,10 +266,26 @@ static void plain(struct login *a, struct attempt *t)
 {
 	struct slice hash;
 	enum passhash_kind kind = find(a, t, &hash);
-	bool token = kind == PASSHASH_TOKEN;
-	bool right = passhash_check(token ? hash : a->dummy[PASSHASH_TOKEN], t->password);
+	bool cheap = kind == PASSHASH_TOKEN || kind == PASSHASH_CRAM;
+	bool right = passhash_check(cheap ? hash : a->dummy[PASSHASH_TOKEN], t->password);
 
-	judge(a, t, kind, right && token);
+	judge(a, t, kind, right && cheap);
+}
+
+/* An answer to a challenge. The same steps for names that have no such keys. */
+static void cram(struct login *a, struct attempt *t)
+{
+	struct slice hash, answer = t->password;
+	bool own = find(a, t, &hash) == PASSHASH_CRAM;
+	struct cram_keys k = { .outer = { 0 } };
+	bool right;
+
+	cram_keys_get(own ? hash : a->dummy[PASSHASH_CRAM], &k);
+	right = answer.n >= AUTH_CRAM_DIGEST &&
+		cram_check(&k, slice_from(answer, AUTH_CRAM_DIGEST), answer.p);
+	sodium_memzero(&k, sizeof k);
+	t->password.p = NULL; /* no dear check of it */
+	judge(a, t, PASSHASH_CRAM, right && own);
 }
 
 static void on_login(void *ctx, struct call *c)
@@ -281,8 +301,12 @@ static void on_login(void *ctx, struct call *c)
 	t.password = in.s;
 	if (in.bad || t.user.n > AUTH_USER_MAX || t.password.n > AUTH_PASSWORD_MAX)
 		chan_fail(&c->token);
-	else
+	else if (m->mechanism == AUTH_PASSWORD)
 		plain(a, &t);
+	else if (ON(CONFIG_AUTH_LEGACY_CRAM_MD5))
+		cram(a, &t);
+	else
+		chan_fail(&c->token);
 	sodium_memzero((void *)(uintptr_t)c->tail.p, c->tail.n); /* our receive buffer */
 }
 
@@ -304,6 +328,38 @@ static void keys_of(struct login *a, struct attempt *t, struct scram_keys *k)
 		memcpy(k->salt, salt, sizeof salt);
 }
 
+static void on_hold(struct watch *w, short got)
+{
+	struct login *a = OWNER(struct login, hold, w);
+
+	(void)got;
+	while (a->firsts_n && a->firsts[a->firsts_at].due <= a->loop->now) {
+		struct login_first *x = &a->firsts[a->firsts_at];
+
+		a->firsts_at = (a->firsts_at + 1) % FIRSTS;
+		a->firsts_n--;
+		answer(&x->token, AUTH_YES, (struct slice){ x->text, x->n });
+	}
+	w->due = a->firsts_n ? a->firsts[a->firsts_at].due : LOOP_NEVER;
+}
+
+/* The answer waits for a tick of the clock: whether the map was warm where the name was looked up is not heard. */
+static void hold(struct login *a, const struct token *t, struct slice text)
+{
+	struct login_first *x = &a->firsts[(a->firsts_at + a->firsts_n) % FIRSTS];
+
+	if (a->firsts_n == FIRSTS || !text.n) {
+		chan_fail(t);
+		return;
+	}
+	a->firsts_n++;
+	x->token = *t;
+	x->due = loop_clock() + LOGIN_FIRST_MS;
+	x->n = (uint16_t)text.n;
+	memcpy(x->text, text.p, text.n);
+	a->hold.due = a->firsts[a->firsts_at].due;
+}
+
 static void on_scram_first(void *ctx, struct call *c)
 {
 	struct login *a = ctx;
@@ -321,7 +377,7 @@ static void on_scram_first(void *ctx, struct call *c)
 	t.user = (struct slice){ f.user, f.user_n };
 	keys_of(a, &t, &k);
 	scram_first_put(&a->scram, m->peer, c->tail, loop_clock(), &k, &out);
-	answer(&c->token, out.bad ? AUTH_NO : AUTH_YES, buf_slice(&out));
+	hold(a, &c->token, slice_head(buf_slice(&out), out.bad ? 0 : out.len));
 	sodium_memzero(&k, sizeof k);
 }
 
@@ -354,7 +410,9 @@ static void on_offer(void *ctx, struct call *c)
 {
 	struct login *a = ctx;
 	struct auth_reply r = { .result = AUTH_YES,
-				.offer = a->dear[PASSHASH_SCRAM] ? AUTH_OFFER_SCRAM : 0 };
+				.offer = a->have[PASSHASH_SCRAM] ? AUTH_OFFER_SCRAM : 0 };
+
+	r.offer |= a->have[PASSHASH_CRAM] ? AUTH_OFFER_CRAM : 0;
 
 	chan_answer(&c->token, &r, sizeof r, SLICE(""));
 }
@@ -421,9 +479,8 @@ static void look_around(struct login *a)
 	while (cdb_seqnext(&at, &a->users.cdb) > 0) {
 		struct slice value = { cdb_getdata(&a->users.cdb), cdb_datalen(&a->users.cdb) };
 
-		a->dear[passhash_kind(slice_word(&value))] = true;
+		a->have[passhash_kind(slice_word(&value))] = true;
 	}
-	a->dear[PASSHASH_BAD] = a->dear[PASSHASH_TOKEN] = false;
 }
 
 static void make_dummies(struct login *a)
@@ -434,12 +491,14 @@ static void make_dummies(struct login *a)
 	for (int k = PASSHASH_TOKEN; k < PASSHASH_KINDS; k++) {
 		struct buf b = BUF(a->dummy_mem[k]);
 
-		if (k == PASSHASH_CHOSEN && !a->dear[k])
+		if ((k == PASSHASH_CHOSEN || k == PASSHASH_CRAM) && !a->have[k])
 			continue;
 		if (!passhash_make((enum passhash_kind)k,
 				   (struct slice){ random, sizeof random }, &b))
 			bug("no memory for a password");
 		a->dummy[k] = buf_slice(&b);
+		buf_put(&b, SLICE(" @"));
+		a->nobody = buf_slice(&b); /* in the end of SCRAM */
 	}
 }
 
@@ -467,6 +526,8 @@ void login_init(struct login *a, struct loop *l, int users_fd,
 	a->work = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_work };
 	loop_add(l, &a->timer);
 	loop_add(l, &a->work);
+	a->hold = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_hold };
+	loop_add(l, &a->hold);
 }
 
 void login_remember(struct login *a, int fd)

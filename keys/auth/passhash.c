@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "keys/auth/cram.h"
 #include "keys/auth/scram.h"
 #include "smtpd/proto/base64.h"
 
@@ -65,11 +66,14 @@ enum passhash_kind passhash_kind(struct slice hash)
 	uint8_t a[SALT], b[SUM];
 	struct buf salt = BUF(a), sum = BUF(b);
 	struct scram_keys keys;
+	struct cram_keys legacy;
 
 	if (token_open(hash, &salt, &sum))
 		return PASSHASH_TOKEN;
 	if (scram_keys_get(hash, &keys))
 		return PASSHASH_SCRAM;
+	if (ON(CONFIG_AUTH_LEGACY_CRAM_MD5) && cram_keys_get(hash, &legacy))
+		return PASSHASH_CRAM;
 	return chosen_ok(hash) ? PASSHASH_CHOSEN : PASSHASH_BAD;
 }
 
@@ -81,6 +85,22 @@ static bool scram_check(struct scram_keys *k, struct slice password)
 	return sodium_memcmp(got.stored, k->stored, sizeof got.stored) == 0;
 }
 
+static bool cram_same(const struct cram_keys *k, struct slice password)
+{
+	struct cram_keys got;
+
+	cram_keys_make(&got, password);
+	return sodium_memcmp(&got, k, sizeof got) == 0;
+}
+
+static void cram_make(struct slice password, struct buf *out)
+{
+	struct cram_keys k;
+
+	cram_keys_make(&k, password);
+	cram_keys_put(&k, out);
+}
+
 static void scram_make(struct slice password, struct buf *out)
 {
 	struct scram_keys k = { .iterations = SCRAM_ITERATIONS, .salt_n = SCRAM_SALT };
@@ -90,12 +110,29 @@ static void scram_make(struct slice password, struct buf *out)
 	scram_keys_put(&k, out);
 }
 
+enum passhash_kind passhash_known(struct slice hash)
+{
+	static const struct slice begin[PASSHASH_KINDS] = {
+		[PASSHASH_TOKEN] = SLICE("$b2$"),
+		[PASSHASH_CRAM] = SLICE("{CRAM-MD5}"),
+		[PASSHASH_CHOSEN] = SLICE("$argon2id$"),
+		[PASSHASH_SCRAM] = SLICE("SCRAM-SHA-256$"),
+	};
+	enum passhash_kind kind = PASSHASH_BAD;
+
+	for (int k = PASSHASH_TOKEN; k < PASSHASH_KINDS; k++)
+		if (slice_eq(slice_head(hash, begin[k].n), begin[k]))
+			kind = (enum passhash_kind)k;
+	return kind;
+}
+
 bool passhash_check(struct slice hash, struct slice password)
 {
 	uint8_t a[SALT], b[SUM], got[SUM];
 	struct buf salt = BUF(a), sum = BUF(b);
 	char text[crypto_pwhash_STRBYTES] = { 0 };
 	struct scram_keys keys;
+	struct cram_keys legacy;
 
 	if (token_open(hash, &salt, &sum)) {
 		token_sum(buf_slice(&salt), password, got);
@@ -103,6 +140,8 @@ bool passhash_check(struct slice hash, struct slice password)
 	}
 	if (scram_keys_get(hash, &keys))
 		return scram_check(&keys, password);
+	if (ON(CONFIG_AUTH_LEGACY_CRAM_MD5) && cram_keys_get(hash, &legacy))
+		return cram_same(&legacy, password);
 	if (!chosen_ok(hash))
 		return false;
 	memcpy(text, hash.p, hash.n);
@@ -143,6 +182,8 @@ bool passhash_make(enum passhash_kind kind, struct slice password, struct buf *o
 
 	if (kind == PASSHASH_TOKEN) {
 		token_put(password, out);
+	} else if (ON(CONFIG_AUTH_LEGACY_CRAM_MD5) && kind == PASSHASH_CRAM) {
+		cram_make(password, out);
 	} else if (kind == PASSHASH_SCRAM) {
 		scram_make(password, out);
 	} else {

@@ -91,7 +91,7 @@ static void on_login(struct ask *a, const void *reply, struct slice tail)
 void account_login(struct session *s)
 {
 	struct authline *a = &s->auth;
-	struct auth_login m = { .user_len = a->user_n };
+	struct auth_login m = { .user_len = a->user_n, .mechanism = a->mechanism };
 	uint8_t mem[AUTH_USER_MAX + AUTH_PASSWORD_MAX];
 	struct buf b = BUF(mem);
 

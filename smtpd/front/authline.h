@@ -6,8 +6,9 @@
 #include "smtpd/msg/auth.h"
 
 /*
- * The SASL exchange of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 (RFC 7677). A machine on lines; it
- * holds name and password, so its owner wipes it after use. The messages of SCRAM are not looked at here.
+ * The SASL exchange of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN, SCRAM-SHA-256 (RFC 7677), and CRAM-MD5 (RFC 2195)
+ * where that is built. A machine on lines; it holds name and password, so its owner wipes it after use. The messages of
+ * SCRAM are not looked at here.
  */
 enum authline_next {
 	AUTHLINE_ASK,  /* send authline_prompt(), feed the next line */
@@ -22,11 +23,13 @@ enum authline_next {
 
 struct authline { /* zeroed: idle */
 	uint8_t step;
+	uint8_t mechanism; /* enum auth_mechanism, of DONE */
 	uint16_t user_n, password_n;
 	uint8_t user[AUTH_USER_MAX];
 	union {
 		uint8_t password[AUTH_PASSWORD_MAX];
 		uint8_t first[AUTH_SCRAM_FIRST_MAX];
+		char prompt[AUTH_PASSWORD_MAX]; /* of CRAM-MD5: its challenge */
 	};
 };
 

@@ -55,6 +55,16 @@ static enum smtp_state do_helo(struct session *s, struct slice arg)
 	return ST_READY;
 }
 
+static void offer_auth(struct buf *out, unsigned offer)
+{
+	buf_put(out, SLICE("250-AUTH PLAIN LOGIN"));
+	if (offer & AUTH_OFFER_SCRAM)
+		buf_put(out, SLICE(" SCRAM-SHA-256"));
+	if (ON(CONFIG_AUTH_LEGACY_CRAM_MD5) && offer & AUTH_OFFER_CRAM)
+		buf_put(out, SLICE(" CRAM-MD5"));
+	buf_put(out, SLICE("\r\n"));
+}
+
 static enum smtp_state do_ehlo(struct session *s, struct slice arg)
 {
 	struct buf *out = &s->stream.out;
@@ -70,9 +80,7 @@ static enum smtp_state do_ehlo(struct session *s, struct slice arg)
 	if (!secure(s) && tlsid_get(&s->front->tlsid))
 		session_reply(s, "250-STARTTLS");
 	if (s->front->sub && secure(s) && !s->authed)
-		session_reply(s, s->front->offer & AUTH_OFFER_SCRAM
-					 ? "250-AUTH PLAIN LOGIN SCRAM-SHA-256"
-					 : "250-AUTH PLAIN LOGIN");
+		offer_auth(out, s->front->offer);
 	if (s->front->sub)
 		session_reply(s, "250-DSN");
 	session_reply(s, "250-8BITMIME");

@@ -27,7 +27,13 @@ struct auth_login {
 	struct msg h;
 	uint8_t peer[16]; /* the client, IPv4 as ::ffff:a.b.c.d */
 	uint16_t user_len;
-	uint16_t zero[3];
+	uint16_t mechanism; /* enum auth_mechanism */
+	uint16_t zero[2];
+};
+
+enum auth_mechanism {
+	AUTH_PASSWORD, /* as it is: PLAIN, LOGIN */
+	AUTH_CRAM_MD5, /* AUTH_CRAM_DIGEST octets of HMAC-MD5, then the challenge */
 };
 
 /* May this client submit without AUTH (SMTPD_MYNETWORKS)? Answered with a grant for the account AUTH_MYNETWORKS, or
@@ -48,7 +54,7 @@ struct auth_offer {
 	struct msg h;
 };
 
-enum auth_offers { AUTH_OFFER_SCRAM = 1 };
+enum auth_offers { AUTH_OFFER_SCRAM = 1, AUTH_OFFER_CRAM = 2 };
 
 /* SCRAM-SHA-256 (RFC 5802), messages as the client sent them, not in base64.
  * FIRST, tail: client-first-message. Answered at once with AUTH_YES and server-first-message, whether there is such an
@@ -73,6 +79,7 @@ struct auth_reply {
 enum {
 	AUTH_USER_MAX = 64,
 	AUTH_PASSWORD_MAX = 256,
+	AUTH_CRAM_DIGEST = 16,
 	AUTH_SCRAM_FIRST_MAX = 256,
 	AUTH_SCRAM_FINAL_MAX = 512,
 	AUTH_SCRAM_TEXT_MAX = 384,  /* server-first-message */

@@ -43,6 +43,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	for (size_t i = 0; m.h.type == AUTH_LOGIN && i < n - r->size; i++)
 		if (rx[i])
 			abort();
-	login.n = 0; /* nobody waits */
+	login.n = login.firsts_n = 0; /* nobody waits */
 	return 0;
 }

@@ -8,6 +8,7 @@ import subprocess
 
 import machine
 import peers
+import variant
 import world
 from mail import Client, letter, submit
 from stage import expect, need
@@ -179,5 +180,40 @@ def lists_are_imported(w):
         box.cut()
 
 
-CASES = [scram_python, scram_gsasl, plain_with_scram_keys, an_account_ends, a_quota_of_its_own, nobody_is_locked_out,
+def cram_md5(w):
+    """Where AUTH_LEGACY_CRAM_MD5 is built, an account of its own logs in by it; no other does, and elsewhere nobody."""
+    w.appliance()
+    with Client(465, tls=True) as c:
+        need("CRAM-MD5" not in c.hello()[1], "CRAM-MD5 is offered")
+        expect(c.cmd("AUTH CRAM-MD5"), 504)
+    w.end()
+    home, tools = peers.path("srv/legacy"), variant.folder("smarthost") + "/host/"
+    os.makedirs(home)
+    tokens = {}
+    for name, more in (("old", ["--cram-md5"]), ("new", [])):
+        tokens[name] = w.tool(tools + "tinpost-user", "--file", home + "/users", *more, name, "@" + peers.HOME).split()[-1]
+    w.tool(tools + "tinpost-users", home + "/users", home + "/users.cdb")
+    with open(home + "/users.cdb", "rb") as f:
+        files = dict(w.files, **{machine.USERS: f.read()})
+
+    def cram(c, user, password):
+        code, text = c.cmd("AUTH CRAM-MD5")
+        need(code == 334, "no challenge: %d %s" % (code, text))
+        digest = hmac.new(password.encode(), base64.b64decode(text), "md5").hexdigest()
+        return c.cmd(base64.b64encode(("%s %s" % (user, digest)).encode()).decode())
+    with machine.Box(files, w.keys, machine.Box.store("legacy"), rootfs=variant.rootfs("smarthost")):
+        for user, password, code in (("old", tokens["old"], 235), ("old", "wrong", 535), ("new", tokens["new"], 535),
+                                     ("nobody", "wrong", 535)):
+            with Client(465, tls=True) as c:
+                need("AUTH PLAIN LOGIN CRAM-MD5" in c.hello()[1], "CRAM-MD5 is not offered")
+                expect(cram(c, user, password), code)
+        with Client(465, tls=True) as c:
+            c.hello()
+            expect(c.cmd("AUTH CRAM-MD5 b2xkIGFiYw=="), 501)
+            expect(c.cmd("AUTH CRAM-MD5"), 334)
+            expect(c.cmd("b2xkIGFiYw=="), 501)
+            expect(c.login("old", tokens["old"]), 235)
+
+
+CASES = [cram_md5, scram_python, scram_gsasl, plain_with_scram_keys, an_account_ends, a_quota_of_its_own, nobody_is_locked_out,
          lists_are_imported]

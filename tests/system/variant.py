@@ -15,9 +15,10 @@ VARIANTS = {
     "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y", "FORWARD_BURST": "2", "FORWARD_MINUTE": "1", "FORWARD_WAIT": "1",
             "DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
     # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked.
-    # Forwarded letters tell how they were judged; a list of clients is asked
+    # Forwarded letters tell how they were judged; a list of clients is asked. CRAM-MD5 is offered
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
-                  "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y", "FORWARD_DNSBL": '"list.example"'},
+                  "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y", "FORWARD_DNSBL": '"list.example"',
+                  "AUTH_LEGACY_CRAM_MD5": "y"},
     # a certificate from the authority of cases_acme.py
     "acme": {"KEYS_TLS_SELFSIGNED": "n", "KEYS_ACME": "y", "KEYS_ACME_DIRECTORY": '"https://acme.example:14000/dir"'},
 }
@@ -45,6 +46,7 @@ def build(name):
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "O", "SITE", "CACHE")}
     cache = os.environ.get("CACHE_DIR") or os.environ.get("CACHE")
     words = ["make", "-s", "-C", world.TOP, "O=" + where, "KCONFIG_CONFIG=%s/.config" % where, rootfs(name)]
+    words += [where + "/host/tinpost-" + x for x in ("user", "users")]
     done = subprocess.run(words + (["CACHE=" + cache] if cache else []), env=env, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode == 0:

@@ -74,12 +74,14 @@ static struct slice server;
 static unsigned first(const char *text)
 {
 	struct auth_scram m = { .peer = { 1 } };
+	int64_t from = loop_clock();
 	unsigned result = ask(AUTH_SCRAM_FIRST, &m, sizeof m, slice_of(text));
 	struct buf salt = BUF(keys.salt);
 	size_t at, end;
 
 	if (result != AUTH_YES)
 		return result;
+	CHECK(loop_clock() - from >= LOGIN_FIRST_MS - 1);
 	memcpy(server_mem, seen.b, seen.tail.n);
 	server = (struct slice){ server_mem, seen.tail.n };
 	at = slice_find(server, ',') + 3;
@@ -185,7 +187,7 @@ static void plain(void)
 	CHECK(seen.r.server_len == 0 && seen.r.account_len == 0);
 	m.h = (struct msg){ 0 };
 	CHECK_EQ(ask(AUTH_LOGIN, &m, sizeof m, SLICE("annsecret-of-bob")), AUTH_NO);
-	CHECK(t.login.dear[PASSHASH_SCRAM] && !t.login.dear[PASSHASH_CHOSEN]);
+	CHECK(t.login.have[PASSHASH_SCRAM] && !t.login.have[PASSHASH_CHOSEN]);
 }
 
 /* Nobody has such keys: not offered, and nobody gets in that way. */

@@ -47,6 +47,8 @@ static bool secret_of(struct slice text, struct import_row *out, struct buf *roo
 			out->kind = IMPORT_PLAIN;
 		else if (slice_ieq(scheme, SLICE("SCRAM-SHA-256")))
 			out->secret = scram_of(rest, room);
+		else if (slice_eq(scheme, SLICE("CRAM-MD5")))
+			out->secret = text;
 		else if (!slice_ieq(scheme, SLICE("ARGON2ID")))
 			return complain(why, 0, "unknown hash {%.*s}",
 					(int)slice_head(scheme, 40).n, (const char *)scheme.p);

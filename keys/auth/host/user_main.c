@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* tinpost-user --file FILE [--domains "a b"] [--password] [--scram] [--expires DATE] [--quota N] NAME SENDER[,SENDER]:
- * adds an account; prints its token, or with --password takes a chosen password from the terminal or else from the
- * first line of standard input.
+/* tinpost-user --file FILE [--domains "a b"] [--password] [--scram | --cram-md5] [--expires DATE] [--quota N]
+ *	NAME SENDER[,SENDER]: adds an account; prints its token, or with --password takes a chosen password from the
+ *	terminal or else from the first line of standard input.
  * tinpost-user --file FILE [--domains "a b"] [--scram] [--sender SENDER[,SENDER]] --import LIST: adds the accounts of a
- * list (import.h), all or none; LIST is a file, or - for standard input. */
+ *	list (import.h), all or none; LIST is a file, or - for standard input. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -26,12 +26,12 @@ struct options {
 	const char *expires, *quota; /* NULL: not given */
 	struct slice domains;
 	const char *list, *sender; /* of --import */
-	bool chosen, scram;
+	bool chosen, scram, cram;
 };
 
 static int usage(void)
 {
-	fputs("usage: tinpost-user --file FILE [--domains WORDS] [--password] [--scram] "
+	fputs("usage: tinpost-user --file FILE [--domains WORDS] [--password] [--scram | --cram-md5] "
 	      "[--expires YYYY-MM-DD] [--quota N] NAME SENDER[,SENDER]\n"
 	      "       tinpost-user --file FILE [--domains WORDS] [--scram] "
 	      "[--sender SENDER[,SENDER]] --import LIST\n",
@@ -46,6 +46,7 @@ static bool take_options(struct options *o, int argc, char **argv)
 		{ "domains", required_argument, NULL, 'd' },
 		{ "password", no_argument, NULL, 'p' },
 		{ "scram", no_argument, NULL, 's' },
+		{ "cram-md5", no_argument, NULL, 'c' },
 		{ "expires", required_argument, NULL, 'e' },
 		{ "quota", required_argument, NULL, 'q' },
 		{ "import", required_argument, NULL, 'i' },
@@ -66,13 +67,18 @@ static bool take_options(struct options *o, int argc, char **argv)
 			o->chosen = true;
 		else if (c == 's')
 			o->scram = true;
+		else if (c == 'c')
+			o->cram = true;
 		else if (c != '?')
 			*text[c] = optarg;
 		else
 			return false;
 	}
+	if (o->cram && (o->chosen || o->scram))
+		return false;
 	if (o->list)
-		return argc == optind && o->file && !o->chosen && !o->expires && !o->quota;
+		return argc == optind && o->file && !o->chosen && !o->cram && !o->expires &&
+		       !o->quota;
 	if (argc - optind != 2 || !o->file || o->sender)
 		return false;
 	o->name = argv[optind];
@@ -160,7 +166,8 @@ static void put_limits(const struct options *o, struct buf *line)
 
 static bool put_line(const struct options *o, struct slice password, struct buf *line)
 {
-	enum passhash_kind kind = o->scram    ? PASSHASH_SCRAM
+	enum passhash_kind kind = o->cram     ? PASSHASH_CRAM
+				  : o->scram  ? PASSHASH_SCRAM
 				  : o->chosen ? PASSHASH_CHOSEN
 					      : PASSHASH_TOKEN;
 
@@ -291,7 +298,9 @@ int main(int argc, char **argv)
 	if (!take_options(&o, argc, argv))
 		return usage();
 	put_limits(&o, &limits);
-	if (sodium_init() < 0 || (!source_read(o.file, &text) && errno != ENOENT)) {
+	if (o.cram && !ON(CONFIG_AUTH_LEGACY_CRAM_MD5)) {
+		fputs("CRAM-MD5 is not offered here: see AUTH_LEGACY_CRAM_MD5\n", stderr);
+	} else if (sodium_init() < 0 || (!source_read(o.file, &text) && errno != ENOENT)) {
 		source_failed(o.file);
 	} else if (o.list) {
 		code = import(&o, text);
