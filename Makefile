@@ -241,8 +241,8 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
-rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim)
-secrets = $(if $(smarthost)$(dkim-file),umask 077;)
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim binding)
+secrets = $(if $(smarthost)$(dkim-file)$(binding),umask 077;)
 $(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
@@ -288,6 +288,10 @@ dkim-file := $(call unquote,$(CONFIG_KEYS_DKIM_FILE))
 $(O)/maps/dkim: rootfs/dkim-key rootfs/smarthost $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/dkim-key '$(if $(dkim-file),$(SITE_DIR)/$(dkim-file))' $@
+binding := $(call unquote,$(CONFIG_KEYS_ACME_BINDING_FILE))
+$(O)/maps/binding: rootfs/binding $(GEN)/auto.conf FORCE
+	@mkdir -p $(@D)
+	$(Q)rootfs/binding '$(if $(binding),$(SITE_DIR)/$(binding))' $@
 $(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(GEN)/virtual.is
 	$(call say,MAP,$@)
 	@mkdir -p $(@D)

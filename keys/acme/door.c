@@ -136,16 +136,20 @@ void door_close(struct door *d)
 	loop_drop(d->loop, &d->listen);
 	for (unsigned i = 0; i < DOOR_CLIENTS; i++)
 		stream_close(&d->client[i].s);
-	/* A listening socket so becomes one that is only bound. */
-	if (d->listen.fd >= 0)
-		shutdown(d->listen.fd, SHUT_RD);
-	if (d->open)
-		log_event("door", "open", "no");
+	if (!d->open)
+		return;
+	/* A listening socket so becomes one that is only bound. One that does not listen must not see this: those that it
+	 * accepts later would be born with an end of file. */
+	shutdown(d->listen.fd, SHUT_RD);
+	log_event("door", "open", "no");
 	d->open = false;
 }
 
 void door_init(struct door *d, struct loop *l, int fd, bool tls, struct chan *holder)
 {
+	int listens = 0;
+	socklen_t n = sizeof listens;
+
 	d->loop = l;
 	d->tls = tls;
 	d->holder = holder;
@@ -157,6 +161,9 @@ void door_init(struct door *d, struct loop *l, int fd, bool tls, struct chan *ho
 		d->client[i].s.watch.fd = -1;
 		d->client[i].tls = tls ? arena_reserve(sizeof(struct tls)) : NULL;
 	}
+	/* Left open by the process before? */
+	d->open = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) == 0 &&
+		  listens;
 	door_close(d);
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Certificates from an authority: Debian's Pebble."""
+import base64
 import contextlib
 import json
 import os
@@ -44,11 +45,11 @@ class Pebble:
 
 
 @contextlib.contextmanager
-def appliance(w, keys):
+def appliance(w, keys, **files):
     w.end()
     need(os.path.exists(variant.rootfs("acme")), "the variant was not built")
     w.names.add("%s A %s" % (AUTHORITY, world.DNS))
-    with machine.Box(w.files, machine.Box.store(keys) if keys else None, None, rootfs=variant.rootfs("acme")) as box:
+    with machine.Box(dict(w.files, **files), machine.Box.store(keys) if keys else None, None, rootfs=variant.rootfs("acme")) as box:
         try:
             yield box
         except Exception:
@@ -84,4 +85,37 @@ def first_certificate(w):
         closed()
 
 
-CASES = [first_certificate]
+def refused_nonces_and_a_long_chain(w):
+    """Half of all nonces are refused, the chain has three certificates above ours; a restart of acme, of the holder or of
+    the machine orders nothing again."""
+    with Pebble("PEBBLE_WFE_NONCEREJECT=50", "PEBBLE_CHAIN_LENGTH=3"):
+        with appliance(w, "keys-acme2") as box:
+            box.wait(r"acme: ev=certificate issuer=.*Pebble", 40)
+            in_use(3)
+            for name in ("acme", "holder.tls"):
+                at, old = box.mark(), box.kill(name)
+                world.until("a new " + name, 10, lambda: box.pids().get(name, old) != old)
+                if name == "acme":
+                    box.wait(r"acme: ev=certificate issuer=.*Pebble", 10, after=at)
+            in_use(3)
+            closed()
+        orders = Pebble.log().count("POST /order-plz")
+        with appliance(w, "keys-acme2") as box:
+            box.wait(r"acme: ev=certificate issuer=.*Pebble", 10)
+            in_use(3)
+            need(Pebble.log().count("POST /order-plz") == orders, "another order after a restart")
+
+
+def external_account(w):
+    """The authority wants an account that it knows otherwise; without one it refuses."""
+    key = os.urandom(32)
+    keys = {"kid-1": base64.urlsafe_b64encode(key).decode().rstrip("=")}
+    with Pebble(externalAccountBindingRequired=True, externalAccountMACKeys=keys):
+        with appliance(w, "keys-acme3") as box:
+            line = box.wait(r"acme: ev=problem at=account ", 20)
+            need("type=externalAccountRequired" in line, line)
+        with appliance(w, "keys-acme4", **{"etc/tinpost/binding": b"kid-1\0" + key}) as box:
+            box.wait(r"acme: ev=certificate issuer=.*Pebble", 30)
+
+
+CASES = [first_certificate, refused_nonces_and_a_long_chain, external_account]

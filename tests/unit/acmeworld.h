@@ -148,7 +148,8 @@ static struct {
 static struct {
 	struct stream s;
 	uint8_t in[1024], out[512];
-	int of; /* number of the authorization */
+	struct watch ask; /* it connects first, and asks when that was accepted */
+	int of;		  /* number of the authorization */
 } look;
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -182,13 +183,25 @@ static void on_look(struct stream *s, enum stream_event e)
 	stream_close(s);
 }
 
+static void on_ask(struct watch *w, short got)
+{
+	char text[200];
+
+	(void)got;
+	loop_drop(&loop, w);
+	snprintf(text, sizeof text,
+		 "GET /.well-known/acme-challenge/token_%d HTTP/1.1\r\nHost: x\r\n\r\n",
+		 look.of);
+	buf_put(&look.s.out, slice_of(text));
+	stream_kick(&look.s);
+}
+
 static void validate(int of)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons(door_port),
 				  .sin_addr.s_addr = htonl(0x7f000001) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	char text[200];
 
 	if (connect(fd, (struct sockaddr *)&to, sizeof to)) {
 		close(fd);
@@ -199,10 +212,8 @@ static void validate(int of)
 	look.of = of;
 	stream_open(&look.s, &loop, fd, BUF(look.in), BUF(look.out), on_look);
 	stream_due(&look.s, 10000);
-	snprintf(text, sizeof text,
-		 "GET /.well-known/acme-challenge/token_%d HTTP/1.1\r\nHost: x\r\n\r\n", of);
-	buf_put(&look.s.out, slice_of(text));
-	stream_kick(&look.s);
+	look.ask = (struct watch){ .fd = -1, .due = loop.now + 20, .ready = on_ask };
+	loop_add(&loop, &look.ask);
 }
 
 static void say_order(void)
@@ -459,6 +470,7 @@ static void die(void)
 		stream_close(&acme->talk.door.client[i].s);
 	stream_close(&ca.s);
 	stream_close(&look.s);
+	loop_drop(&loop, &look.ask);
 	free(acme);
 }
 
