@@ -138,8 +138,8 @@ void door_close(struct door *d)
 		stream_close(&d->client[i].s);
 	if (!d->open)
 		return;
-	/* A listening socket so becomes one that is only bound. One that does not listen must not see this: those that it
-	 * accepts later would be born with an end of file. */
+	/* A listening socket so becomes one that is only bound. One that does not listen must not see this: those that
+	 * it accepts later would be born with an end of file. */
 	shutdown(d->listen.fd, SHUT_RD);
 	log_event("door", "open", "no");
 	d->open = false;
