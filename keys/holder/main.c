@@ -64,6 +64,9 @@ static void start(struct holder *h)
 			     slice_of(CONFIG_SMTPD_DOMAINS),
 			     slice_of(CONFIG_KEYS_DKIM_SELECTOR),
 			     h->proc.grant[GRANT_DKIM_KEY]);
+		if (h->proc.grant[GRANT_DKIM_KEY] >= 0)
+			close(h->proc.grant[GRANT_DKIM_KEY]);
+		h->proc.grant[GRANT_DKIM_KEY] = -1;
 	}
 	proc_serve(&h->proc, rules, HOLDER_TYPES, &h->u);
 }
