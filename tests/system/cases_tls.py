@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """TLS on the listening side, seen by OpenSSL."""
+import csv
 import re
 import subprocess
+import sys
 
 import peers
 import world
@@ -86,6 +88,50 @@ def renegotiation_is_refused(w):
     need("no renegotiation" in text or "handshake failure" in text or "SSL routines" in text, text[-300:])
 
 
+def tool(*words):
+    """What a scanner says, also in the test's own output."""
+    done = subprocess.run(["chroot", world.root] + list(words), env=dict(world.CLEAN, TERM="dumb"), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900, check=False)
+    text = done.stdout.decode(errors="replace")
+    print("".join("# " + x + "\n" for x in text.split("\n") if x.strip()), end="", file=sys.stderr, flush=True)
+    return text
+
+
+SUITES = {"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"}
+
+
+def sslscan(w):
+    """TLS 1.2 alone, three suites and no other, no renegotiation."""
+    w.appliance()
+    for at in ([world.APPLIANCE + ":465"], ["--starttls-smtp", world.APPLIANCE + ":25"]):
+        text = tool("sslscan", "--no-colour", *at)
+        spoken = dict(re.findall(r"^((?:SSL|TLS)v[0-9.]+) +(enabled|disabled)$", text, re.M))
+        need(spoken == {x: "enabled" if x == "TLSv1.2" else "disabled" for x in
+                        ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")}, spoken)
+        found = re.findall(r"^(?:Preferred|Accepted) +(\S+) +\d+ bits +(\S+)", text, re.M)
+        need(len(found) == 3 and set(found) == {("TLSv1.2", x) for x in SUITES}, found)
+        for line in ("Server supports TLS Fallback SCSV", "Session renegotiation not supported",
+                     "TLSv1.2 not vulnerable to heartbleed"):
+            need(line in text, "not said: " + line)
+
+
+def testssl(w):
+    """testssl.sh finds fault with the certificate alone: self-signed, for ten years, and asked for by address here."""
+    w.appliance()
+    tool("testssl", "--warnings", "batch", "--color", "0", "--nodns", "min", "-p", "-s", "-R", "-S", "--csvfile",
+         "/srv/testssl.csv", world.APPLIANCE + ":465")
+    with open(peers.path("srv/testssl.csv"), encoding="utf-8", newline="") as f:
+        rows = {x["id"]: (x["severity"], x["finding"]) for x in csv.DictReader(f)}
+    for name in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "cipherlist_NULL", "cipherlist_aNULL", "cipherlist_EXPORT",
+                 "cipherlist_LOW", "cipherlist_3DES_IDEA", "cipherlist_AVERAGE", "cipherlist_STRONG"):
+        need(rows[name][1] == ("offered" if name in ("TLS1_2", "cipherlist_STRONG") else "not offered"), (name, rows[name]))
+    need("extended master secret" in rows["TLS_extensions"][1] and rows["sessionresumption_ID"][1] == "supported" and
+         "not vulnerable" in rows["secure_client_renego"][1], rows)
+    faults = {k for k, v in rows.items() if v[0] not in ("OK", "INFO", "DEBUG")} - {"engine_problem"}
+    need(faults == {"cert_trust", "cert_chain_of_trust", "cert_validityPeriod", "cert_revocation"},
+         {k: rows[k] for k in faults})
+
+
 def certificate_is_ours(w):
     """P-256, self-signed, for our name; one key for ports 25 and 465; the same after a restart of the holder."""
     box = w.appliance()
@@ -111,4 +157,4 @@ def certificate_is_ours(w):
     need(world.until("a handshake", 15, again) in seen, "another certificate after a restart")
 
 
-CASES = [session_is_resumed, extended_master_secret, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
+CASES = [session_is_resumed, extended_master_secret, sslscan, testssl, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]

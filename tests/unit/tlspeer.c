@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* smtpd/lib/tls with OpenSSL at the other end: extended master secret (RFC 7627), and peers that lack it. */
+/* smtpd/lib/tls with OpenSSL at the other end: extended master secret (RFC 7627), and peers that lack it; a long
+ * chain. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -165,6 +166,37 @@ static void server(const char *suites)
 	SSL_CTX_free(context);
 }
 
+/* The longest chain arrives whole, in its order, for a name that we do not have as well. */
+static void chain(void)
+{
+	static struct cert issuer[TLS_CHAIN_MAX - 1];
+	STACK_OF(X509) * seen;
+
+	for (size_t i = 1; i < TLS_CHAIN_MAX; i++) {
+		cert_make(&issuer[i - 1], "mx.example.org");
+		cert.id.chain[i] = issuer[i - 1].id.chain[0];
+	}
+	cert.id.n = TLS_CHAIN_MAX;
+	context = SSL_CTX_new(TLS_method());
+	theirs_begin(false, NULL);
+	SSL_set_tlsext_host_name(theirs, "another.example");
+	SSL_set_connect_state(theirs);
+	tls_server(&ours, &cert.id);
+	CHECK(talk());
+	seen = SSL_get_peer_cert_chain(theirs);
+	CHECK_EQ(sk_X509_num(seen), TLS_CHAIN_MAX);
+	for (int i = 0; i < sk_X509_num(seen); i++) {
+		uint8_t *der = NULL;
+		int n = i2d_X509(sk_X509_value(seen, i), &der);
+
+		CHECK((size_t)n == cert.id.chain[i].data_len &&
+		      !memcmp(der, cert.id.chain[i].data, (size_t)n));
+		OPENSSL_free(der);
+	}
+	cert.id.n = 1;
+	SSL_CTX_free(context);
+}
+
 /* ---- we are the client ---- */
 
 static bool ask(bool lacks, const struct tls_session *resume)
@@ -223,6 +255,7 @@ int main(void)
 		server(suites[i]);
 		client(suites[i]);
 	}
+	chain();
 	theirs_end();
 	TEST_END();
 }
