@@ -486,7 +486,7 @@ FORCE:
 #=   check            everything; check-fresh does so in a fresh Debian root
 #=   unit, fuzz-replay, test-dialog, test-system
 #=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose,
-#=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, shake, slow, guess, logins, qemu: tinpost alone
+#=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, shake, slow, guess, logins, alias, qemu: tinpost alone
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute
 #=   check-power      10,000 cuts of the power; check has a few hundred

@@ -14,6 +14,7 @@ enum {
 	TICK_MS = 1000,
 	HOLDER_MS = 5000,
 	DAY = 86400,
+	WAIT_MAX = 8 * DAY,
 	WINDOW_S = DAY / 4, /* the authority is asked so often */
 	UNREACHED_S = 2,    /* then twice as long each time */
 	UNREACHED_MAX = 3600,
@@ -202,11 +203,19 @@ static void start(struct acme *a, bool for_window)
 	talk_start(&a->talk, for_window);
 }
 
+/* No authority asks for a longer wait than WAIT_MAX: one that is longer was set while the clock was wrong. */
+static int64_t believed(int64_t at, int64_t now)
+{
+	return at > now + WAIT_MAX ? now : at;
+}
+
 int64_t acme_turn(struct acme *a, int64_t now)
 {
-	int64_t due = renew_at(a), wait = a->file.next_try;
+	int64_t due = renew_at(a), wait = believed(a->file.next_try, now);
 
 	a->now = now;
+	a->retry_at = believed(a->retry_at, now);
+	a->window_at = believed(a->window_at, now);
 	if (a->talk.busy || a->ask.chan)
 		return 0;
 	if (!a->known) {

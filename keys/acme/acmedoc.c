@@ -112,8 +112,6 @@ static void get_challenge(const struct json *j, int at, struct acmedoc_auth *out
 	out->challenge = get_status(j, at);
 	get_url(j, json_member(j, at, "url"), out->url);
 	get_text(j, json_member(j, at, "token"), out->token, sizeof out->token);
-	get_text(j, json_element(j, json_member(j, at, "issuer-domain-names"), 0), out->issuer,
-		 sizeof out->issuer);
 	get_cut(j, json_member(j, json_member(j, at, "error"), "detail"), out->problem);
 	if (!is_token(out->token))
 		out->url[0] = 0;

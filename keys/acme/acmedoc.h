@@ -48,7 +48,6 @@ struct acmedoc_auth {
 	enum acmedoc_status challenge;
 	acmedoc_url url;
 	char token[ACMEDOC_TOKEN + 1];
-	char issuer[URL_HOST + 1]; /* dns-persist-01: the first of those that a record may name */
 	char problem[ACMEDOC_TEXT + 1];
 };
 
@@ -65,7 +64,7 @@ struct acmedoc_window { /* unix s */
 bool acmedoc_directory(struct json *j, struct slice text, const char *profile,
 		       struct acmedoc_directory *out);
 bool acmedoc_order(struct json *j, struct slice text, struct acmedoc_order *out);
-/* kind: http-01, tls-alpn-01, dns-persist-01. */
+/* kind: http-01, tls-alpn-01. */
 bool acmedoc_auth(struct json *j, struct slice text, const char *kind,
 		  struct acmedoc_auth *out);
 /* Whatever it is: texts stay empty when it is no problem document. */

@@ -99,8 +99,3 @@ bool json_is(const struct json *j, int at, const char *text)
 {
 	return is(j, at, JSMN_STRING) && slice_eq(text_of(j, at), slice_of(text));
 }
-
-bool json_true(const struct json *j, int at)
-{
-	return is(j, at, JSMN_PRIMITIVE) && slice_eq(text_of(j, at), SLICE("true"));
-}

@@ -29,6 +29,5 @@ int json_element(const struct json *j, int array, int i);
 bool json_string(const struct json *j, int at, struct buf *out);
 /* Is it this string? */
 bool json_is(const struct json *j, int at, const char *text);
-bool json_true(const struct json *j, int at);
 
 #endif

@@ -67,8 +67,11 @@ static void ended(struct talk *t, enum talk_end end, const char *why)
 	t->done(t, end);
 }
 
+/* An order that came to nothing is not asked for again: the next try makes another, when its time has come. */
 static void refused(struct talk *t, const char *why)
 {
+	if (t->stage >= ORDER)
+		t->file->order[0] = 0;
 	ended(t, TALK_REFUSED, why);
 }
 

@@ -105,7 +105,8 @@ struct check {
 	struct stops stops; /* mx */
 	struct rates rates; /* mx: forwarded letters by sender and by recipient, rate_key() */
 	unsigned hourly[CHECK_RATES];
-	struct seen seen; /* mx */
+	struct seen seen;  /* mx */
+	struct watch room; /* mx: due when the leg that has waited longest has waited too long */
 	/* mx, judge.h and verdict.h: */
 	struct judge *judges;
 	size_t judge_turn;
@@ -193,6 +194,7 @@ bool legs_before(struct job *j);
 void legs_start(struct job *j);
 /* Does this domain get nothing for now, by what its exchangers said? */
 bool legs_stopped(const struct check *c, struct slice domain);
+void legs_init(struct check *c);  /* mx */
 void legs_more(struct check *c);  /* out.mx has room again: the next ones that wait */
 void legs_wired(struct check *c); /* out.mx is a new one */
 void legs_drop(struct job *j);

@@ -279,16 +279,29 @@ void legs_more(struct check *c)
 {
 	struct leg *leg;
 
+	while ((leg = first_waiting(c)) && c->proc.loop.now - leg->waits >= ROOM_MS) {
+		end_own(leg, &say_busy, 0); /* front will not wait for the end of it */
+		conclude(leg->job);
+	}
 	while (chan_ready(c->down) && (leg = first_waiting(c))) {
-		if (c->proc.loop.now - leg->waits >= ROOM_MS) {
-			end_own(leg, &say_busy, 0); /* front will not wait for the end of it */
-			conclude(leg->job);
-			continue;
-		}
 		hand_over(leg);
 		if (leg->waits)
 			break;
 	}
+	leg = first_waiting(c);
+	c->room.due = leg ? leg->waits + ROOM_MS : LOOP_NEVER;
+}
+
+static void on_room(struct watch *w, short got)
+{
+	(void)got;
+	legs_more(OWNER(struct check, room, w));
+}
+
+void legs_init(struct check *c)
+{
+	c->room = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_room };
+	loop_add(&c->proc.loop, &c->room);
 }
 
 static void on_told(struct ask *a, const void *reply, struct slice tail)

@@ -405,6 +405,7 @@ void check_init(struct check *c)
 	c->holder = proc_chan(&c->proc, PROG_HOLDER);
 	if (c->mx) {
 		c->down->wired = on_down_wired;
+		legs_init(c);
 		judge_init(c);
 	}
 	c->head = arena_reserve(ENV_HEAD_MAX);

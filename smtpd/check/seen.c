@@ -9,6 +9,7 @@
 
 _Static_assert(sizeof(struct seen_row) == 32, "no padding on disk");
 
+/* A row of the future lasts: at start the clock may be behind. */
 static bool lasts(const struct seen_row *r, int64_t now)
 {
 	return r->when > 0 && now - r->when < SEEN_AGE;
@@ -24,7 +25,7 @@ void seen_init(struct seen *s, int fd, int64_t now)
 		n = 0;
 	memset((uint8_t *)s->row + n, 0, sizeof s->row - (size_t)n);
 	for (uint32_t i = 0; i < SEEN_ROWS; i++) {
-		if (!lasts(&s->row[i], now) || s->row[i].when > now + SEEN_AGE)
+		if (!lasts(&s->row[i], now))
 			s->row[i].when = 0;
 		if (s->row[i].when >= newest && s->row[i].when) {
 			newest = s->row[i].when;

@@ -201,8 +201,23 @@ static void put_orcpt(struct buf *env, struct slice rcpt)
 	envelope_put(env, ENV_ORCPT, buf_slice(&b));
 }
 
+/* Two aliases may lead to one address: it gets one copy, and its reports go by the first. */
+static bool is_rcpt(const struct job *j, struct slice to)
+{
+	struct cur in = CUR(buf_slice(&j->env));
+	enum env_tag tag;
+	struct slice v;
+
+	while (envelope_next(&in, &tag, &v))
+		if (tag == ENV_RCPT && slice_eq(v, to))
+			return true;
+	return false;
+}
+
 static void put_rcpt(struct job *j, struct slice to, struct slice original, struct slice dsn)
 {
+	if (is_rcpt(j, to))
+		return;
 	envelope_put(&j->env, ENV_RCPT, to);
 	if (original.n)
 		envelope_put(&j->env, ENV_ORIGINAL, original);
@@ -323,23 +338,30 @@ static bool judge(struct job *j, const struct letter *l, const struct grant *g)
 		job_say(j, &no_slot);
 		return false;
 	}
-	if (!account_may(j->check, g, (uint32_t)l->nrcpt, &text, &s)) {
-		job_say(j, &s);
-		return false;
-	}
 	j->slot = (unsigned)slot;
 	return true;
 }
 
-static void count(struct job *j, const struct letter *l, struct slice account)
+/* What it comes to behind the aliases is the account's to bear. False: it was answered. */
+static bool count(struct job *j, const struct grant *g)
 {
+	struct slice account = g->account;
+	uint8_t bytes[ANSWER_TEXT + 1];
+	struct buf text = BUF(bytes);
+	struct say s;
+
+	if (!account_may(j->check, g, j->nrcpt, &text, &s)) {
+		job_say(j, &s);
+		return false;
+	}
 	if (account.n > sizeof j->account)
-		return; /* no grant is so long */
+		return true; /* no grant is so long */
 	memcpy(j->account, account.p, account.n);
 	j->account_n = (uint8_t)account.n;
-	j->rcpts = (uint32_t)l->nrcpt;
+	j->rcpts = j->nrcpt;
 	j->taken = loop_clock();
 	quota_take(&j->check->quota, account, j->rcpts, j->taken);
+	return true;
 }
 
 void submit_letter(struct job *j, const struct letter *l)
@@ -352,12 +374,11 @@ void submit_letter(struct job *j, const struct letter *l)
 	}
 	if (!judge(j, l, &g))
 		return;
-	count(j, l, g.account);
 	if (!put_envelope(j, l, &g))
 		job_say(j, &say_trouble);
 	else if (j->nrcpt > CONFIG_SMTPD_MAX_RCPTS)
 		job_say(j, &many_rcpts);
-	else
+	else if (count(j, &g))
 		submit_sign(j, l, j->slot);
 }
 

@@ -245,10 +245,14 @@ static void full(void)
 	id[0] = got.h.id;
 	give("hello", "From: later@b.example\r\n\r\n");
 	CHECK(!get(CH_CHECK_MX_OUT_MX));
+	CHECK(c.room.due != LOOP_NEVER && c.room.due > c.proc.loop.now);
 	CHECK(waiting_since(ROOM_MS + 1000) != NULL);
+	c.room.due -= ROOM_MS + 1000;
+	/* nobody had to come back from out.mx for that */
+	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
+	CHECK_EQ(c.room.due, LOOP_NEVER);
 	answer(id[1]);
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 250);
-	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
 	CHECK(!get(CH_CHECK_MX_OUT_MX));
 	for (size_t i = 0; i < CONFIG_FORWARD_MAX_HELD; i++)
 		if (i != 1) {

@@ -75,6 +75,9 @@ static unsigned rcpt(const char *sender)
 	return get(CH_FRONT_SUB_CHECK_SUB) ? got.answer.code : 0;
 }
 
+static const char *const any[] = { "any@b.example", NULL };
+static const char *const *named = any; /* with %s for the domain */
+
 static void give(const char *sender, struct slice text)
 {
 	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
@@ -85,7 +88,8 @@ static void give(const char *sender, struct slice text)
 	int t = sealed(text), h;
 
 	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
-	envelope_put(&b, ENV_RCPT, SLICE("any@b.example"));
+	for (const char *const *to = named; *to; to++)
+		envelope_put(&b, ENV_RCPT, with_domain(*to, s, sizeof s));
 	envelope_put(&b, ENV_HELO, SLICE("client.example"));
 	envelope_put(&b, ENV_PEER, SLICE("192.0.2.1"));
 	envelope_put(&b, ENV_WITH, SLICE("ESMTPSA"));
@@ -165,6 +169,29 @@ static void malformed(void)
 	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
 }
 
+/* Two aliases that lead to the same addresses: one copy for each, and so many are counted. */
+static void same_twice(void)
+{
+	static const char *const both[] = { "one@%s", "two@%s", "bob@b.example", NULL };
+	const struct job *j = c.jobs;
+
+	named = both;
+	CHECK_EQ(letter("me@%s", "From: me@%s\r\n\r\n"), 0);
+	while (j < c.jobs + JOBS - 1 && !(j->token.chan && j->token.id == next_id))
+		j++;
+	CHECK_EQ(j->nrcpt, 2);
+	CHECK_EQ(j->rcpts, 2);
+	named = any;
+}
+
+static void put_alias(struct cdb_make *m, const char *name, const char *to)
+{
+	char k[300];
+
+	cdb_make_add(m, k, (unsigned)with_domain(name, k, sizeof k).n, to,
+		     (unsigned)strlen(to));
+}
+
 int main(void)
 {
 	struct cdb_make m;
@@ -176,6 +203,8 @@ int main(void)
 		 (int)slice_find(SLICE(CONFIG_SMTPD_DOMAINS), ' '), CONFIG_SMTPD_DOMAINS);
 	map = memfd_create("map", 0);
 	cdb_make_start(&m, map);
+	put_alias(&m, "one@%s", "ann@b.example bob@b.example");
+	put_alias(&m, "two@%s", "bob@b.example ann@b.example");
 	cdb_make_finish(&m);
 	wires_start(P_CHECK_SUB, 0, key, &map, 1);
 	close(map);
@@ -184,5 +213,6 @@ int main(void)
 	wires_connect(&c.proc);
 	null_sender();
 	malformed();
+	same_twice();
 	TEST_END();
 }
