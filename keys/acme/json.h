@@ -6,8 +6,8 @@
 
 #include "smtpd/lib/bytes.h"
 
-/* JSON (RFC 8259) as tokens over borrowed text; over jsmn. Values are found, not judged: who asks for one of a type
- * gets it or nothing. */
+/* JSON (RFC 8259) as tokens over borrowed text; over jsmn. Values are found, not judged: who asks for one
+ * of a type gets it or nothing. */
 enum { JSON_TOKENS = 1024 };
 
 struct json {

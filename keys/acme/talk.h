@@ -7,8 +7,8 @@
 #include "smtpd/http/httpcall.h"
 
 /*
- * One conversation with a certificate authority (RFC 8555): from the directory to a certificate that holder.tls took,
- * or to the window in which it wants to be asked again (RFC 9773). Requests are signed by holder.acme. What was
+ * One conversation with a certificate authority (RFC 8555): from the directory to a certificate that holder.tls
+ * took, or to the window in which it wants to be asked again (RFC 9773). Requests are signed by holder.acme. What was
  * reached is on disk before the next step, so that a conversation that broke off goes on where it was.
  */
 enum {

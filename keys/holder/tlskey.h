@@ -8,8 +8,8 @@
 #include "smtpd/msg/holder.h"
 
 /* holder.tls: the server's P-256 key, and its certificate: the authority's where there is one (KEYS_ACME), else one of
- * its own. It signs ServerKeyExchange preimages, requests for certificates of the configured names, and answers to their
- * challenges. */
+ * its own. It signs ServerKeyExchange preimages, requests for certificates of the configured names, and answers to
+ * their challenges. */
 enum { TLSKEY_OCTETS = 32 };
 
 struct tlskey {

@@ -16,8 +16,8 @@ bool memfd_seal(int fd);
 bool memfd_check(int fd, uint64_t max, uint64_t *size);
 /* Reads exactly n octets at an offset; false when they are not there. */
 bool memfd_read(int fd, uint64_t at, uint8_t *out, size_t n);
-/* A note on a memfd that all holders see: somebody is at work on the letter. It is the shared offset, 1 or 0, which nothing
- * else uses. False: it is no memfd. */
+/* A note on a memfd that all holders see: somebody is at work on the letter. It is the shared offset, 1 or 0, which
+ * nothing else uses. False: it is no memfd. */
 bool memfd_mark(int fd, bool on);
 bool memfd_marked(int fd);
 void memfd_close(int *fd); /* closes and sets -1; -1 is fine */

@@ -70,7 +70,7 @@ def one_dies(w, box, name):
         half.cmd("MAIL FROM:<bob@stranger.example>")
         half.cmd("RCPT TO:<hello@%s>" % peers.HOME)
         half.cmd("DATA")
-        half.raw(b"Subject: half\r\n")
+        half.raw(b"From: ann@stranger.example\r\nSubject: half\r\n")
         old = box.kill(name)
         world.until("a new " + name, 10, lambda: box.pids().get(name, old) != old)
         f.hold.set()

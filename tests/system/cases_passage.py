@@ -54,17 +54,21 @@ def odd_letters(w):
     world.inside("rm", "-rf", "/srv/verify")
     made = cases_verify.said(world.inside("python3", "-c", cases_verify.MAKE, "20261127", str(LETTERS),
                                            input=b""))
-    pairs = []
+    pairs, whole = [], 0
     with w.fake() as f:
         for i in range(LETTERS):
             with open(peers.path("srv/verify/%03d" % i), "rb") as made_one:
                 text = made_one.read()
+            if max(text.split(b"\r\n\r\n")[0]) > 127:     # RULES F12
+                expect(forward(text, timeout=200), 550, "5.6.7")
+                continue
+            whole += made[i]
             expect(forward(text, timeout=200), 250)
             got = f.letters[-1]["data"]
-            need(len(f.letters) == i + 1 and got.endswith(text), "octets changed: %r" % text)
+            need(len(f.letters) == len(pairs) + 1 and got.endswith(text), "octets changed: %r" % text)
             pairs.append((text, got))
     good = still_verify("odd", pairs)
-    need(good["dkimpy"] == sum(made) >= LETTERS // 4, "%r of %d" % (good, sum(made)))
+    need(good["dkimpy"] == whole >= LETTERS // 4, "%r of %d" % (good, whole))
     need(min(good.values()) >= LETTERS // 8, "a judge finds next to none good: %r" % good)
 
 

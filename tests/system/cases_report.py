@@ -85,8 +85,9 @@ def what_the_sender_asked_for(w):
     mark, text = letter(ME)
     never, other = letter(ME)
     with w.fake(replies={"RCPT": ["550 5.1.1 no"]}) as f:
+        before = box.mark()
         send(w, other, [("ann" + AT, " NOTIFY=NEVER")])
-        box.wait(r"queue: ev=failed .*to=ann@other\.example", 15)
+        box.wait(r"queue: ev=failed .*to=ann@other\.example", 15, before)
         send(w, text, [("bob" + AT, " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bob@elsewhere.example")],
              " RET=FULL ENVID=QQ+3D314159")
         _, whole, each, back = report(f, mark)

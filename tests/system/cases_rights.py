@@ -31,7 +31,7 @@ def rows():
     with open(world.TOP + "/init/topology.def", encoding="ascii") as f:
         text = f.read()
     found = ROW.findall(text)
-    need(len(found) == len(re.findall(r"^PROC\(", text, re.M)) == 19, "%d rows could be read" % len(found))
+    need(len(found) == len(re.findall(r"^PROC\(", text, re.M)) == 21, "%d rows could be read" % len(found))
     uids = {row[0]: UID_BASE + i for i, row in enumerate(found)}
     uids["KEYGEN"] = uids["HOLDER_DKIM"]
     return {name: {"uid": uids[ident], "bin": "bin/" + program.lower(), "root": root, "as": number(memory) << 20,

@@ -186,7 +186,7 @@ static void dead(void)
 	CHECK_EQ(verdict[0].flags, OUT_DEAD);
 	SCRIPT(HI, EHLO_, { "MAIL", "421 4.7.28 slow\r\n" }, { "RCPT", "" }, { "DATA", "" });
 	gives("a@plain.example", 451, "4.7.8", "slow");
-	CHECK_EQ(verdict[0].flags, OUT_DEAD);
+	CHECK_EQ(verdict[0].flags, OUT_DEAD | OUT_RATE);
 	SCRIPT(HI, EHLO_, MAIL_, { "RCPT", "450 4.2.1 slow\r\n" }, { "DATA", "503 no\r\n" },
 	       QUIT_);
 	gives("a@plain.example", 451, "4.2.1", "slow");

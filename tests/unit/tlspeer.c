@@ -211,7 +211,7 @@ static bool ask(bool lacks, const struct tls_session *resume)
 
 static void client(const char *suites)
 {
-	struct tls_session kept, bare;
+	struct tls_session kept = { 0 }, bare;
 	uint8_t der[256];
 	const uint8_t *p = der;
 	br_ec_public_key pk = { .curve = BR_EC_secp256r1, .q = cert.point, .qlen = 65 };
