@@ -367,7 +367,8 @@ static void smarthost(void)
 	ask(&t.front, &net, sizeof net, AUTH_NETWORK, AUTH_GRANT_MAX);
 	CHECK(seen.lost && !chan_wired(&t.auth));
 	login_wipe(&t.login);
-	CHECK(!t.login.hostpass.n && !memmem(&t.login, sizeof t.login, "pw", 2));
+	CHECK(!t.login.hostpass.n &&
+	      !memmem(&t.login.hostpass, sizeof t.login.hostpass, "pw", 2));
 }
 
 /* An account ends: its last grants with it. What is in the map beside accounts is no name. */
