@@ -281,15 +281,15 @@ $(O)/maps/public.pem: rootfs/anchors rootfs/anchors.public $(GEN)/auto.conf $(GE
 	$(Q)rootfs/anchors OUT_ANCHORS $(public) $(call unquote,$(CONFIG_OUT_ANCHORS)) >$@
 # Neither its hash nor its name goes into another file. It is written only when it changed.
 smarthost := $(call unquote,$(CONFIG_KEYS_SMARTHOST_FILE))
-$(O)/maps/smarthost: rootfs/smarthost $(GEN)/auto.conf FORCE
+$(O)/maps/smarthost: rootfs/smarthost rootfs/keep.py $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/smarthost '$(if $(smarthost),$(SITE_DIR)/$(smarthost))' $@
 dkim-file := $(call unquote,$(CONFIG_KEYS_DKIM_FILE))
-$(O)/maps/dkim: rootfs/dkim-key rootfs/smarthost $(GEN)/auto.conf FORCE
+$(O)/maps/dkim: rootfs/dkim-key rootfs/keep.py $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/dkim-key '$(if $(dkim-file),$(SITE_DIR)/$(dkim-file))' $@
 binding := $(call unquote,$(CONFIG_KEYS_ACME_BINDING_FILE))
-$(O)/maps/binding: rootfs/binding $(GEN)/auto.conf FORCE
+$(O)/maps/binding: rootfs/binding rootfs/keep.py $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/binding '$(if $(binding),$(SITE_DIR)/$(binding))' $@
 $(O)/maps/virtual.cdb: $(O)/host/tinpost-virtual $(GEN)/auto.conf $(GEN)/virtual.is
