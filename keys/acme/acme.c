@@ -23,14 +23,6 @@ enum {
 static const struct want want_cert = { HOLDER_CERT, sizeof(struct holder_reply),
 				       HOLDER_CERT_TAIL };
 
-static int64_t unix_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
-}
-
 /* RULES A3 */
 int64_t acme_renewal(int64_t not_before, int64_t not_after)
 {
@@ -243,7 +235,7 @@ static void on_tick(struct watch *w, short got)
 
 	(void)got;
 	w->due = a->talk.env.loop->now + TICK_MS;
-	acme_turn(a, unix_now());
+	acme_turn(a, time(NULL));
 }
 
 void acme_init(struct acme *a, const char *directory, int listen_fd)

@@ -46,14 +46,6 @@ static const struct want wants[HOLDER_TYPES] = {
 
 static void begin(struct talk *t, enum stage s);
 
-static int64_t unix_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
-}
-
 /* ---- ends ---- */
 
 static void ended(struct talk *t, enum talk_end end, const char *why)
@@ -546,7 +538,7 @@ static void begin_new_order(struct talk *t)
 	/* Counted before it is asked for: what dies in between is not repeated at once. */
 	if (!t->counted) {
 		t->counted = true;
-		orderfile_failed(t->file, unix_now(), false);
+		orderfile_failed(t->file, time(NULL), false);
 		if (!save(t))
 			return;
 	}
@@ -640,7 +632,7 @@ static void on_field(struct httpreply *r, struct slice name, struct slice value)
 	else if (slice_ieq(name, SLICE("location")))
 		slice_cstr(value, t->location, sizeof t->location);
 	else if (slice_ieq(name, SLICE("retry-after")))
-		t->retry = acmedoc_retry(value, unix_now());
+		t->retry = acmedoc_retry(value, time(NULL));
 	else if (slice_ieq(name, SLICE("link")) && link.n && t->stage == CERTIFICATE &&
 		 t->nalternate < TALK_ALTERNATES &&
 		 slice_cstr(link, t->alternate[t->nalternate], sizeof(acmedoc_url)))

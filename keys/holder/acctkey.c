@@ -122,7 +122,6 @@ static void put_new_account(struct buf *b, const struct acctkey *a, struct slice
 
 static void on_request(void *ctx, struct call *c)
 {
-	static const uint16_t limit[] = { HOLDER_URL_MAX, HOLDER_NONCE_MAX, HOLDER_URL_MAX };
 	const struct acctkey *a = ctx;
 	const struct holder_acme_request *m = c->msg;
 	uint8_t head_mem[HEADER_MAX], body_mem[HOLDER_PAYLOAD_MAX], tbs_mem[HOLDER_JWS_MAX],
@@ -133,8 +132,8 @@ static void on_request(void *ctx, struct call *c)
 	struct slice url = cur_take(&t, m->url_len), nonce = cur_take(&t, m->nonce_len),
 		     account = cur_take(&t, m->account_len), payload = t.s;
 
-	if (t.bad || url.n > limit[0] || nonce.n > limit[1] || account.n > limit[2] ||
-	    !is_url(url) || !is_nonce(nonce) || (account.n ? !is_url(account) : payload.n)) {
+	if (t.bad || !is_url(url) || !is_nonce(nonce) ||
+	    (account.n ? !is_url(account) : payload.n)) {
 		product_answer(&c->token, HOLDER_REFUSED, payload);
 		return;
 	}

@@ -169,7 +169,7 @@ void rcpt_ask(void *ctx, struct call *call);   /* CHECK_RCPT */
 void letter_ask(void *ctx, struct call *call); /* CHECK_LETTER, CHECK_REPORT */
 
 /* What letters of this sender, or to this recipient, are counted under; tags and letter case do not matter. False:
- * they are not counted, <>. */
+ * they are not counted, <>; the key is all zero. */
 bool rate_key(enum check_rate kind, const struct path *p, uint8_t key[RATES_KEY]);
 
 void letter_more(struct check *c); /* a place to judge is free: the oldest letter that waits */

@@ -177,8 +177,7 @@ static void set_out(struct job *j, const struct letter *l, const struct path *p,
 		return;
 	}
 	log_bytes(&j->log, "to", slice_head(to, LOG_TO));
-	if (!rate_key(RATE_SENDER, &l->sender, j->rate_key[RATE_SENDER]))
-		j->rate_key[RATE_SENDER][0] = 0;
+	rate_key(RATE_SENDER, &l->sender, j->rate_key[RATE_SENDER]);
 	rate_key(RATE_RCPT, p, j->rate_key[RATE_RCPT]);
 	path_print(&l->sender, &sender);
 	while ((w = slice_word(&to)).n)

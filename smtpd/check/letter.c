@@ -72,7 +72,6 @@ bool account_may(struct check *c, const struct grant *g, uint32_t rcpts, struct 
 
 struct job *job_new(struct check *c, struct call *call)
 {
-	struct timespec now;
 	struct job *j = c->jobs;
 
 	while (j < c->jobs + JOBS && j->token.chan)
@@ -94,8 +93,7 @@ struct job *job_new(struct check *c, struct call *call)
 	memset(j->rate_key, 0, sizeof j->rate_key);
 	j->log.b = (struct buf){ .p = j->log.line, .cap = JOB_LOG };
 	j->nlegs = j->nrcpt = 0;
-	clock_gettime(CLOCK_REALTIME, &now);
-	j->time = now.tv_sec;
+	j->time = time(NULL);
 	if (getrandom(j->id, sizeof j->id, 0) != sizeof j->id)
 		bug("getrandom");
 	return j;

@@ -23,12 +23,14 @@ bool rate_key(enum check_rate kind, const struct path *p, uint8_t key[RATES_KEY]
 	struct slice local = slice_head(p->local, slice_find(p->local, '+'));
 	uint64_t hash = slice_hash(slice_hash(SLICE_HASH, local), SLICE("@"));
 
+	memset(key, 0, RATES_KEY);
+	if (path_null(p))
+		return false;
 	/* Two names with one number share a rate: nobody gains by that. */
 	hash = slice_hash(hash, p->domain);
-	memset(key, 0, RATES_KEY);
 	key[0] = (uint8_t)(kind + 1);
 	memcpy(key + 8, &hash, sizeof hash);
-	return !path_null(p);
+	return true;
 }
 
 static bool too_fast(struct check *c, enum check_rate kind, const struct path *p)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "smtpd/http/url.h"
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
@@ -22,14 +23,6 @@ enum { STATUS_OK = 200 };
 
 static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
 
-static int64_t unix_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec;
-}
-
 static struct slice domain_of(const struct fetch_waiter *w)
 {
 	return (struct slice){ w->domain, w->domain_n };
@@ -42,7 +35,7 @@ static void answer(const struct token *t, const struct stsplace *p)
 	struct fetch_policy m = { .mode = FETCH_NONE };
 	struct slice hosts = { NULL, 0 };
 
-	if (stscache_valid(p, unix_now()) && p->row.mode != STS_NONE) {
+	if (stscache_valid(p, time(NULL)) && p->row.mode != STS_NONE) {
 		m.mode = p->row.mode == STS_ENFORCE ? FETCH_ENFORCE : FETCH_TESTING;
 		hosts = (struct slice){ p->row.hosts, p->row.hosts_n };
 	}
@@ -73,7 +66,7 @@ static void log_lookup(const struct fetch_lookup *l, const struct stsplace *p, c
 	log_text(&log, "domain", l->domain);
 	if (why)
 		log_text(&log, "failed", why);
-	if (stscache_valid(p, unix_now())) {
+	if (stscache_valid(p, time(NULL))) {
 		log_text(&log, "mode",
 			 p->row.mode == STS_ENFORCE   ? "enforce"
 			 : p->row.mode == STS_TESTING ? "testing"
@@ -132,7 +125,7 @@ static void on_file(struct httpcall *h)
 	}
 	p = stscache_place(&f->cache, slice_of(l->domain));
 	r = &p->row;
-	r->fetched = unix_now();
+	r->fetched = time(NULL);
 	r->until = r->fetched + policy.max_age;
 	r->mode = policy.mode;
 	r->id_n = l->id_n;
@@ -146,7 +139,7 @@ static void on_file(struct httpcall *h)
 
 static bool is_fresh(const struct stsplace *p, struct slice id)
 {
-	int64_t now = unix_now();
+	int64_t now = time(NULL);
 
 	return stscache_valid(p, now) &&
 	       slice_eq((struct slice){ p->row.id, p->row.id_n }, id) &&
@@ -160,7 +153,7 @@ static void on_record(struct ask *a, const void *reply, struct slice records)
 	struct buf host = { .p = (uint8_t *)l->host, .cap = sizeof l->host - 1 };
 	struct buf request = BUF(l->request);
 	struct stsplace *p = stscache_find(&l->owner->cache, slice_of(l->domain));
-	bool held = stscache_valid(p, unix_now());
+	bool held = stscache_valid(p, time(NULL));
 	struct slice id;
 
 	if (!r && !chan_wired(l->owner->env.dns)) {
@@ -314,7 +307,7 @@ const struct rule fetch_rules[FETCH_TYPES] = {
 void fetch_init(struct fetch *f, struct loop *l, struct chan *dns, int cache_fd)
 {
 	f->env = (struct httpcall_env){ .loop = l, .dns = dns, .anchors = f->env.anchors };
-	f->port = HTTPCALL_PORT;
+	f->port = URL_PORT;
 	f->waiter = arena_reserve(FETCH_WAITERS * sizeof *f->waiter);
 	f->tick = (struct watch){ .fd = -1, .ready = on_tick };
 	stscache_init(&f->cache, cache_fd);

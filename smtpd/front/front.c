@@ -55,7 +55,7 @@ bool front_stressed(const struct front *f)
 
 _Static_assert(sizeof(struct ipaddr) == RATES_KEY, "a client is a key");
 
-struct ipaddr client_who(const struct ipaddr *peer)
+struct ipaddr front_who(const struct ipaddr *peer)
 {
 	struct ipaddr who = *peer;
 
@@ -66,7 +66,7 @@ struct ipaddr client_who(const struct ipaddr *peer)
 
 bool front_weary(const struct front *f, const struct ipaddr *peer)
 {
-	struct ipaddr who = client_who(peer);
+	struct ipaddr who = front_who(peer);
 
 	return !rates_may(&f->faults, who.b, f->proc.loop.now, CONFIG_SMTPD_CLIENT_ERRORS);
 }
@@ -74,11 +74,11 @@ bool front_weary(const struct front *f, const struct ipaddr *peer)
 /* Connections of one client. */
 static unsigned count(const struct front *f, const struct ipaddr *peer)
 {
-	struct ipaddr who = client_who(peer);
+	struct ipaddr who = front_who(peer);
 	unsigned n = 0;
 
 	for (size_t i = 0; i < SESSIONS; i++) {
-		struct ipaddr other = client_who(&f->session[i].peer);
+		struct ipaddr other = front_who(&f->session[i].peer);
 
 		n += f->session[i].live && memcmp(&other, &who, sizeof who) == 0;
 	}

@@ -32,7 +32,7 @@ struct front {
 	struct tlsid tlsid;
 	struct budget budget, envelopes; /* texts; heads, in pages */
 	struct crashed crashed;
-	struct rates clients, faults; /* letters (mx) and errors of each, client_who() */
+	struct rates clients, faults; /* letters (mx) and errors of each, front_who() */
 	struct account_known known[ACCOUNT_KNOWN];
 	struct session *session; /* owned: FRONT_SESSIONS slots */
 	uint32_t live, last_id;
@@ -43,7 +43,7 @@ struct front {
 void front_init(struct front *f); /* after proc_start() */
 void front_free(struct front *f); /* a slot came free */
 /* Who is one client: an IPv4 address, or the /64 of an IPv6 address. */
-struct ipaddr client_who(const struct ipaddr *peer);
+struct ipaddr front_who(const struct ipaddr *peer);
 /* Has this client made too many errors, in whatever sessions? */
 bool front_weary(const struct front *f, const struct ipaddr *peer);
 /* More than three quarters of the slots are taken: who is slow has less time. */

@@ -48,11 +48,6 @@ void letter_init(struct tx *t)
 	t->text = t->head = -1;
 }
 
-static int64_t now_of(const struct session *s)
-{
-	return s->front->proc.loop.now;
-}
-
 static void let_go(struct session *s)
 {
 	memfd_close(&s->tx.text);
@@ -97,7 +92,8 @@ static bool make_room(const struct front *f)
 		struct session *x = &f->session[i];
 
 		if (x->live && x->state == ST_DATA && x->tx.held &&
-		    (now_of(x) - x->since >= LONG_MS || now_of(x) - x->tx.heard >= QUIET_MS) &&
+		    (session_now(x) - x->since >= LONG_MS ||
+		     session_now(x) - x->tx.heard >= QUIET_MS) &&
 		    (!old || x->since < old->since))
 			old = x;
 	}
@@ -108,11 +104,11 @@ static bool make_room(const struct front *f)
 
 bool letter_begin(struct session *s, const struct command_mail *m)
 {
-	struct ipaddr who = client_who(&s->peer);
+	struct ipaddr who = front_who(&s->peer);
 	struct tx *t = &s->tx;
 	struct buf b = BUF(t->sender);
 
-	if (s->grant_n && now_of(s) >= s->stale) { /* a new connection gets a new one */
+	if (s->grant_n && session_now(s) >= s->stale) { /* a new connection gets a new one */
 		session_end(s, "421 4.7.0 The session is too old, please connect again",
 			    "old session");
 		return false;
@@ -121,7 +117,7 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 		session_refuse(s, "552 5.3.4 Message too big");
 		return false;
 	}
-	if (!s->front->sub && !rates_may(&s->front->clients, who.b, now_of(s), HOURLY)) {
+	if (!s->front->sub && !rates_may(&s->front->clients, who.b, session_now(s), HOURLY)) {
 		session_refuse(s,
 			       "450 4.7.1 Too many letters from your address, try again later");
 		return false;
@@ -298,7 +294,7 @@ static int64_t due_in(const struct session *s)
 
 	if (front_stressed(s->front) && !s->grant_n)
 		grace = CONFIG_SMTPD_STRESS_TIMEOUT * 1000;
-	return s->tx.began + grace - now_of(s) +
+	return s->tx.began + grace - session_now(s) +
 	       (int64_t)(s->tx.taken * 1000 / CONFIG_SMTPD_MIN_RATE);
 }
 
@@ -322,7 +318,7 @@ enum smtp_state letter_data(struct session *s)
 		return s->state;
 	}
 	br_sha256_init(&s->tx.sha256);
-	s->tx.began = s->tx.heard = now_of(s);
+	s->tx.began = s->tx.heard = session_now(s);
 	session_reply(s, "354 End data with <CR><LF>.<CR><LF>");
 	set_due(s);
 	return ST_DATA;
@@ -335,7 +331,7 @@ static void keep(struct session *s, struct slice text)
 
 	if (t->lost || !text.n)
 		return;
-	t->heard = now_of(s);
+	t->heard = session_now(s);
 	if (need > CONFIG_SMTPD_MAX_SIZE) {
 		lose(s, TX_SIZE);
 		return;
@@ -464,7 +460,7 @@ static bool show(struct session *s)
 {
 	struct tx *t = &s->tx;
 	struct check_letter m = { .text_size = t->text_size };
-	struct ipaddr who = client_who(&s->peer);
+	struct ipaddr who = front_who(&s->peer);
 	int fd[2] = { t->text, t->head };
 
 	if (!s->front->sub)
@@ -475,7 +471,7 @@ static bool show(struct session *s)
 		      &want_letter, VERDICT_MS))
 		return false;
 	session_wait(s, WAIT_LETTER);
-	rates_count(&s->front->clients, who.b, now_of(s), s->front->sub ? 0 : HOURLY);
+	rates_count(&s->front->clients, who.b, session_now(s), s->front->sub ? 0 : HOURLY);
 	return true;
 }
 

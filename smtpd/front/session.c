@@ -46,7 +46,7 @@ void session_log(struct session *s, struct logline *l, const char *event)
 	log_num(l, "id", s->id);
 }
 
-static int64_t now_of(const struct session *s)
+int64_t session_now(const struct session *s)
 {
 	return s->front->proc.loop.now;
 }
@@ -63,11 +63,12 @@ void session_reply(struct session *s, const char *line)
  * more, so that those who share its address wait no longer than one takes to be forgotten. */
 static void count_error(struct session *s)
 {
-	struct ipaddr who = client_who(&s->peer);
+	struct ipaddr who = front_who(&s->peer);
 
 	s->errors++;
 	if (!s->grant_n && !front_weary(s->front, &s->peer))
-		rates_count(&s->front->faults, who.b, now_of(s), CONFIG_SMTPD_CLIENT_ERRORS);
+		rates_count(&s->front->faults, who.b, session_now(s),
+			    CONFIG_SMTPD_CLIENT_ERRORS);
 }
 
 static bool too_many_errors(const struct session *s)
@@ -110,7 +111,7 @@ bool session_answer(struct session *s, const struct answer *a, struct slice text
 /* Something came forward: the client's time for the next step begins. */
 static void pace(struct session *s, int64_t ms)
 {
-	s->since = now_of(s);
+	s->since = session_now(s);
 	if (front_stressed(s->front) && !s->grant_n && ms > STRESS_MS)
 		ms = STRESS_MS;
 	if (ms > s->until - s->since)
@@ -121,17 +122,17 @@ static void pace(struct session *s, int64_t ms)
 void session_earned(struct session *s)
 {
 	s->idle = 0;
-	s->until = now_of(s) + 2 * IDLE_MS;
+	s->until = session_now(s) + 2 * IDLE_MS;
 }
 
 void session_hurry(struct session *s)
 {
-	int64_t ms = s->since + STRESS_MS - now_of(s);
+	int64_t ms = s->since + STRESS_MS - session_now(s);
 
 	if (s->grant_n || s->state == ST_END || s->state == ST_DATA ||
 	    (s->wait && s->wait != WAIT_TLS))
 		return;
-	if (s->stream.watch.due > now_of(s) + ms)
+	if (s->stream.watch.due > session_now(s) + ms)
 		stream_due(&s->stream, ms);
 }
 
@@ -165,7 +166,7 @@ void session_start(struct session *s, struct front *f, int fd, uint16_t port, bo
 	log_bytes(&l, "peer", buf_slice(&b));
 	log_num(&l, "port", port);
 	log_send(&l);
-	s->until = now_of(s) + (f->sub ? LOGIN_MS : 2 * IDLE_MS);
+	s->until = session_now(s) + (f->sub ? LOGIN_MS : 2 * IDLE_MS);
 	pace(s, IDLE_MS);
 	if (implicit) {
 		session_secure(s);

@@ -102,6 +102,8 @@ void session_stop(struct session *s);
 
 /* ---- for verbs.c and letter.c ---- */
 
+int64_t session_now(const struct session *s); /* the loop's monotonic ms */
+
 void session_reply(struct session *s, const char *line);  /* without CRLF */
 void session_refuse(struct session *s, const char *line); /* the same, and counts an error */
 /* The reply is the answer of check; false (nothing said) when it is not one. */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "smtpd/http/url.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/dnsmsg.h"
@@ -30,7 +31,7 @@ void httpcall_put(struct buf *b, const char *method, const char *host, uint16_t 
 	buf_put(b, path);
 	buf_put(b, SLICE(" HTTP/1.1\r\nHost: "));
 	buf_put(b, slice_of(host));
-	if (port != HTTPCALL_PORT) {
+	if (port != URL_PORT) {
 		buf_u8(b, ':');
 		buf_dec(b, port);
 	}

@@ -12,7 +12,6 @@ enum {
 	HTTPCALL_ADDRS = 3,
 	HTTPCALL_DNS_MS = 20 * 1000,
 	HTTPCALL_MS = 30 * 1000, /* the connection, in all */
-	HTTPCALL_PORT = 443,
 };
 
 struct httpcall_env {

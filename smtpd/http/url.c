@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/http/url.h"
 
-enum { HTTPS_PORT = 443 };
-
 static bool is_host(uint8_t c)
 {
 	return byte_alpha(c) || byte_digit(c) || c == '-' || c == '.';
@@ -16,7 +14,7 @@ static bool is_path(uint8_t c)
 bool url_parse(struct slice in, struct url *out)
 {
 	struct cur c = CUR(in);
-	struct url u = { .port = HTTPS_PORT };
+	struct url u = { .port = URL_PORT };
 	struct slice host;
 	uint64_t port;
 

@@ -4,7 +4,7 @@
 
 #include "smtpd/lib/bytes.h"
 
-enum { URL_HOST = 253, URL_MAX = 512 };
+enum { URL_HOST = 253, URL_MAX = 512, URL_PORT = 443 };
 
 struct url {
 	char host[URL_HOST + 1];

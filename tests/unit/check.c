@@ -146,14 +146,6 @@ static void test_mx_return(void)
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 451);
 }
 
-static int sealed(struct slice s)
-{
-	int fd = memfd_make("t");
-
-	CHECK(memfd_append(fd, 0, s) && memfd_seal(fd));
-	return fd;
-}
-
 static const char *second_rcpt;		/* of the next letters; NULL: none */
 static struct slice of_letter, of_rcpt; /* further records of the next letters */
 static uint64_t size_lie;		/* added to the size that front tells */
@@ -166,7 +158,7 @@ static void give_letter(enum chan_id ch, struct slice text, const char *sender,
 	struct check_letter m = { .h = { .type = CHECK_LETTER, .id = ++next_id },
 				  .text_size = text.n + size_lie };
 	char s[300], r[300];
-	int t = sealed(text), h;
+	int t = wires_sealed(text), h;
 
 	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
 	buf_put(&b, of_letter);
@@ -180,7 +172,7 @@ static void give_letter(enum chan_id ch, struct slice text, const char *sender,
 	if (grant.n)
 		envelope_put(&b, ENV_GRANT, grant);
 	envelope_put_header(&b, SLICE(""));
-	h = sealed(buf_slice(&b));
+	h = wires_sealed(buf_slice(&b));
 	wires_put(ch, &m, sizeof m, SLICE(""), t, h);
 	close(t);
 	close(h);
@@ -708,8 +700,8 @@ static unsigned give_report(const char *sender, const char *rcpt, const char *fr
 		envelope_put(&b, ENV_REPORT, SLICE("77.88"));
 	envelope_put(&b, ENV_RCPT, with_domain(rcpt, r, sizeof r));
 	envelope_put_header(&b, SLICE(""));
-	fd[0] = sealed(slice_of(text));
-	fd[1] = sealed(buf_slice(&b));
+	fd[0] = wires_sealed(slice_of(text));
+	fd[1] = wires_sealed(buf_slice(&b));
 	wires_put(CH_QUEUE_CHECK_SUB, &m, sizeof m, SLICE(""), fd[0], fd[1]);
 	close(fd[0]);
 	close(fd[1]);

@@ -94,14 +94,6 @@ static unsigned rcpt(const char *local)
 	return get(CH_FRONT_MX_CHECK_MX) ? got.answer.code : 0;
 }
 
-static int sealed(struct slice s)
-{
-	int fd = memfd_make("t");
-
-	CHECK(memfd_append(fd, 0, s) && memfd_seal(fd));
-	return fd;
-}
-
 static uint32_t same; /* letters are all the same one; 0: each is another */
 
 /* A bounce for `local`. */
@@ -113,7 +105,7 @@ static void give(const char *local, const char *text)
 	struct buf b = BUF(bytes);
 	char to[300];
 	uint32_t which = same ? same : next_id;
-	int t = sealed(slice_of(text)), h;
+	int t = wires_sealed(slice_of(text)), h;
 
 	memcpy(m.sha256, &which, sizeof which);
 	snprintf(to, sizeof to, "%s@%s", local, domain);
@@ -123,7 +115,7 @@ static void give(const char *local, const char *text)
 	envelope_put(&b, ENV_PEER, SLICE("192.0.2.1"));
 	envelope_put(&b, ENV_WITH, SLICE("ESMTP"));
 	envelope_put_header(&b, SLICE(""));
-	h = sealed(buf_slice(&b));
+	h = wires_sealed(buf_slice(&b));
 	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, SLICE(""), t, h);
 	close(t);
 	close(h);

@@ -216,7 +216,7 @@ static struct ipaddr addr(const char *text)
 	struct ipaddr a = { 0 };
 
 	CHECK(ipaddr_parse(slice_of(text), &a));
-	return client_who(&a);
+	return front_who(&a);
 }
 
 static void test_clients(void)

@@ -113,14 +113,6 @@ static void others(void)
 
 /* ---- letters ---- */
 
-static int sealed(struct slice s)
-{
-	int fd = memfd_make("t");
-
-	CHECK(memfd_append(fd, 0, s) && memfd_seal(fd));
-	return fd;
-}
-
 static void put_base64(struct buf *b, const void *p, size_t n)
 {
 	base64_put(b, (struct slice){ p, n });
@@ -193,8 +185,8 @@ static void give(const struct row *r)
 	envelope_put_header(&head, SLICE(""));
 	CHECK(!text.bad && !head.bad);
 	m.text_size = text.len;
-	t = sealed(buf_slice(&text));
-	e = sealed(buf_slice(&head));
+	t = wires_sealed(buf_slice(&text));
+	e = wires_sealed(buf_slice(&head));
 	wires_put(CH_FRONT_MX_CHECK_MX, &m, sizeof m, SLICE(""), t, e);
 	close(t);
 	close(e);

@@ -36,14 +36,6 @@ static struct slice with_domain(const char *format, char *out, size_t cap)
 	return slice_of(out);
 }
 
-static int sealed(struct slice s)
-{
-	int fd = memfd_make("t");
-
-	CHECK(memfd_append(fd, 0, s) && memfd_seal(fd));
-	return fd;
-}
-
 static struct slice grant(void)
 {
 	static uint8_t bytes[512];
@@ -85,7 +77,7 @@ static void give(const char *sender, struct slice text)
 	uint8_t bytes[2048];
 	struct buf b = BUF(bytes);
 	char s[300];
-	int t = sealed(text), h;
+	int t = wires_sealed(text), h;
 
 	envelope_put(&b, ENV_SENDER, with_domain(sender, s, sizeof s));
 	for (const char *const *to = named; *to; to++)
@@ -95,7 +87,7 @@ static void give(const char *sender, struct slice text)
 	envelope_put(&b, ENV_WITH, SLICE("ESMTPSA"));
 	envelope_put(&b, ENV_GRANT, grant());
 	envelope_put_header(&b, SLICE(""));
-	h = sealed(buf_slice(&b));
+	h = wires_sealed(buf_slice(&b));
 	wires_put(CH_FRONT_SUB_CHECK_SUB, &m, sizeof m, SLICE(""), t, h);
 	close(t);
 	close(h);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "init/ctl.h"
+#include "smtpd/lib/memfd.h"
 #include "smtpd/lib/proc.h"
 
 static int wires_far[CH_MAX]; /* the test's ends; -1 = not a channel of this process */
@@ -23,6 +24,16 @@ static const struct {
 #define CHAN(requester, answerer, credit) { P_##requester, P_##answerer },
 #include "init/topology.def"
 };
+
+/* A sealed memfd that holds s. */
+static inline int wires_sealed(struct slice s)
+{
+	int fd = memfd_make("t");
+
+	if (!memfd_append(fd, 0, s) || !memfd_seal(fd))
+		abort();
+	return fd;
+}
 
 static inline void wires_send(const void *msg, size_t n, const int *fd, unsigned nfd)
 {
