@@ -312,6 +312,19 @@ static void on_login(void *ctx, struct call *c)
 
 /* ---- SCRAM ---- */
 
+static void make_dummy(struct login *a, enum passhash_kind kind)
+{
+	uint8_t random[32];
+	struct buf b = BUF(a->dummy_mem[kind]);
+
+	randombytes_buf(random, sizeof random);
+	if (!passhash_make(kind, (struct slice){ random, sizeof random }, &b))
+		bug("no memory for a password");
+	a->dummy[kind] = buf_slice(&b);
+	buf_put(&b, SLICE(" @"));
+	a->nobody = buf_slice(&b); /* in the end of the dearest */
+}
+
 /* The keys of the account. For a name without, keys that nobody can prove, with a salt that stays what it is as long as
  * the first line of the account file does. */
 static void keys_of(struct login *a, struct attempt *t, struct scram_keys *k)
@@ -320,6 +333,9 @@ static void keys_of(struct login *a, struct attempt *t, struct scram_keys *k)
 	bool own = find(a, t, &hash) == PASSHASH_SCRAM;
 	uint8_t salt[SCRAM_SALT], key[32];
 
+	/* Nobody has such keys: start-up was spared the work. */
+	if (!a->dummy[PASSHASH_SCRAM].n)
+		make_dummy(a, PASSHASH_SCRAM);
 	map_get(&a->users, SLICE(PASSHASH_PEPPER), &pepper);
 	crypto_generichash(key, sizeof key, pepper.p, pepper.n, NULL, 0);
 	crypto_generichash(salt, sizeof salt, t->user.p, t->user.n, key, sizeof key);
@@ -483,23 +499,12 @@ static void look_around(struct login *a)
 	}
 }
 
+/* Of the kinds that some account has, and of tokens. */
 static void make_dummies(struct login *a)
 {
-	uint8_t random[32];
-
-	randombytes_buf(random, sizeof random);
-	for (int k = PASSHASH_TOKEN; k < PASSHASH_KINDS; k++) {
-		struct buf b = BUF(a->dummy_mem[k]);
-
-		if ((k == PASSHASH_CHOSEN || k == PASSHASH_CRAM) && !a->have[k])
-			continue;
-		if (!passhash_make((enum passhash_kind)k,
-				   (struct slice){ random, sizeof random }, &b))
-			bug("no memory for a password");
-		a->dummy[k] = buf_slice(&b);
-		buf_put(&b, SLICE(" @"));
-		a->nobody = buf_slice(&b); /* in the end of SCRAM */
-	}
+	for (int k = PASSHASH_TOKEN; k < PASSHASH_KINDS; k++)
+		if (k == PASSHASH_TOKEN || a->have[k])
+			make_dummy(a, (enum passhash_kind)k);
 }
 
 void login_init(struct login *a, struct loop *l, int users_fd,
