@@ -100,10 +100,8 @@ static void reply(struct buf *out, uint16_t code, const uint8_t enhanced[3], str
 		  size_t width)
 {
 	buf_dec(out, code);
-	for (unsigned i = 0; i < 3; i++) {
-		buf_u8(out, i ? '.' : ' ');
-		buf_dec(out, enhanced[i]);
-	}
+	buf_u8(out, ' ');
+	buf_dots(out, enhanced);
 	buf_u8(out, ' ');
 	screen_text(out, text, width);
 }

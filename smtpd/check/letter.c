@@ -127,11 +127,7 @@ static void log_letter(const struct job *j, unsigned code, const uint8_t enhance
 	log_num(&l, "code", code);
 	if (j->check->mx) {
 		b.len = 0;
-		for (int i = 0; i < 3; i++) {
-			buf_dec(&b, enhanced[i]);
-			if (i < 2)
-				buf_u8(&b, '.');
-		}
+		buf_dots(&b, enhanced);
 		log_bytes(&l, "enhanced", buf_slice(&b));
 		log_num(&l, "ms", j->check->proc.loop.now - j->taken);
 	}

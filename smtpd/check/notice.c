@@ -11,12 +11,6 @@
  */
 #define HOST SLICE(CONFIG_SMTPD_HOSTNAME)
 
-static void put_words(struct buf *b, struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		buf_u8(b, s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
-}
-
 static void put_first_domain(const struct check *c, struct buf *b)
 {
 	buf_put(b, slice_head(c->domains.mail, slice_find(c->domains.mail, ' ')));
@@ -28,15 +22,13 @@ static void put_rows(const struct job *j, unsigned class, struct buf *b)
 		if (leg->answer.code / 100 != class)
 			continue;
 		buf_put(b, SLICE("    "));
-		put_words(b, leg->to);
+		buf_visible(b, leg->to);
 		buf_put(b, SLICE(": "));
 		buf_dec(b, leg->answer.code);
-		for (int i = 0; i < 3; i++) {
-			buf_u8(b, i ? '.' : ' ');
-			buf_dec(b, leg->answer.enhanced[i]);
-		}
 		buf_u8(b, ' ');
-		put_words(b, (struct slice){ leg->text, leg->text_n });
+		buf_dots(b, leg->answer.enhanced);
+		buf_u8(b, ' ');
+		buf_visible(b, (struct slice){ leg->text, leg->text_n });
 		buf_put(b, SLICE("\r\n"));
 	}
 }
@@ -59,7 +51,7 @@ void notice_put(const struct job *j, struct buf *b)
 	buf_put(b, SLICE(">\r\n\r\nThe letter with id="));
 	buf_hex(b, id);
 	buf_put(b, SLICE(" in the log, to\r\n    "));
-	put_words(b, (struct slice){ j->address, j->address_n });
+	buf_visible(b, (struct slice){ j->address, j->address_n });
 	buf_put(b, SLICE("\r\nwas taken by\r\n"));
 	put_rows(j, 2, b);
 	buf_put(b, SLICE("and refused by\r\n"));

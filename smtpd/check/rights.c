@@ -16,12 +16,6 @@ static bool is_owned(struct slice name)
 	return i < sizeof owned / sizeof *owned;
 }
 
-static void put_visible(struct buf *b, struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		buf_u8(b, s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
-}
-
 static bool allowed(const struct grant *g, const struct path *p)
 {
 	uint8_t bytes[PATH_LOCAL];
@@ -36,12 +30,12 @@ static bool refuse(const struct grant *g, struct slice what, const struct path *
 {
 	buf_put(why, what);
 	buf_put(why, SLICE(" <"));
-	put_visible(why, p->local);
+	buf_visible(why, p->local);
 	if (p->domain.n)
 		buf_u8(why, '@');
-	put_visible(why, p->domain);
+	buf_visible(why, p->domain);
 	buf_put(why, SLICE("> is not allowed for account "));
-	put_visible(why, g->account);
+	buf_visible(why, g->account);
 	return false;
 }
 
@@ -59,7 +53,7 @@ static bool owns(const struct grant *g, const struct header_field *f, struct sli
 	size_t n;
 
 	if (!header_addresses(f->body, a, ADDRESSES, &n)) {
-		put_visible(why, slice_head(f->name, 16));
+		buf_visible(why, slice_head(f->name, 16));
 		buf_put(why, SLICE(" is not a list of at most 8 addresses"));
 		return false;
 	}

@@ -93,13 +93,10 @@ bool session_answer(struct session *s, const struct answer *a, struct slice text
 	buf_dec(b, a->code);
 	buf_u8(b, ' ');
 	if (a->enhanced[0] == a->code / 100) {
-		for (int i = 0; i < 3; i++) {
-			buf_dec(b, a->enhanced[i]);
-			buf_u8(b, i < 2 ? '.' : ' ');
-		}
+		buf_dots(b, a->enhanced);
+		buf_u8(b, ' ');
 	}
-	for (size_t i = 0; i < text.n; i++)
-		buf_u8(b, text.p[i] >= ' ' && text.p[i] <= '~' ? text.p[i] : '?');
+	buf_visible(b, text);
 	buf_put(b, SLICE("\r\n"));
 	if (a->code >= 500)
 		count_error(s);

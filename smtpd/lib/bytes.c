@@ -205,6 +205,21 @@ void buf_hex(struct buf *b, struct slice s)
 	}
 }
 
+void buf_dots(struct buf *b, const uint8_t n[3])
+{
+	for (unsigned i = 0; i < 3; i++) {
+		if (i)
+			buf_u8(b, '.');
+		buf_dec(b, n[i]);
+	}
+}
+
+void buf_visible(struct buf *b, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		buf_u8(b, s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
+}
+
 void buf_lower(struct buf *b, struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)

@@ -62,9 +62,12 @@ void buf_be32(struct buf *b, uint32_t v);
 void buf_dec(struct buf *b, uint64_t v);		     /* decimal */
 void buf_dec_pad(struct buf *b, uint64_t v, unsigned width); /* decimal, zero filled */
 void buf_hex(struct buf *b, struct slice s);		     /* lower case */
-void buf_lower(struct buf *b, struct slice s);		     /* ASCII folded */
-void buf_eat(struct buf *b, size_t n);			     /* drops the first n octets */
-struct slice buf_slice(const struct buf *b);		     /* what was put so far */
+void buf_dots(struct buf *b, const uint8_t n[3]);	     /* decimal, as 4.7.28 */
+void buf_visible(struct buf *b,
+		 struct slice s);	       /* printable ASCII; '?' for every other octet */
+void buf_lower(struct buf *b, struct slice s); /* ASCII folded */
+void buf_eat(struct buf *b, size_t n);	       /* drops the first n octets */
+struct slice buf_slice(const struct buf *b);   /* what was put so far */
 size_t buf_room(const struct buf *b);
 
 struct cur { /* read cursor over borrowed bytes */

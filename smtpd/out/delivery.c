@@ -100,7 +100,7 @@ static void log_delivery(const struct delivery *d, const struct target *t)
 	if (d->to.n > 1)
 		log_num(&l, "rcpts", same_verdict(d, t));
 	log_num(&l, "code", t->outcome.code);
-	outcome_put_enhanced(&t->outcome, &e);
+	buf_dots(&e, t->outcome.enhanced);
 	log_bytes(&l, "enhanced", buf_slice(&e));
 	if (t->outcome.means.class > GMAIL_PERM)
 		log_text(&l, "class", gmail_name(t->outcome.means.class));

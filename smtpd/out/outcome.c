@@ -74,12 +74,3 @@ void outcome_put(const struct outcome *o, uint8_t flags, struct buf *out)
 	buf_put(out, (struct slice){ (const uint8_t *)&v, sizeof v });
 	buf_put(out, outcome_text(o));
 }
-
-void outcome_put_enhanced(const struct outcome *o, struct buf *out)
-{
-	buf_dec(out, o->enhanced[0]);
-	buf_u8(out, '.');
-	buf_dec(out, o->enhanced[1]);
-	buf_u8(out, '.');
-	buf_dec(out, o->enhanced[2]);
-}

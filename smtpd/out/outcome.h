@@ -23,7 +23,5 @@ void outcome_said(struct outcome *o, const struct reply *r, const char *host);
 struct slice outcome_text(const struct outcome *o);
 /* As struct out_verdict with its text; OUT_RATE is added by what it means. */
 void outcome_put(const struct outcome *o, uint8_t flags, struct buf *out);
-/* "5.1.1" */
-void outcome_put_enhanced(const struct outcome *o, struct buf *out);
 
 #endif

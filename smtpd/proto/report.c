@@ -53,9 +53,7 @@ static void crlf(struct buf *b)
 /* What others said: printable ASCII in one line, or '?'. */
 static void put_clean(struct buf *b, struct slice s)
 {
-	s = slice_head(s, SHORT);
-	for (size_t i = 0; i < s.n; i++)
-		buf_u8(b, s.p[i] >= ' ' && s.p[i] <= '~' ? s.p[i] : '?');
+	buf_visible(b, slice_head(s, SHORT));
 }
 
 static bool is_ascii(struct slice s)
@@ -277,9 +275,9 @@ static void put_reply(struct buf *b, const struct report_rcpt *t)
 	if (t->code && t->host.n) {
 		buf_dec(b, t->code);
 		buf_u8(b, ' ');
-		for (unsigned i = 0; i < 3 && t->enhanced[0]; i++) {
-			buf_dec(b, t->enhanced[i]);
-			buf_u8(b, i < 2 ? '.' : ' ');
+		if (t->enhanced[0]) {
+			buf_dots(b, t->enhanced);
+			buf_u8(b, ' ');
 		}
 	}
 	put_clean(b, t->text);

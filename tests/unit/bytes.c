@@ -145,6 +145,10 @@ static void test_print(void)
 	buf_hex(&b, SLICE("\x00\x9f\xff"));
 	buf_lower(&b, SLICE("AbZ[\xc4"));
 	CHECK_SLICE(buf_slice(&b), "009fffabz[\xc4");
+	b.len = 0;
+	buf_dots(&b, (const uint8_t[]){ 4, 7, 255 });
+	buf_visible(&b, SLICE(" ~\x1f\x7f\xc4\0a"));
+	CHECK_SLICE(buf_slice(&b), "4.7.255 ~????a");
 }
 
 static void test_cur(void)

@@ -115,7 +115,7 @@ static void words(void)
 		struct buf b = BUF(bytes);
 
 		o = outcome_of(replies[i].lines);
-		outcome_put_enhanced(&o, &b);
+		buf_dots(&b, o.enhanced);
 		CHECK_ROW(o.code == replies[i].code, replies[i].lines);
 		CHECK_ROW(o.code / 100 != 4 || o.enhanced[0] == 4, replies[i].lines);
 		if (o.code / 100 != 4 || replies[i].enhanced[0] == '4')
