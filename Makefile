@@ -345,14 +345,14 @@ unit: $(units:%=$(O)/unit/%)
 fuzz-replay: $(fuzzers:%=$(O)/replay/%)
 	@tests/check/runner tests/check/fuzz
 
-# One fuzz target for a minute; what it finds to be new stays under O.
+# One fuzz target for a minute, or TIME= seconds; what it finds to be new stays under O.
 fuzz: host-all $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
 	@test -f 'tests/fuzz/$(T).c' || { echo "T= names a fuzz target: $(fuzzers)" >&2; exit 1; }
 	$(call say,FUZZ,$(T))
 	@mkdir -p $(O)/fuzz/$(T).corpus
 	$(Q)clang-14 $(filter-out -MMD -MP,$(common)) -include $(GEN)/build.h -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -O1 $(call pkg-includes,host) -o $(O)/fuzz/$(T) tests/fuzz/$(T).c $(modules) $(host-archives)
-	$(Q)cd $(O)/fuzz && ./$(T) -max_total_time=60 $(T).corpus $(CURDIR)/tests/fuzz/corpus/$(T)
+	$(Q)cd $(O)/fuzz && ./$(T) -max_total_time=$(or $(TIME),60) $(T).corpus $(CURDIR)/tests/fuzz/corpus/$(T)
 
 -include $(wildcard $(O)/target/*/*.d $(O)/target/*/*/*.d $(O)/target/*/*/*/*.d $(O)/host/obj/*/*.d \
 	$(O)/host/obj/*/*/*.d $(O)/host/obj/*/*/*/*.d $(O)/asan/*/*.d $(O)/asan/*/*/*.d $(O)/asan/*/*/*/*.d)
@@ -488,7 +488,7 @@ FORCE:
 #=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose,
 #=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, shake, slow, guess, logins, alias, qemu: tinpost alone
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
-#=   fuzz             T=path: one fuzz target for a minute
+#=   fuzz             T=path: one fuzz target for a minute, or for TIME= seconds
 #=   check-power      10,000 cuts of the power; check has a few hundred
 #=   check-deps -config -format -headers -warnings -link -size -oci -twice -constant-time
 #= Others
