@@ -79,7 +79,11 @@ static void run(struct srskey *k, struct call *c,
 		secret[i] =
 			(struct slice){ k->secrets.row + i * SRSKEY_ROW + 4, SRSKEY_OCTETS };
 	ok = !in.bad && way(k, &s, local, in.s, &out) == SRS_OK && !out.bad && out.len;
-	product_answer(&c->token, ok ? HOLDER_DONE : HOLDER_REFUSED, buf_slice(&out));
+	product_answer(&c->token,
+		       ok			     ? HOLDER_DONE
+		       : k->damaged && srs_is(local) ? HOLDER_NOT_YET
+						     : HOLDER_REFUSED,
+		       buf_slice(&out));
 }
 
 static void on_forward(void *ctx, struct call *c)
@@ -135,6 +139,7 @@ void srskey_init(struct srskey *s, struct slice domain, uint32_t number)
 	struct buf b = BUF(made->row);
 
 	s->domain = domain;
+	s->damaged = state == KEYFILE_DAMAGED;
 	made->n = 1;
 	buf_be32(&b, number);
 	keyrand_get(b.p + b.len, SRSKEY_OCTETS);

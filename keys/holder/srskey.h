@@ -14,6 +14,7 @@ struct srskey {
 							* secret; newest first */
 		size_t n;
 	} secrets;
+	bool damaged; /* the file cannot be read: who reverses an address of before tries again */
 	struct slice domain;	/* of rewritten senders; borrowed */
 	struct srslong senders; /* that do not fit */
 };

@@ -193,7 +193,8 @@ static void set_out(struct job *j, const struct letter *l, const struct path *p,
 	}
 }
 
-/* Do all recipients lead where the first one does? front keeps one route per transaction. */
+/* Do all recipients lead where the first one does? front keeps one route per transaction; that several return
+ * addresses lead to one place is front's word alone. */
 static bool one_route(struct check *c, const struct letter *l, enum alias_kind kind,
 		      struct slice to)
 {
@@ -210,7 +211,7 @@ static bool one_route(struct check *c, const struct letter *l, enum alias_kind k
 		    (kind == ALIAS_TO && !slice_eq(to, other)))
 			return false;
 	}
-	return kind == ALIAS_TO || l->nrcpt == 1;
+	return true;
 }
 
 void forward_letter(struct job *j, const struct letter *l)

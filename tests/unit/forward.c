@@ -96,6 +96,8 @@ static unsigned rcpt(const char *local)
 
 static uint32_t same; /* letters are all the same one; 0: each is another */
 
+static const char *twice; /* the letters' second recipient; NULL: none */
+
 /* A bounce for `local`. */
 static void give(const char *local, const char *text)
 {
@@ -111,6 +113,8 @@ static void give(const char *local, const char *text)
 	snprintf(to, sizeof to, "%s@%s", local, domain);
 	envelope_put(&b, ENV_SENDER, SLICE(""));
 	envelope_put(&b, ENV_RCPT, slice_of(to));
+	if (twice)
+		envelope_put(&b, ENV_RCPT, slice_of(twice));
 	envelope_put(&b, ENV_HELO, SLICE("client.example"));
 	envelope_put(&b, ENV_PEER, SLICE("192.0.2.1"));
 	envelope_put(&b, ENV_WITH, SLICE("ESMTP"));
@@ -195,7 +199,11 @@ static void refused(void)
 	      got.answer.enhanced[1] == 6 && slice_iprefix(text_of(), SLICE("Subject: ")));
 	give("hello", "To: a@b.example\r\n\r\n");
 	CHECK(get(CH_FRONT_MX_CHECK_MX) && got.answer.code == 550);
+	/* Two addresses that front found to lead to one; it gets one copy. */
+	snprintf(text, sizeof text, "SRS0=x=z=b.example=a@%s", domain);
+	twice = text;
 	give("SRS0=x=y=b.example=a", "To: a@b.example\r\n\r\n");
+	twice = NULL;
 	CHECK(get(CH_CHECK_MX_HOLDER_SRS));
 	r.h.id = got.h.id;
 	wires_put(CH_CHECK_MX_HOLDER_SRS, &r, sizeof r, SLICE("a@b.example"), -1, -1);

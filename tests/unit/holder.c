@@ -582,6 +582,21 @@ static void nothing_to_keep(void)
 	drop();
 }
 
+/* Addresses of before are good again when the file is: until then nobody is told that they are forged. */
+static void srs_damaged(void)
+{
+	CHECK(!mkdir("a/srs", 0700) && !mkdir("a/srs/key", 0700));
+	srskey_init(&srs, SLICE("srs.example.org"), 1);
+	wire(P_CHECK_MX, srskey_rules, &srs);
+	CHECK_EQ(ask_srs(HOLDER_SRS_FORWARD, SLICE("bob"), SLICE("else.example")), HOLDER_DONE);
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, buf_slice(&seen.product), SLICE("")), HOLDER_DONE);
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, SLICE("SRS0=abcdefghijkl=AA=else.example=bob"),
+			 SLICE("")),
+		 HOLDER_NOT_YET);
+	CHECK_EQ(ask_srs(HOLDER_SRS_REVERSE, SLICE("bob"), SLICE("")), HOLDER_REFUSED);
+	unwire();
+}
+
 int main(void)
 {
 	static const char *const folders[] = { "a",	    "b",	"a/tls",  "b/tls",
@@ -601,5 +616,6 @@ int main(void)
 	ed_holder();
 	ed_confused();
 	nothing_to_keep();
+	srs_damaged();
 	TEST_END();
 }
