@@ -230,7 +230,7 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
 packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,bzImage rootfs.cpio.gz keys.img data.img)
-IMAGES := $(addprefix $(I)/,$(packed) sbom.spdx.json SHA256SUMS)
+IMAGES := $(addprefix $(I)/,$(packed) sbom.cdx.json SHA256SUMS)
 loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/bzImage $(I)/rootfs.cpio.gz)
 host-programs := $(HOSTPROGS:%=$(O)/host/%)
 all: $(IMAGES) $(host-programs)
@@ -241,7 +241,7 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
-rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim binding)
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim binding manifest)
 secrets = $(if $(smarthost)$(dkim-file)$(binding),umask 077;)
 $(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
@@ -259,10 +259,17 @@ $(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
 payload := $(packed:%=$(I)/%)
-$(I)/sbom.spdx.json: rootfs/manifest $(GEN)/build.h $(payload) $(GEN)/virtual.is $(GEN)/users.is $(GEN)/anchors.is $(GEN)/public.is
-	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(I) $(GEN)/auto.conf $(if $(CONFIG_BOARD_CONTAINER),-,$(O)/pkg/$(ARCH)/linux) \
-		$(foreach l,$(lists),$(l)=$($(l))) >$@
-$(I)/SHA256SUMS: $(I)/sbom.spdx.json $(payload)
+$(I)/sbom.cdx.json: rootfs/sbom $(O)/maps/manifest $(payload)
+	$(Q)rootfs/sbom $(O)/maps/manifest $(I) >$@
+sbom: $(I)/sbom.cdx.json
+	@echo $<
+legal-info: $(O)/maps/manifest
+	$(Q)rootfs/legal-info $< $(O)/legal-info && echo $(O)/legal-info
+graph-boot: $(IMAGES) host-all
+	@tests/bench/graph-boot $(O) $(O)/boot.svg
+sizes: $(IMAGES)
+	@rootfs/sizes $(O) $(O)/sizes.svg $(O)/pkg/$(ARCH)/musl/lib/libc.a $(foreach l,$(sort $(foreach p,$(PROGS),$($(p)-libs))),$(O)/pkg/$(ARCH)/$(archive-$(l)))
+$(I)/SHA256SUMS: $(I)/sbom.cdx.json $(payload)
 	$(Q)cd $(I) && sha256sum $(patsubst $(I)/%,%,$^) >SHA256SUMS
 
 # Lists of the site. One that is not there is no error: its tool says what that means.
@@ -273,6 +280,14 @@ public := $(if $(call unquote,$(CONFIG_OUT_ANCHORS_FILE)),$(SITE_DIR)/$(call unq
 lists := virtual users anchors public
 $(lists:%=$(GEN)/%.is): $(GEN)/%.is: FORCE
 	@$(call stamp,$($*))
+# What the image is made of; with the commit, so that it is asked for each time.
+linked = $(sort $(foreach p,$(PROGS),$(foreach l,$($(p)-libs),$(pkg-$(l)))))
+$(O)/maps/manifest: rootfs/manifest $(wildcard rootfs/*/pin rootfs/*/*.patch) $(GEN)/auto.conf $(lists:%=$(GEN)/%.is) \
+		$(if $(CONFIG_BOARD_CONTAINER),,$(O)/pkg/$(ARCH)/linux.ok) FORCE
+	@mkdir -p $(@D)
+	$(Q)CROSS_COMPILE=$(CROSS_COMPILE) rootfs/manifest $(GEN)/auto.conf $(if $(CONFIG_BOARD_CONTAINER),-,$(O)/pkg/$(ARCH)/linux) \
+		'$(linked)' $(foreach l,$(lists),$(l)=$($(l))) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(O)/maps/anchors.pem: rootfs/anchors $(GEN)/auto.conf $(GEN)/anchors.is
 	@mkdir -p $(@D)
 	$(Q)rootfs/anchors FORWARD_ANCHORS $(anchors) $(call unquote,$(CONFIG_FORWARD_ANCHORS)) >$@
@@ -362,7 +377,7 @@ programs := $(PROGS:%=$(O)/bin/%)
 power-env = COMPILE="$(HOSTCC) $(filter-out -MMD -MP,$(common)) -O2 $(call pkg-includes,host)" \
 	OBJECTS="$(filedisk-y:%=$(abspath $(O))/host/obj/%)" \
 	LINK="$(HOSTCC) $(filedisk-wrap) $(call archives,host,filedisk) -lpthread"
-checks := deps config format headers warnings link size oci twice
+checks := deps config format headers warnings link size sbom oci twice
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
 $(checks:%=check-%): check-%: FORCE
@@ -372,7 +387,7 @@ check-size: $(IMAGES)
 check-constant-time: $(O)/host/ctgrind FORCE
 	@env $(check-env) tests/check/runner tests/check/constant-time
 check-headers check-warnings: $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
-check-twice check-oci: $(IMAGES)
+check-twice check-oci check-sbom: $(IMAGES)
 check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
@@ -450,7 +465,7 @@ linux-menuconfig linux-savedefconfig: linux-%: | $(GEN)/host.ok
 	@FRAGMENT=$(abspath $(FRAGMENT)) CROSS_COMPILE=$(CROSS_COMPILE) rootfs/linux/configure $* $(ARCH) $(abspath $(O))
 
 # What the build made; .config and what else lies in O stay.
-built := asan bench bin cache demo disk fuzz gen host images maps pkg power replay symbols target tools unit variant
+built := asan bench bin cache demo disk fuzz gen host images legal-info maps pkg power replay symbols target tools unit variant
 clean:
 	$(Q)rm -rf $(addprefix $(O)/,$(built))
 	$(Q)rmdir $(O) 2>/dev/null || true
@@ -460,7 +475,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user users-import dns-records addr2line \
+.PHONY: FORCE all oci sbom legal-info sizes graph-boot unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user users-import dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -490,9 +505,13 @@ FORCE:
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute, or for TIME= seconds
 #=   check-power      10,000 cuts of the power; check has a few hundred
-#=   check-deps -config -format -headers -warnings -link -size -oci -twice -constant-time
+#=   check-deps -config -format -headers -warnings -link -size -sbom -oci -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages
+#=   sbom             out/images/sbom.cdx.json: the images and all that they are made of, in CycloneDX
+#=   legal-info       out/legal-info: licences, sources and patches, to give along with an image
+#=   sizes            what takes the bytes, as tables and as out/sizes.svg
+#=   graph-boot       what takes the milliseconds of the boot, as a table and as out/boot.svg
 #=   addr2line        PROG=front ADDR=0x1234: where that is in the source (of the demo: O=out/demo)
 #=   rfc-index        where each section of each RFC is mentioned
 #=   clean, distclean
