@@ -265,6 +265,8 @@ sbom: $(I)/sbom.cdx.json
 	@echo $<
 legal-info: $(O)/maps/manifest
 	$(Q)rootfs/legal-info $< $(O)/legal-info && echo $(O)/legal-info
+hardenconfig: $(O)/pkg/$(ARCH)/linux.ok
+	@rootfs/linux/hardenconfig rootfs/linux/hardening $(ARCH) $(O)/pkg/$(ARCH)/linux/.config
 graph-boot: $(IMAGES) host-all
 	@tests/bench/graph-boot $(O) $(O)/boot.svg
 sizes: $(IMAGES)
@@ -377,7 +379,7 @@ programs := $(PROGS:%=$(O)/bin/%)
 power-env = COMPILE="$(HOSTCC) $(filter-out -MMD -MP,$(common)) -O2 $(call pkg-includes,host)" \
 	OBJECTS="$(filedisk-y:%=$(abspath $(O))/host/obj/%)" \
 	LINK="$(HOSTCC) $(filedisk-wrap) $(call archives,host,filedisk) -lpthread"
-checks := deps config format headers warnings link size sbom oci twice
+checks := deps config format headers warnings link size sbom harden oci twice
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
 $(checks:%=check-%): check-%: FORCE
@@ -387,7 +389,7 @@ check-size: $(IMAGES)
 check-constant-time: $(O)/host/ctgrind FORCE
 	@env $(check-env) tests/check/runner tests/check/constant-time
 check-headers check-warnings: $(GEN)/autoconf.h $(GEN)/build.h $(host-pkgs:%=$(O)/pkg/host/%.ok)
-check-twice check-oci check-sbom: $(IMAGES)
+check-twice check-oci check-sbom check-harden: $(IMAGES)
 check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
@@ -475,7 +477,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci sbom legal-info sizes graph-boot unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user users-import dns-records addr2line \
+.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user users-import dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -505,11 +507,12 @@ FORCE:
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute, or for TIME= seconds
 #=   check-power      10,000 cuts of the power; check has a few hundred
-#=   check-deps -config -format -headers -warnings -link -size -sbom -oci -twice -constant-time
+#=   check-deps -config -format -headers -warnings -link -size -sbom -harden -oci -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages
 #=   sbom             out/images/sbom.cdx.json: the images and all that they are made of, in CycloneDX
 #=   legal-info       out/legal-info: licences, sources and patches, to give along with an image
+#=   hardenconfig     the kernel's options against what is recommended, with the reason for each deviation
 #=   sizes            what takes the bytes, as tables and as out/sizes.svg
 #=   graph-boot       what takes the milliseconds of the boot, as a table and as out/boot.svg
 #=   addr2line        PROG=front ADDR=0x1234: where that is in the source (of the demo: O=out/demo)
