@@ -37,6 +37,9 @@ static const char *root_of(const struct spawn_place *place, enum proc_id id)
 		return "/keys";
 	if (proc_rows[id].root == ROOT_DATA && place->flags & CTL_HAVE_DATA)
 		return "/data";
+	if (proc_rows[id].root == ROOT_SPOOL && place->flags & CTL_HAVE_DATA &&
+	    access(SPOOL_FOLDER, F_OK) == 0)
+		return SPOOL_FOLDER;
 	return "/empty";
 }
 

@@ -43,5 +43,7 @@ bool tables_built(enum proc_id id)
 {
 	if (id == P_ACME || id == P_HOLDER_ACME)
 		return ON(CONFIG_KEYS_ACME);
+	if (id == P_QUEUE_MX)
+		return ON(CONFIG_FORWARD_SPOOL);
 	return proc_rows[id].program != PROG_ADMIN || ON(CONFIG_ADMIN_CONSOLE);
 }

@@ -63,8 +63,13 @@ enum grant_kind {
 	GRANT_MAX
 };
 
-enum proc_root { ROOT_EMPTY, ROOT_KEYS, ROOT_DATA };
+enum proc_root { ROOT_EMPTY, ROOT_KEYS, ROOT_DATA, ROOT_SPOOL };
 
-enum { UID_BASE = 100, GRANT_FAILURES_OCTETS = 80 * 1024 };
+enum {
+	UID_BASE = 100,
+	GRANT_FAILURES_OCTETS = 80 * 1024,
+	/* Deliveries of queue.mx, which is there with FORWARD_SPOOL alone. */
+	SPOOL_ACTIVE = ON(CONFIG_FORWARD_SPOOL) * CONFIG_SMTPD_QUEUE_ACTIVE,
+};
 
 #endif

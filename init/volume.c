@@ -189,6 +189,8 @@ static bool prepare(enum volume v)
 	bool ok = true;
 	char path[32];
 
+	if (v == DATA && tables_built(P_QUEUE_MX))
+		give(SPOOL_FOLDER, P_QUEUE_MX); /* without it queue.mx has no journal */
 	if (v == DATA)
 		return give(volumes[v].path, P_QUEUE);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -19,7 +19,8 @@
 
 /*
  * check answers RCPT, reads letters and builds what goes before them. One binary, two processes: check.mx judges
- * strangers and talks to dns, holder.srs and out.mx, check.sub judges accounts and talks to holder.dkim and queue.
+ * strangers and talks to dns, holder.srs, out.mx and queue.mx, check.sub judges accounts and talks to holder.dkim and
+ * queue.
  */
 
 enum check_rate { RATE_SENDER, RATE_RCPT, CHECK_RATES };
@@ -55,6 +56,7 @@ struct leg { /* mx: a letter's way to one destination */
 	int64_t waits; /* monotonic ms; since then it is ready for out.mx; 0: out.mx has it, or it is over */
 	int64_t handed;	      /* monotonic ms; when out.mx got it */
 	struct answer answer; /* code 0: none yet */
+	bool spooling; /* it is being offered to queue.mx; until then the answer is out.mx's */
 	uint8_t print[SEEN_PRINT];
 	uint16_t text_n;
 	uint8_t text[ANSWER_TEXT];
@@ -117,6 +119,8 @@ struct check {
 	bool refuse_dmarc, refuse_spf, authres;
 	struct slice lists;
 	struct chan *down;   /* out.mx or queue */
+	struct chan *spool;  /* mx: queue.mx; NULL: without FORWARD_SPOOL */
+	bool spools;	     /* mx: it took the last letter that it was offered */
 	struct chan *holder; /* holder.srs or holder.dkim */
 	struct job *jobs;
 	uint8_t *head;	 /* scratch, ENV_HEAD_MAX */
@@ -134,6 +138,7 @@ enum {
 	HOLDER_MS = 5000,
 	DOWN_MS = OUT_MX_MS + 20 * 1000, /* longer than out's own time */
 	ROOM_MS = 30 * 1000,		 /* a letter's wait for out.mx */
+	SPOOL_MS = 10 * 1000, /* and for queue.mx, which is taken off out.mx's time */
 };
 
 _Static_assert(ROOM_MS + CONFIG_FORWARD_JUDGE_WAIT * 1000 < OUT_MX_MS / 2,
@@ -200,6 +205,8 @@ void legs_wired(struct check *c); /* out.mx is a new one */
 void legs_drop(struct job *j);
 
 /* To postmaster, about a letter that was refused by some of its destinations: the text, and on its way. */
+void notice_letter(struct job *j,
+		   const struct letter *l); /* mx: a notice of queue.mx's, on to him */
 void notice_put(const struct job *j, struct buf *text);
 void notice_send(struct check *c, const struct buf *text);
 

@@ -7,6 +7,7 @@
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/out.h"
+#include "smtpd/msg/queue.h"
 
 /*
  * NOTES: a letter that is judged and rewritten goes to each of its destinations at once, and one answer is made of
@@ -18,10 +19,17 @@
  * A letter that is to come again is not delivered twice (seen.h): with 451 what arrived is kept, and with 250 all is
  * when the client may not have heard it.
  *
- *   legs_start ── hand_over ── on_delivered ── conclude
+ * With FORWARD_SPOOL a leg that may do better later is offered to queue.mx, and one that it took counts as delivered. A
+ * letter that was inside when out.mx died is not: it would die of it again.
+ *
+ *   legs_start ── hand_over ── on_delivered ─┬─────────────────────── conclude
+ *                                            └─ spool ── on_spooled ── conclude
  */
 static const struct want want_delivered = { OUT_DELIVER, sizeof(struct out_result),
 					    OUT_RESULT_TAIL };
+static const struct want want_kept = { QUEUE_LETTER, sizeof(struct answer), ANSWER_TEXT };
+
+static bool make_head(struct leg *leg);
 
 void legs_drop(struct job *j)
 {
@@ -89,7 +97,7 @@ static struct leg *decisive(struct job *j, bool *partly)
 	for (struct leg *leg = j->leg; leg < j->leg + j->nlegs; leg++) {
 		unsigned class = leg->answer.code / 100;
 
-		if (!class)
+		if (!class || leg->spooling)
 			return NULL;
 		if (class == 2)
 			good = good ? good : leg;
@@ -111,7 +119,7 @@ static void remember(struct job *j, struct answer *a)
 	     gone = t->chan->watch.fd < 0 || t->generation != t->chan->generation;
 	int64_t now = time(NULL);
 
-	if (a->code / 100 == 5 || !t->generation)
+	if (a->code / 100 == 5 || !t->generation || t->type == CHECK_REPORT)
 		return;
 	a->route = good && !gone ? seen_number(s) : 0;
 	for (const struct leg *leg = j->leg; leg < j->leg + j->nlegs; leg++)
@@ -159,6 +167,45 @@ bool legs_before(struct job *j)
 	return conclude(j);
 }
 
+static void on_spooled(struct ask *a, const void *reply, struct slice tail)
+{
+	struct leg *leg = OWNER(struct leg, ask, a);
+	struct job *j = leg->job;
+	struct check *c = j->check;
+	const struct answer *m = reply;
+
+	leg->spooling = false;
+	c->spools = m && m->code / 100 == 2;
+	if (c->spools) {
+		log_num(&j->log, "spooled", leg->answer.code);
+		end_leg(leg, m, tail);
+		leg->answer.route = 0;
+	} else if (!m && !chan_wired(c->spool)) {
+		leg->answer.flags |= ANSWER_CRASHED;
+	}
+	conclude(j);
+}
+
+/* A leg has its answer. True: queue.mx is asked to keep the letter for it, and the answer waits for that. */
+static bool spool(struct leg *leg)
+{
+	struct job *j = leg->job;
+	struct check *c = j->check;
+	struct queue_letter m = { .text_size = j->size };
+	int fd[MSG_FDS];
+
+	if (!c->spool || j->returned || leg->answer.code / 100 != 4 ||
+	    (leg->answer.flags & ANSWER_CRASHED) || !make_head(leg))
+		return false;
+	fd[0] = j->text;
+	fd[1] = leg->head;
+	leg->ask.done = on_spooled;
+	leg->spooling = chan_ask(c->spool, &leg->ask, &m, sizeof m, SLICE(""), fd, 2,
+				 &want_kept, SPOOL_MS);
+	memfd_close(&leg->head);
+	return leg->spooling;
+}
+
 /* What became of one leg, for the letter's line; where there are several each says whose that is. */
 static void log_leg(struct leg *leg, const struct out_result *r, struct slice host)
 {
@@ -198,7 +245,8 @@ static void on_delivered(struct ask *a, const void *reply, struct slice tail)
 
 		end_own(leg, &say_trouble, inside ? ANSWER_CRASHED : 0);
 	}
-	conclude(leg->job);
+	if (!spool(leg))
+		conclude(leg->job);
 	legs_more(c);
 }
 
@@ -207,7 +255,8 @@ static void hand_over(struct leg *leg)
 	struct job *j = leg->job;
 	int64_t now = j->check->proc.loop.now;
 	struct out_deliver m = { .text_size = j->size,
-				 .ms = (uint32_t)(OUT_MX_MS - (now - j->taken)) };
+				 .ms = (uint32_t)(OUT_MX_MS - (now - j->taken) -
+						  (j->check->spool ? SPOOL_MS : 0)) };
 	static const uint32_t index = 0;
 	struct slice tail = { (const uint8_t *)&index, sizeof index };
 	int fd[MSG_FDS] = { j->text, leg->head };
@@ -281,7 +330,8 @@ void legs_more(struct check *c)
 
 	while ((leg = first_waiting(c)) && c->proc.loop.now - leg->waits >= ROOM_MS) {
 		end_own(leg, &say_busy, 0); /* front will not wait for the end of it */
-		conclude(leg->job);
+		if (!spool(leg))
+			conclude(leg->job);
 	}
 	while (chan_ready(c->down) && (leg = first_waiting(c))) {
 		hand_over(leg);

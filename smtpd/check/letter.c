@@ -314,9 +314,10 @@ static void letter_begin(struct job *j)
 		return;
 	}
 	j->utf8 = l.utf8 && utf8_needed(l.header);
-	(c->mx				 ? forward_letter
-	 : j->token.type == CHECK_REPORT ? dsn_letter
-					 : submit_letter)(j, &l);
+	if (j->token.type == CHECK_REPORT)
+		(c->mx ? notice_letter : dsn_letter)(j, &l);
+	else
+		(c->mx ? forward_letter : submit_letter)(j, &l);
 	if (j->judge)
 		judge_run(j->judge);
 }
@@ -334,7 +335,7 @@ void letter_ask(void *ctx, struct call *call)
 	j->size = m->text_size;
 	memcpy(j->sha256, m->sha256, sizeof j->sha256);
 	j->taken = c->proc.loop.now;
-	j->queued = c->mx && !judge_take(c, j);
+	j->queued = c->mx && m->h.type == CHECK_LETTER && !judge_take(c, j);
 	if (!j->queued)
 		letter_begin(j);
 }
@@ -368,6 +369,7 @@ static const struct rule mx_rules[CHECK_TYPES] = {
 	[CHECK_RCPT] = { 1u << P_FRONT_MX, sizeof(struct check_rcpt), CHECK_RCPT_TAIL, 0,
 			 rcpt_ask },
 	[CHECK_LETTER] = { 1u << P_FRONT_MX, sizeof(struct check_letter), 0, 2, letter_ask },
+	[CHECK_REPORT] = { 1u << P_QUEUE_MX, sizeof(struct check_letter), 0, 2, letter_ask },
 	[CHECK_UNHEARD] = { 1u << P_FRONT_MX, sizeof(struct check_unheard), 0, 0, on_unheard },
 };
 static const struct rule sub_rules[CHECK_TYPES] = {
@@ -399,6 +401,9 @@ void check_init(struct check *c)
 	c->holder = proc_chan(&c->proc, PROG_HOLDER);
 	if (c->mx) {
 		c->down->wired = on_down_wired;
+		if (ON(CONFIG_FORWARD_SPOOL))
+			c->spool = proc_chan(&c->proc, PROG_QUEUE);
+		c->spools = c->spool;
 		legs_init(c);
 		judge_init(c);
 	}
@@ -430,6 +435,6 @@ void check_init(struct check *c)
 		return;
 	seen_init(&c->seen, c->proc.grant[GRANT_SEEN], time(NULL));
 	for (size_t i = 0; i < c->proc.nchan; i++)
-		if (c->proc.chan[i].rules)
+		if (c->proc.chan[i].peer == P_FRONT_MX)
 			c->proc.chan[i].wired = on_front_wired;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/check/check.h"
 
+#include <string.h>
+
 #include "smtpd/lib/memfd.h"
 #include "smtpd/proto/date.h"
 
@@ -59,23 +61,44 @@ void notice_put(const struct job *j, struct buf *b)
 	buf_put(b, SLICE("Its sender was told that it arrived.\r\n"));
 }
 
-static bool fill(struct job *j, struct slice text)
+/* From <>, to wherever the map leads; false: it does not. */
+static bool address(struct job *j, struct slice body)
 {
 	struct check *c = j->check;
 	struct path postmaster = { SLICE("postmaster"), { NULL, 0 } };
 	struct slice to, w;
 
-	if (j->text < 0 || !memfd_append(j->text, 0, text) || !memfd_seal(j->text) ||
-	    alias_find(&c->aliases, &c->domains, &postmaster, &to) != ALIAS_TO)
+	if (alias_find(&c->aliases, &c->domains, &postmaster, &to) != ALIAS_TO)
 		return false;
-	j->size = text.n;
-	j->utf8 = false;
-	j->returned = true; /* it goes as it is, from <> */
+	j->returned = true; /* it goes as it is */
+	/* No notice is another one that was delivered before. */
+	memset(j->sha256, 0, sizeof j->sha256);
+	memcpy(j->sha256, j->id, sizeof j->id);
 	envelope_put(&j->env, ENV_SENDER, SLICE(""));
-	envelope_put(&j->env, ENV_BODY, SLICE("7"));
+	envelope_put(&j->env, ENV_BODY, body);
 	while ((w = slice_word(&to)).n)
 		legs_add(j, SLICE(""), w);
 	return true;
+}
+
+void notice_letter(struct job *j, const struct letter *l)
+{
+	struct slice body = SLICE("7");
+
+	envelope_get(l->head, ENV_BODY, &body);
+	if (address(j, body))
+		legs_start(j);
+	else
+		job_say(j, &say_unknown);
+}
+
+static bool fill(struct job *j, struct slice text)
+{
+	if (j->text < 0 || !memfd_append(j->text, 0, text) || !memfd_seal(j->text))
+		return false;
+	j->size = text.n;
+	j->utf8 = false;
+	return address(j, SLICE("7"));
 }
 
 void notice_send(struct check *c, const struct buf *text)

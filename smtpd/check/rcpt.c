@@ -114,8 +114,8 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 	struct slice to;
 	enum alias_kind kind = alias_find(&c->aliases, &c->domains, rcpt, &to);
 
-	/* A full route is said here and not after DATA. */
-	if ((kind == ALIAS_TO || kind == ALIAS_RETURN) && chan_wired(c->down) &&
+	/* A full route is said here and not after DATA; where there is a journal it is not said. */
+	if (((kind == ALIAS_TO && !c->spools) || kind == ALIAS_RETURN) && chan_wired(c->down) &&
 	    !chan_ready(c->down)) {
 		say_token(&call->token, &say_busy, 0, 0);
 		return;
@@ -128,7 +128,7 @@ static void stranger(struct check *c, struct call *call, const struct path *send
 		say_token(&call->token, &say_unknown, 0, 0);
 		break;
 	case ALIAS_TO:
-		if (all_stopped(c, to))
+		if (!c->spools && all_stopped(c, to))
 			say_token(&call->token, &say_stopped, 0, 0);
 		else if (too_fast(c, RATE_SENDER, sender) || too_fast(c, RATE_RCPT, rcpt))
 			say_token(&call->token, &fast, 0, 0);

@@ -57,6 +57,7 @@ static const struct {
 #define ROOT_IS_EMPTY			true
 #define ROOT_IS_KEYS			false
 #define ROOT_IS_DATA			false
+#define ROOT_IS_SPOOL			false
 #define PROC(id, name, prog, root, ...) { PROG_##prog, ROOT_IS_##root },
 #include "init/topology.def"
 };

@@ -4,7 +4,7 @@
 
 #include "smtpd/msg/answer.h"
 
-/* front -> check; CHECK_REPORT: queue -> check.sub */
+/* front -> check; CHECK_REPORT: queue -> check.sub, queue.mx -> check.mx */
 enum check_type { CHECK_RCPT = 1, CHECK_LETTER, CHECK_REPORT, CHECK_UNHEARD, CHECK_TYPES };
 
 /* May this recipient be given to this sender? Reply: struct answer. The tail is sender, recipient, grant, one after
@@ -40,7 +40,8 @@ struct check_noted {
 
 /* CHECK_REPORT, the same struct: sign a report to a sender and hand it back by QUEUE_LETTER. Its head has an empty
  * ENV_SENDER, one ENV_RCPT, and ENV_REPORT, which comes back as it is; its header and body are in text. Reply: struct
- * answer, queue's own, or why it did not come so far; 5xx: it never will. */
+ * answer, queue's own, or why it did not come so far; 5xx: it never will. check.mx takes one from queue.mx for
+ * postmaster, whom the alias map names, and sends it on as it is; its answer is the destination's. */
 
 enum { CHECK_RCPT_TAIL = 256 + 256 + 1024 };
 

@@ -6,7 +6,7 @@
 
 #include "smtpd/msg/answer.h"
 
-/* check.mx -> out.mx, queue -> out.sub */
+/* check.mx, queue.mx -> out.mx; queue -> out.sub. What queue does holds for queue.mx, too. */
 enum out_type { OUT_DELIVER = 1, OUT_HELD, OUT_ACK, OUT_STOP, OUT_TYPES };
 
 enum { OUT_RCPTS = 32, OUT_POLICY = 16, OUT_MX_MS = 300 * 1000 };
@@ -14,13 +14,14 @@ enum { OUT_RCPTS = 32, OUT_POLICY = 16, OUT_MX_MS = 300 * 1000 };
 /* Deliver one letter to the recipients in its head, all in one domain: descriptors `text` and `head`. Sent are head's
  * header octets, then text without its first `skip` octets. Tail: for each recipient in the head's order its index in
  * the journal's letter (uint32_t), 1 to OUT_RCPTS of them. seq and that index name the delivery for OUT_HELD and
- * OUT_ACK; the mx lane sends zeros and never asks. Reply: struct out_result. */
+ * OUT_ACK; check.mx sends zeros and never asks. Reply: struct out_result. */
 struct out_deliver {
 	struct msg h;
 	uint64_t seq;	    /* journal sequence number of the letter */
 	uint64_t text_size; /* octets */
 	uint32_t skip;
-	uint32_t ms; /* mx: the verdict is there within this time, 1 to OUT_MX_MS (RULES P3); queue: 0 */
+	/* check.mx: the verdict is there within this time, 1 to OUT_MX_MS (RULES P3); queues: 0 */
+	uint32_t ms;
 };
 
 /* Tail: the name of the host that was spoken to (host_len octets; 0: none), then for each recipient in the order of

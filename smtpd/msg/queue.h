@@ -4,10 +4,11 @@
 
 #include "smtpd/msg/answer.h"
 
-/* check.sub -> queue: QUEUE_LETTER; admin -> queue: the others */
+/* check.sub -> queue, check.mx -> queue.mx: QUEUE_LETTER; admin -> queue: the others */
 enum queue_type { QUEUE_LETTER = 1, QUEUE_LIST, QUEUE_SHOW, QUEUE_ACT, QUEUE_TYPES };
 
-/* Take responsibility for a letter: descriptors `text` and `head` (envelope records and the complete, signed header).
+/* Take responsibility for a letter: descriptors `text` and `head` (envelope records and the complete, signed header; of
+ * a stranger's letter what goes before its own, and skip is 0).
  * Reply: struct answer; 250 exactly when the LETTER record is whole and on disk. */
 struct queue_letter {
 	struct msg h;

@@ -623,7 +623,7 @@ void delivery_begin(struct delivery *d, const struct token *t, int64_t ms)
 	d->judged = d->host_judged = false;
 	d->dead = true;
 	d->peer = NULL;
-	d->turn = (struct turn){ .word = SHAPE_NONE };
+	d->turn = (struct turn){ .word = SHAPE_NONE, .yields = t->chan->peer == P_QUEUE_MX };
 	d->last_tls = NULL;
 	*d->last_host = 0;
 	d->token = *t;

@@ -75,7 +75,8 @@ static bool take_targets(struct outbound *o, const struct call *c, struct target
 		t->state = TARGET_OPEN;
 		t->flags = 0;
 		memcpy(&t->index, c->tail.p + to->n * size, size);
-		if (o->keeps)
+		if (c->from !=
+		    P_CHECK_MX) /* results are held until a queue has acknowledged them */
 			find_target(o, m->seq, t);
 	}
 	return true;
@@ -98,10 +99,12 @@ static void on_deliver(void *ctx, struct call *c)
 		none; /* scratch, as large as a delivery's: without a place there is no other */
 	struct outbound *o = ctx;
 	const struct out_deliver *m = c->msg;
-	int64_t ms = o->keeps ? DELIVERY_SUB_MS : m->ms < OUT_MX_MS ? m->ms : OUT_MX_MS;
+	int64_t ms = c->from == P_CHECK_MX && m->ms < OUT_MX_MS ? m->ms : OUT_MX_MS;
 	struct delivery *d = free_place(o);
 	struct targets *to = d ? &d->to : &none;
 
+	if (o->sub)
+		ms = DELIVERY_SUB_MS;
 	memfd_mark(c->fd[0], true);
 	if (!take_targets(o, c, to)) {
 		chan_fail(&c->token);
@@ -149,17 +152,16 @@ static void on_ack(void *ctx, struct call *c)
 }
 
 #define FROM(p) (1u << P_##p)
+#define QUEUES	(FROM(QUEUE) | FROM(QUEUE_MX))
 
 const struct rule outbound_rules[OUT_TYPES] = {
-	[OUT_DELIVER] = { .from = FROM(CHECK_MX) | FROM(QUEUE),
+	[OUT_DELIVER] = { .from = FROM(CHECK_MX) | QUEUES,
 			  .size = sizeof(struct out_deliver),
 			  .tail_max = OUT_RCPTS * sizeof(uint32_t),
 			  .nfd = 2,
 			  .run = on_deliver },
-	[OUT_HELD] = { .from = FROM(QUEUE),
-		       .size = sizeof(struct out_held_ask),
-		       .run = on_held },
-	[OUT_ACK] = { .from = FROM(QUEUE),
+	[OUT_HELD] = { .from = QUEUES, .size = sizeof(struct out_held_ask), .run = on_held },
+	[OUT_ACK] = { .from = QUEUES,
 		      .size = sizeof(struct out_ack),
 		      .tail_max = OUT_ACKS * sizeof(struct out_ack_row),
 		      .run = on_ack },
@@ -176,20 +178,20 @@ void outbound_wired(struct chan *c)
 	for (size_t i = 0; i < o->npool; i++) {
 		struct delivery *d = &o->pool[i];
 
-		if (d->busy && d->token.generation != c->generation && !delivery_past_dot(d))
+		if (d->busy && d->token.chan == c && d->token.generation != c->generation &&
+		    !delivery_past_dot(d))
 			delivery_drop(d);
 	}
 }
 
-void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t pool,
-		   bool keeps)
+void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t pool, bool sub)
 {
 	struct slice to = slice_of(CONFIG_FORWARD_TO);
 
 	*o = (struct outbound){
 		.loop = l,
 		.dns = dns,
-		.keeps = keeps,
+		.sub = sub,
 		.port = OUTBOUND_PORT,
 		.self = slice_of(CONFIG_SMTPD_HOSTNAME),
 		.pinned_domain = slice_from(to, slice_rfind(to, '@') + 1),

@@ -12,7 +12,7 @@
 #include "smtpd/out/shape.h"
 
 /*
- * Outbound SMTP: takes letters from check.mx or queue, for recipients of one domain, and answers with the
+ * Outbound SMTP: takes letters from check.mx or a queue, for recipients of one domain, and answers with the
  * destination's verdicts. One pool of deliveries, reserved at start; a letter beyond it gets 451.
  */
 struct delivery;
@@ -22,7 +22,7 @@ struct targets;
 enum {
 	OUTBOUND_PORT = 25,
 	OUTBOUND_SMTPS = 465,
-	OUTBOUND_POOL_MX = CONFIG_FORWARD_MAX_HELD,
+	OUTBOUND_POOL_MX = SHAPE_TURNS,
 	OUTBOUND_POOL_SUB = CONFIG_SMTPD_QUEUE_ACTIVE,
 	OUTBOUND_WATCHES = 1 + 2 * (OUTBOUND_POOL_MX > OUTBOUND_POOL_SUB ? OUTBOUND_POOL_MX
 									 : OUTBOUND_POOL_SUB),
@@ -33,7 +33,7 @@ enum outbound_family { OUTBOUND_IPV4 = 1, OUTBOUND_IPV6 = 2 };
 struct outbound {
 	struct loop *loop;
 	struct chan *dns;
-	bool keeps; /* out.sub: results are held until they are acknowledged */
+	bool sub; /* out.sub: the queue gives turns, and has patience */
 	uint16_t port;
 	struct slice self, pinned_domain, pinned_hosts;
 	struct tls_anchors anchors, public; /* of the pinned route; of everybody else */
@@ -60,8 +60,7 @@ struct outbound {
 extern const struct rule outbound_rules[OUT_TYPES];
 
 /* Reserves memory for `pool` deliveries. */
-void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t pool,
-		   bool keeps);
+void outbound_init(struct outbound *o, struct loop *l, struct chan *dns, size_t pool, bool sub);
 /* All letters go to SMARTHOST_HOST where that is set; auth holds its password. */
 void outbound_smarthost(struct outbound *o, struct chan *auth);
 /* Serves the channels of p. */

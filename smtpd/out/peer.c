@@ -63,7 +63,7 @@ static int64_t patience(const struct peer *p)
 	if (!p->d)
 		return ms;
 	left = p->d->deadline - p->owner->loop->now;
-	if (!p->owner->keeps && steps[p->step].early && ms > EARLY_MX_MS)
+	if (!p->owner->sub && steps[p->step].early && ms > EARLY_MX_MS)
 		ms = EARLY_MX_MS;
 	return ms < left ? ms : left;
 }

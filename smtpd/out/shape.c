@@ -71,13 +71,20 @@ static struct shape_box *box_of(struct shape *s, uint64_t key)
 
 void shape_enter(struct shape *s, struct turn *t, uint64_t op, uint64_t box, int64_t now)
 {
-	*t = (struct turn){
-		.op = op_of(s, op, now), .box = box_of(s, box), .word = SHAPE_WAITS, .came = now
-	};
+	struct link *before = &s->line;
+
+	*t = (struct turn){ .op = op_of(s, op, now),
+			    .box = box_of(s, box),
+			    .word = SHAPE_WAITS,
+			    .yields = t->yields,
+			    .came = now };
 	t->op->used = t->box->used = now;
 	t->op->turns++;
 	t->box->turns++;
-	link_put(&s->line, &t->line);
+	while (!t->yields && before->prev != &s->line &&
+	       OWNER(struct turn, line, before->prev)->yields)
+		before = before->prev;
+	link_put(before, &t->line);
 }
 
 /* When the bucket has a token for the next letter after `ahead` others. */
@@ -92,11 +99,11 @@ static void take_token(const struct shape *s, int64_t *full, int64_t now)
 }
 
 /* The same for the mailbox's minute; too early where more are ahead than a minute takes. */
-static int64_t minute_at(const struct shape *s, const struct shape_box *b)
+static int64_t minute_at(const struct shape *s, const struct shape_box *b, uint32_t ahead)
 {
 	uint32_t n = s->limits.minute;
 
-	return n ? b->at[(b->next + b->ahead) % n] + MINUTE : LONG_AGO;
+	return n ? b->at[(b->next + ahead) % n] + MINUTE : LONG_AGO;
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -111,6 +118,7 @@ static void begin(struct shape *s, struct turn *t, int64_t now)
 	t->word = SHAPE_GOES;
 	t->begun = now;
 	t->op->active++;
+	t->op->yielding += t->yields;
 	take_token(s, &t->op->full, now);
 	take_token(s, &b->full, now);
 	b->at[b->next] = now;
@@ -121,16 +129,20 @@ static void begin(struct shape *s, struct turn *t, int64_t now)
 static enum shape_word judge(struct shape *s, struct turn *t, int64_t now, int64_t *at)
 {
 	struct shape_op *o = t->op;
+	struct shape_box *b = t->box;
+	uint32_t tokens = t->yields ? s->limits.burst / 2 : 0; /* that are not for this one */
+	uint32_t minute = t->yields ? s->limits.minute / 2 : 0;
 	int64_t last = t->came + s->limits.budget;
+	bool room = o->active < o->most && (!t->yields || o->yielding < (o->most + 1) / 2);
 
-	*at = later(later(token_at(s, o->full, o->ahead),
-			  token_at(s, t->box->full, t->box->ahead)),
-		    minute_at(s, t->box));
+	*at = later(later(token_at(s, o->full, o->ahead + tokens),
+			  token_at(s, b->full, b->ahead + tokens)),
+		    minute_at(s, b, b->ahead + minute));
 	if (shape_left(o, now))
 		return SHAPE_STOPPED;
 	if (*at > last || now > last)
 		return SHAPE_LATE;
-	return *at <= now && o->active < o->most ? SHAPE_GOES : SHAPE_WAITS;
+	return *at <= now && room ? SHAPE_GOES : SHAPE_WAITS;
 }
 
 struct turn *shape_next(struct shape *s, int64_t now, int64_t *when)
@@ -170,8 +182,10 @@ void shape_leave(struct turn *t)
 		return;
 	if (t->word == SHAPE_WAITS)
 		link_drop(&t->line);
-	if (t->word == SHAPE_GOES)
+	if (t->word == SHAPE_GOES) {
 		t->op->active--;
+		t->op->yielding -= t->yields;
+	}
 	t->op->turns--;
 	t->box->turns--;
 	t->word = SHAPE_NONE;

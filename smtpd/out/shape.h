@@ -18,9 +18,13 @@
  *
  * An operator begins with one connection and gets one more with each success, up to a limit. Told to stop, or not to
  * its liking several times in a row without a success, it gets nothing for OUT_RATE_MS, then one connection again.
+ *
+ * A letter that yields stands behind all that do not, has half of the operator's connections at most (but one), and
+ * leaves half of each bucket and of a mailbox's minute for letters that come now.
  */
 enum {
-	SHAPE_TURNS = CONFIG_FORWARD_MAX_HELD,
+	SHAPE_TURNS =
+		CONFIG_FORWARD_MAX_HELD + ON(CONFIG_FORWARD_SPOOL) * CONFIG_SMTPD_QUEUE_ACTIVE,
 	SHAPE_OPERATORS = SHAPE_TURNS + 16,
 	SHAPE_BOXES = SHAPE_TURNS + 64,
 };
@@ -37,12 +41,12 @@ struct shape_limits {
 enum { SHAPE_MINUTE = CONFIG_FORWARD_MAILBOX_MINUTE };
 
 struct shape_op {
-	uint64_t key; /* mxname_operator() */
-	int64_t full; /* when its bucket is full */
-	uint32_t most, active;
-	uint32_t refused; /* for reputation, since the last success */
-	int64_t until;	  /* stopped; what is past: not */
-	int64_t since;	  /* when it was told to, last */
+	uint64_t key;			 /* mxname_operator() */
+	int64_t full;			 /* when its bucket is full */
+	uint32_t most, active, yielding; /* yielding: of those active */
+	uint32_t refused;		 /* for reputation, since the last success */
+	int64_t until;			 /* stopped; what is past: not */
+	int64_t since;			 /* when it was told to, last */
 	int64_t used;
 	uint32_t turns, ahead;
 };
@@ -69,6 +73,7 @@ struct turn { /* a letter's; zeroed: in no line */
 	struct shape_box *box;
 	enum shape_word word;
 	bool waited; /* it could not go at once */
+	bool yields; /* nobody waits for it (FORWARD_SPOOL); set before shape_enter() */
 	int64_t came, begun;
 };
 

@@ -65,7 +65,7 @@ static void on_line(struct watch *w, short got)
 void turns_init(struct outbound *o)
 {
 	o->line = (struct watch){ .fd = -1, .ready = on_line };
-	if (!o->keeps)
+	if (!o->sub)
 		shape_init(&o->shape);
 }
 
@@ -73,7 +73,7 @@ bool turns_wait(struct delivery *d, struct slice host)
 {
 	struct outbound *o = d->owner;
 
-	if (o->keeps || d->turn.word == SHAPE_GOES)
+	if (o->sub || d->turn.word == SHAPE_GOES)
 		return false;
 	memfd_mark(d->letter.text,
 		   false); /* if this process dies meanwhile, it was not by this letter */

@@ -213,8 +213,10 @@ static struct slice msgid_of(struct slice header)
 	return id;
 }
 
-static const char *subject(unsigned all)
+static const char *subject(const struct report *r, unsigned all)
 {
+	if (r->notice)
+		return "Lost: a letter that was to be forwarded";
 	if (all & 1u << REPORT_FAILED)
 		return "Undeliverable: your letter did not reach everyone";
 	if (all & 1u << REPORT_DELAYED)
@@ -237,7 +239,7 @@ static void put_header(struct buf *b, const struct report *r, unsigned all, bool
 		put(b, "undisclosed-recipients:;"); /* the header stays ASCII */
 	}
 	put(b, "\r\nSubject: ");
-	put(b, subject(all));
+	put(b, subject(r, all));
 	crlf(b);
 	put_date(b, "Date: ", r->now);
 	put(b, "Message-ID: <");
@@ -296,7 +298,7 @@ static void put_reason(struct buf *b, const struct report_rcpt *t)
 	crlf(b);
 }
 
-static void put_person(struct buf *b, const struct report_rcpt *t)
+static void put_person(struct buf *b, const struct report *r, const struct report_rcpt *t)
 {
 	put(b, "\r\n<");
 	put_clean(b, t->named.n ? t->named : t->final);
@@ -310,8 +312,11 @@ static void put_person(struct buf *b, const struct report_rcpt *t)
 	put_reason(b, t);
 	if (t->action == REPORT_FAILED) {
 		put(b, t->code / 100 == 4
-			       ? "    This went on for too long, and was given up.\r\n    "
-			       : "    ");
+			       ? "    This went on for too long, and was given up.\r\n"
+			       : "");
+		if (r->notice)
+			return;
+		put(b, "    ");
 		put(b, advice(t));
 		crlf(b);
 	}
@@ -331,7 +336,22 @@ static void put_people(struct buf *b, const struct report *r, const struct repor
 	}
 	for (size_t i = 0; i < n; i++)
 		if (rcpt[i].action == action)
-			put_person(b, &rcpt[i]);
+			put_person(b, r, &rcpt[i]);
+}
+
+/* To postmaster: whose letter it was, and that nobody else knows. */
+static void put_notice(struct buf *b, const struct report *r)
+{
+	put(b, ", about a letter\r\nfrom <");
+	put_clean(b, r->sender);
+	put(b, "> of\r\n");
+	put_time(b, r->arrived);
+	put(b, ".\r\nWho sent it was told that it arrived, and is not told of this.\r\n");
+	if (!r->untold)
+		return;
+	put(b, "Since the last notice of this kind there were more such letters: ");
+	buf_dec(b, r->untold);
+	put(b, ".\r\nEach of them has a line ev=alarm in the log.\r\n");
 }
 
 static void put_human(struct buf *b, const struct report *r, const struct report_rcpt *rcpt,
@@ -340,9 +360,13 @@ static void put_human(struct buf *b, const struct report *r, const struct report
 	put_part(b, r, "text/plain; charset=us-ascii");
 	put(b, "\r\nThis is the mail system of ");
 	put_clean(b, r->hostname);
-	put(b, ", about your letter of\r\n");
-	put_time(b, r->arrived);
-	put(b, ".\r\n");
+	if (r->notice) {
+		put_notice(b, r);
+	} else {
+		put(b, ", about your letter of\r\n");
+		put_time(b, r->arrived);
+		put(b, ".\r\n");
+	}
 	put_people(b, r, rcpt, n, REPORT_FAILED,
 		   "It could not be delivered to these, and is not tried again:\r\n");
 	put_people(b, r, rcpt, n, REPORT_DELAYED,

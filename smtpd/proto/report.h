@@ -5,7 +5,7 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * Reports to a sender of what became of his letter (RFC 3461 to 3464, 6522; 3834): a whole letter,
+ * Reports to a sender of what became of his letter, or to postmaster of a stranger's (RFC 3461 to 3464, 6522; 3834): a whole letter,
  * header and body, CRLF lines of at most 998 octets. Only what is returned of an 8-bit letter has
  * octets above 127; non-ASCII header fields and addresses are written in ASCII (RFC 6533).
  * Nothing that others said (replies, addresses, parameters) can end a line in it.
@@ -26,10 +26,13 @@ struct report_rcpt { /* borrowed */
 struct report {		       /* borrowed */
 	struct slice hostname; /* of this machine */
 	struct slice domain;   /* of the MAILER-DAEMON@ that writes */
-	struct slice to;       /* the sender of the letter, path_print() form */
-	struct slice envid;    /* ENVID= as it was said, or empty */
-	struct slice header;   /* of the letter: lines with CRLF */
-	struct slice body;     /* with the empty line before it; p NULL: is not returned */
+	struct slice to;       /* the sender of the letter, path_print() form; or postmaster */
+	bool notice;	       /* to postmaster: `sender`, who may be <>, is told nothing */
+	struct slice sender;
+	uint64_t untold;     /* notice: letters that were given up without one since the last */
+	struct slice envid;  /* ENVID= as it was said, or empty */
+	struct slice header; /* of the letter: lines with CRLF */
+	struct slice body;   /* with the empty line before it; p NULL: is not returned */
 	uint64_t arrived, now; /* s since 1970 */
 	uint64_t until;	       /* delayed: given up then */
 	uint8_t id[16];	       /* random: nobody can have put it in the letter */

@@ -10,12 +10,13 @@
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/check.h"
 #include "smtpd/proto/envelope.h"
+#include "smtpd/proto/header.h"
 #include "smtpd/proto/path.h"
 
 /*
  * NOTES. journal_report_begin() marks what is told; from there to journal_report_end() the letter
  * does not move. The end is called once: by bounce_taken() when the report came back as a letter,
- * by the answer when it did not, at once when there is nothing to tell.
+ * by the answer when it did not, or was a notice; at once when there is nothing to tell.
  */
 enum {
 	ASK_MS = 330 * 1000, /* longer than check's own questions */
@@ -65,6 +66,7 @@ struct telling { /* one report in the making */
 	struct report r;
 	size_t n; /* recipients in it */
 	struct slice account;
+	uint8_t postmaster[PATH_OCTETS];
 };
 
 /* out names the host in its text; a report has a field for it. */
@@ -253,17 +255,23 @@ static void on_reported(struct ask *a, const void *reply, struct slice tail)
 	struct bounce *b = OWNER(struct bounce, ask, a);
 	const struct answer *m = reply;
 	bool asked = b->j->report.state == REPORT_ASKED;
+	unsigned class = m ? m->code / 100 : 4;
 
 	b->j->now = loop_clock();
 	b->timer->due = 0;
 	if (!asked || b->offered)
 		return; /* told, or the disk has the last word */
-	if (m && m->code / 100 == 5)
+	if (class == 5)
 		log_report("reportfailed", b->j->report.id, (struct slice){ NULL, 0 }, m->code,
 			   tail);
-	journal_report_end(b->j, m && m->code / 100 == 5);
-	if (!m || m->code / 100 != 5)
+	if (b->spool && class == 2) {
+		b->quiet = b->j->now + BOUNCE_NOTICE_MS;
+		b->untold = b->failures = 0;
+	} else if (class != 5) {
+		class = 4;
 		later(b);
+	}
+	journal_report_end(b->j, class != 4);
 }
 
 static int seal(struct slice s, const char *name)
@@ -320,7 +328,7 @@ static bool write_report(struct telling *t, bool *eight)
 	uint64_t age = j->now > t->e->born ? (uint64_t)(j->now - t->e->born) / 1000 : 0;
 
 	t->r.hostname = SLICE(CONFIG_SMTPD_HOSTNAME);
-	t->r.domain = writer(t->r.to);
+	t->r.domain = b->spool ? t->r.hostname : writer(t->r.to);
 	t->r.now = j->wall;
 	t->r.arrived = j->wall > age ? j->wall - age : 0;
 	t->r.until = t->r.arrived + JOURNAL_LIFETIME;
@@ -329,6 +337,36 @@ static bool write_report(struct telling *t, bool *eight)
 	b->text.len = 0;
 	b->text.bad = false;
 	return report_put(&t->r, b->rcpt, t->n, &b->text, eight);
+}
+
+/* A stranger's own header lies in the text: what there is room for goes behind our fields in b->head. */
+static void add_header(struct bounce *b, const struct letter *e, struct slice *header)
+{
+	struct disk *d = b->j->disk;
+	uint64_t at = jr_letter_head(&e->l) + e->l.head_size, n = ENV_HEAD_MAX - e->l.head_size;
+	struct slice text = { b->head + e->l.head_size, 0 }, whole, body;
+
+	n = n < REPORT_HEADER ? n : REPORT_HEADER;
+	text.n = (size_t)(n < e->l.text_size ? n : e->l.text_size);
+	if (!d->read(d, e->seg, e->r.at + JR_HEAD + at, b->head + e->l.head_size, text.n))
+		return;
+	header->n += header_split(text, &whole, &body)
+			     ? whole.n
+			     : slice_head(text, slice_rfind(text, '\n') + 1).n;
+}
+
+/* A report becomes a notice. */
+static void tell_postmaster(struct telling *t)
+{
+	struct slice words = SLICE(CONFIG_SMTPD_DOMAINS);
+	struct buf to = BUF(t->postmaster);
+
+	path_join(SLICE("postmaster"), slice_word(&words), &to);
+	t->r.notice = true;
+	t->r.sender = t->r.to;
+	t->r.to = buf_slice(&to);
+	t->r.untold = t->b->untold;
+	add_header(t->b, t->e, &t->r.header);
 }
 
 static void start(struct bounce *b, uint32_t n)
@@ -343,12 +381,19 @@ static void start(struct bounce *b, uint32_t n)
 			   b->j->now); /* the next one's turn */
 		return;
 	}
+	if (b->spool && b->j->now < b->quiet) {
+		b->untold++;
+		journal_report_end(b->j, true);
+		return;
+	}
 	if (!read_letter(b, e, &body)) {
 		journal_report_end(b->j, false);
 		journal_aside(b->j, n);
 		return;
 	}
 	read_envelope(&t, (struct slice){ b->head, e->l.head_size }, &full);
+	if (b->spool)
+		tell_postmaster(&t);
 	if (full && body.p)
 		t.r.body = body;
 	if (!t.n || !t.r.to.n) {

@@ -11,13 +11,21 @@
  * Reports to senders: what could not be delivered, what is late, and what was passed on where
  * somebody asked for that. One at a time. A report goes to check.sub, which signs it and hands it
  * back as a letter; when that is on disk the sender counts as told (journal.h).
+ *
+ * Of strangers' letters (spool) nobody is told but postmaster, once in BOUNCE_NOTICE_MS at most: check.mx sends such a
+ * notice on at once, and when its destination took it that counts as told.
  */
+enum { BOUNCE_NOTICE_MS = 10 * 60 * 1000 };
+
 struct bounce {
 	struct journal *j;	       /* borrowed */
 	struct chan *check;	       /* borrowed */
 	struct watch *timer;	       /* borrowed */
 	const struct reasons *reasons; /* borrowed: why recipients wait */
 	uint8_t *head;		       /* borrowed: ENV_HEAD_MAX octets of scratch */
+	bool spool;
+	int64_t quiet;	 /* spool: until then there is no notice */
+	uint64_t untold; /* letters that had none since the last one */
 	struct ask ask;
 	bool offered;  /* it came back, and waits for the disk */
 	int64_t again; /* after a failure: not before */

@@ -126,6 +126,8 @@ static void log_delivery(const char *event, uint64_t id, uint32_t no, struct sli
 	struct logline l;
 
 	log_begin(&l, event);
+	if (slice_eq(slice_of(event), SLICE("alarm")))
+		log_text(&l, "why", "a forwarded letter was given up");
 	log_num(&l, "letter", (int64_t)id);
 	log_num(&l, "rcpt", no);
 	if (to.n)
@@ -150,11 +152,14 @@ static bool verdict_of(struct courier *c, uint32_t rcpt, struct jr_note *note, s
 		note->flags |= class != 2 ? NOTE_FAILED : 0;
 		if (!journal_result(j, rcpt, note))
 			return false;
-		log_delivery(class == 2 ? "sent" : "failed", e->r.letter, k->no, to, note->code,
-			     note->text);
+		log_delivery(class == 2 ? "sent"
+			     : c->spool ? "alarm"
+					: "failed",
+			     e->r.letter, k->no, to, note->code, note->text);
 		return true;
 	}
-	if (CONFIG_SMTPD_QUEUE_WARN && j->now - e->born >= CONFIG_SMTPD_QUEUE_WARN * 1000ll)
+	if (CONFIG_SMTPD_QUEUE_WARN && !c->spool &&
+	    j->now - e->born >= CONFIG_SMTPD_QUEUE_WARN * 1000ll)
 		journal_late(j, k->letter);
 	k->attempts += k->attempts < UINT8_MAX;
 	k->reason = reason_note(&c->reasons, note->code, note->enhanced, note->text);
@@ -269,6 +274,8 @@ static void on_answer(struct ask *a, const void *reply, struct slice tail)
 		else if (note.code / 100 == 4)
 			reason = k->reason;
 	}
+	if (m && m->stop_ms)
+		how = DEST_STOP; /* the next ones would not be sent either */
 	pause_of(c, d, in.bad ? DEST_UNCLEAR : how, m, reason);
 }
 
@@ -521,7 +528,14 @@ void courier_accepted(struct courier *c, uint64_t id, const struct keys *k, int 
 	if (n == LEDGER_NONE)
 		return;
 	sched_own(&c->sched, n, k);
-	parcels_keep(&c->parcels, &c->j->g.letter[n], text, head);
+	if (!c->spool) {
+		parcels_keep(&c->parcels, &c->j->g.letter[n], text, head);
+		return;
+	}
+	for (uint32_t i = c->j->g.letter[n].first; i != LEDGER_NONE; i = c->j->g.rcpt[i].next) {
+		c->j->g.rcpt[i].attempts = 1;
+		ledger_wait(&c->j->g, i, c->j->now + journal_pause(1));
+	}
 }
 
 /* Results for letters that the operator took away, as many as there is room for. */

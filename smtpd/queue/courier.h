@@ -40,6 +40,7 @@ struct courier {
 	struct journal *j;   /* borrowed */
 	struct chan *out;    /* borrowed */
 	struct watch *timer; /* borrowed */
+	bool spool;	     /* queue.mx: strangers' letters, each tried once already */
 	struct delivery delivery[COURIER_ACTIVE];
 	struct parcels parcels;
 	struct sched sched;
@@ -68,7 +69,7 @@ void courier_init(struct courier *c, struct journal *j, struct chan *out, struct
 void courier_wired(struct courier *c);				/* out is there again */
 void courier_kept(struct courier *c, uint64_t id, uint32_t no); /* journal.kept */
 /* A letter is in the journal now: whose it is and where it goes. Takes text and head over for its
- * first try, or leaves them. */
+ * first try, or leaves them; a letter of the spool waits for its second. */
 void courier_accepted(struct courier *c, uint64_t id, const struct keys *k, int *text,
 		      int *head);
 void courier_run(struct courier *c); /* starts what is due; cheap when nothing is */

@@ -131,6 +131,8 @@ static void on_letter(void *ctx, struct call *c)
 	case QUEUE_GOOD:
 		break;
 	}
+	if (q->spool)
+		l.flags = JR_SENDER; /* postmaster is told, whoever sent it */
 	if (!bounce_letter(&q->bounce, (struct slice){ q->head, l.head_size }, &l)) {
 		log_event("badreport", "from", proc_name((enum proc_id)c->from));
 		answer(&c->token, REPLY_BAD);
@@ -212,7 +214,7 @@ static void on_act(void *ctx, struct call *c)
 }
 
 const struct rule queue_rules[QUEUE_TYPES] = {
-	[QUEUE_LETTER] = { .from = 1u << P_CHECK_SUB,
+	[QUEUE_LETTER] = { .from = 1u << P_CHECK_SUB | 1u << P_CHECK_MX,
 			   .size = sizeof(struct queue_letter),
 			   .nfd = 2,
 			   .run = on_letter },
@@ -332,6 +334,7 @@ void queue_init(struct queue *q, struct proc *p, const char *dir)
 	bool disk = dir && disk_open(&q->files, dir);
 
 	q->proc = p;
+	q->spool = p->me == P_QUEUE_MX;
 	q->head = arena_reserve(ENV_HEAD_MAX);
 	q->job.buf = arena_reserve(JOB_BUF);
 	q->journal.taken = on_taken;
@@ -344,7 +347,9 @@ void queue_init(struct queue *q, struct proc *p, const char *dir)
 	journal_init(&q->journal, disk ? &q->files.disk : NULL, loop_clock(),
 		     now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0);
 	courier_init(&q->courier, &q->journal, out, &q->timer);
+	q->courier.spool = q->spool;
 	bounce_init(&q->bounce, &q->journal, check, &q->timer, &q->courier.reasons, q->head);
+	q->bounce.spool = q->spool;
 	out->ctx = check->ctx = q;
 	out->wired = on_wired;
 	check->wired = on_check_wired;

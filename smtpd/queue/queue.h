@@ -9,7 +9,8 @@
 #include "smtpd/queue/flusher.h"
 #include "smtpd/queue/journal.h"
 
-/* The process: takes letters, keeps them in the journal, has the courier deliver them. */
+/* The process: takes letters, keeps them in the journal, has the courier deliver them. One binary: `queue` has those
+ * of accounts; with FORWARD_SPOOL `queue.mx` has strangers' letters that could not be forwarded at once. */
 struct queue_entry { /* a letter that waits for the disk */
 	bool used;
 	struct token token;
@@ -22,6 +23,7 @@ struct queue_entry { /* a letter that waits for the disk */
 
 struct queue {
 	struct proc *proc; /* borrowed */
+	bool spool;	   /* queue.mx: strangers' letters */
 	struct disk_files files;
 	struct journal journal;
 	struct job job;

@@ -170,6 +170,8 @@ void sched_keys(const struct sched *s, struct slice head, struct keys *k)
 	while (envelope_next(&c, &tag, &v)) {
 		if (tag == ENV_ACCOUNT)
 			k->account = hash(s, v);
+		else if (tag == ENV_ORIGINAL && !k->account)
+			k->account = hash(s, v); /* strangers' letters: whom they are for */
 		else if (tag == ENV_RCPT && k->n < CONFIG_SMTPD_MAX_RCPTS)
 			k->dest[k->n++] = (uint32_t)hash(s, slice_from(v, slice_rfind(v, '@')));
 	}

@@ -19,6 +19,8 @@ VARIANTS = {
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
                   "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y", "FORWARD_DNSBL": '"list.example"',
                   "AUTH_LEGACY_CRAM_MD5": "y"},
+    # strangers' letters that cannot be forwarded at once are kept, and tried again at once; the smaller machine's sizes
+    "spool": {"FORWARD_SPOOL": "y", "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1", "SMTPD_QUEUE_LIFETIME": "60"},
     # a certificate from the authority of cases_acme.py
     "acme": {"KEYS_TLS_SELFSIGNED": "n", "KEYS_ACME": "y", "KEYS_ACME_DIRECTORY": '"https://acme.example:14000/dir"'},
 }

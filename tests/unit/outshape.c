@@ -319,6 +319,41 @@ static void nobody_asks(void)
 		CHECK_EQ(out.shape.op[i].turns, 0);
 }
 
+/* Letters of queue.mx: results are kept for it, one waits behind those of check.mx, and what becomes of check.mx's wire
+ * does not touch them. */
+static void of_the_spool(void)
+{
+	struct chan other = serving;
+
+	begin();
+	other.generation++;
+	serving.peer = P_QUEUE_MX;
+	left_ms = 0; /* it has all of the five minutes */
+	seq = 5;
+	takes();
+	list();
+	CHECK(nheld == 1 && held[0].seq == 5 && held[0].code == 250);
+	memset(far.script, 0, sizeof far.script);
+	delivers("a@plain.example", 250, "2.6.0", "answered before");
+	forget(0);
+	list();
+	CHECK_EQ(nheld, 0);
+	/* One token is left, for others. */
+	put_mine(0, "a@plain.example");
+	until_waiting(1);
+	CHECK(out.pool[0].turn.yields);
+	outbound_wired(&other);
+	CHECK(out.pool[0].busy);
+	rewire(asking.generation + 1);
+	CHECK(!out.pool[0].busy);
+	serving.peer = P_CHECK_MX;
+	left_ms = OUT_MX_MS;
+	takes();
+	serving.peer = P_QUEUE_MX;
+	list();
+	CHECK_EQ(nheld, 0);
+}
+
 int main(void)
 {
 	console_begin();
@@ -332,5 +367,6 @@ int main(void)
 	handed_back();
 	in_time();
 	nobody_asks();
+	of_the_spool();
 	TEST_END();
 }

@@ -19,6 +19,7 @@ enum { SEEN = 8, ACKS = COURIER_ACKS + 1 };
 static struct world {
 	struct proc p;
 	struct queue *q;
+	bool spool;		     /* it is queue.mx, between check.mx and out.mx */
 	struct chan check, out, sub; /* the far ends; sub: of check, asked by queue */
 	uint8_t rx[MSG_MAX];
 	uint32_t generation;
@@ -89,12 +90,14 @@ static inline void on_ack(void *ctx, struct call *c)
 	chan_answer(&c->token, &m, sizeof m, (struct slice){ NULL, 0 });
 }
 
+#define QUEUES (1u << P_QUEUE | 1u << P_QUEUE_MX)
+
 static const struct rule out_rules[OUT_TYPES] = {
-	[OUT_DELIVER] = { 1u << P_QUEUE, sizeof(struct out_deliver),
-			  OUT_RCPTS * sizeof(uint32_t), 2, on_deliver },
-	[OUT_HELD] = { 1u << P_QUEUE, sizeof(struct out_held_ask), 0, 0, on_held_ask },
-	[OUT_ACK] = { 1u << P_QUEUE, sizeof(struct out_ack),
-		      OUT_ACKS * sizeof(struct out_ack_row), 0, on_ack },
+	[OUT_DELIVER] = { QUEUES, sizeof(struct out_deliver), OUT_RCPTS * sizeof(uint32_t), 2,
+			  on_deliver },
+	[OUT_HELD] = { QUEUES, sizeof(struct out_held_ask), 0, 0, on_held_ask },
+	[OUT_ACK] = { QUEUES, sizeof(struct out_ack), OUT_ACKS * sizeof(struct out_ack_row), 0,
+		      on_ack },
 };
 
 static inline int sealed(struct slice s, bool seal)
@@ -156,7 +159,7 @@ static inline void on_report(void *ctx, struct call *c)
 }
 
 static const struct rule sub_rules[CHECK_TYPES] = {
-	[CHECK_REPORT] = { 1u << P_QUEUE, sizeof(struct check_letter), 0, 2, on_report },
+	[CHECK_REPORT] = { QUEUES, sizeof(struct check_letter), 0, 2, on_report },
 };
 
 static inline void wire(struct chan *a, struct chan *b)
@@ -176,23 +179,24 @@ static inline void boot(const char *dir)
 	struct proc *p = &w.p;
 
 	memset(p, 0, sizeof *p);
-	p->me = P_QUEUE;
+	p->me = w.spool ? P_QUEUE_MX : P_QUEUE;
 	loop_init(&p->loop, 32);
-	chan_init(&p->chan[0], &p->loop, P_CHECK_SUB, CONFIG_SMTPD_MAX_SESSIONS, p->rx);
+	chan_init(&p->chan[0], &p->loop, w.spool ? P_CHECK_MX : P_CHECK_SUB,
+		  CONFIG_SMTPD_MAX_SESSIONS, p->rx);
 	chan_init(&p->chan[1], &p->loop, P_OUT_SUB, CONFIG_SMTPD_QUEUE_ACTIVE + 2, p->rx);
-	p->chan_id[0] = CH_CHECK_SUB_QUEUE;
-	p->chan_id[1] = CH_QUEUE_OUT_SUB;
-	p->chan_id[2] = CH_QUEUE_CHECK_SUB;
+	p->chan_id[0] = w.spool ? CH_CHECK_MX_QUEUE_MX : CH_CHECK_SUB_QUEUE;
+	p->chan_id[1] = w.spool ? CH_QUEUE_MX_OUT_MX : CH_QUEUE_OUT_SUB;
+	p->chan_id[2] = w.spool ? CH_QUEUE_MX_CHECK_MX : CH_QUEUE_CHECK_SUB;
 	p->nchan = 3;
 	chan_init(&p->chan[2], &p->loop, P_CHECK_SUB, 2, p->rx);
 	w.q = calloc(1, sizeof *w.q);
 	queue_init(w.q, p, dir);
 	proc_serve(p, queue_rules, QUEUE_TYPES, w.q);
-	chan_init(&w.check, &p->loop, P_QUEUE, CONFIG_SMTPD_MAX_SESSIONS, w.rx);
-	chan_init(&w.out, &p->loop, P_QUEUE, CONFIG_SMTPD_QUEUE_ACTIVE + 2, w.rx);
+	chan_init(&w.check, &p->loop, p->me, CONFIG_SMTPD_MAX_SESSIONS, w.rx);
+	chan_init(&w.out, &p->loop, p->me, CONFIG_SMTPD_QUEUE_ACTIVE + 2, w.rx);
 	w.out.rules = out_rules;
 	w.out.nrules = OUT_TYPES;
-	chan_init(&w.sub, &p->loop, P_QUEUE, 2, w.rx);
+	chan_init(&w.sub, &p->loop, p->me, 2, w.rx);
 	w.sub.rules = sub_rules;
 	w.sub.nrules = CHECK_TYPES;
 	w.held = w.ndeliver = w.nack = w.nreport = 0;
@@ -228,8 +232,9 @@ static inline void on_reply(struct ask *a, const void *reply, struct slice tail)
 
 struct letter_in {
 	const char *name, *rcpts[3], *text;
-	const char *notify; /* of the first recipient */
-	uint32_t skip, lie; /* lie: octets added to text_size */
+	const char *alias, *sender; /* a stranger's letter for this alias */
+	const char *notify;	    /* of the first recipient */
+	uint32_t skip, lie;	    /* lie: octets added to text_size */
 	bool unsealed, grant, headless;
 	uint16_t code;
 };
@@ -244,10 +249,14 @@ static inline void send_letter(const struct letter_in *in)
 	struct buf b = BUF(head);
 	int fd[2];
 
-	envelope_put(&b, ENV_SENDER, SLICE("app@example.org"));
-	envelope_put(&b, ENV_ACCOUNT, SLICE("app"));
+	envelope_put(&b, ENV_SENDER,
+		     in->alias ? slice_of(in->sender) : SLICE("app@example.org"));
+	if (!in->alias)
+		envelope_put(&b, ENV_ACCOUNT, SLICE("app"));
 	for (unsigned i = 0; i < 3 && in->rcpts[i]; i++) {
 		envelope_put(&b, ENV_RCPT, slice_of(in->rcpts[i]));
+		if (in->alias)
+			envelope_put(&b, ENV_ORIGINAL, slice_of(in->alias));
 		if (!i && in->notify)
 			envelope_put(&b, ENV_NOTIFY, slice_of(in->notify));
 	}

@@ -74,6 +74,32 @@ static void test_plain(void)
 	CHECK(!has("Original-"));
 }
 
+/* To postmaster about a stranger's letter: no advice, whose it was, and how many more there are. */
+static void test_notice(void)
+{
+	static const char *const lines[] = {
+		"\r\nTo: <postmaster@example.org>\r\nSubject: Lost: a letter that was to be forwarded\r\n",
+		", about a letter\r\nfrom <ann?To: x@far.example> of\r\n",
+		"\r\nWho sent it was told that it arrived, and is not told of this.\r\n",
+		"more such letters: 12.\r\n",
+		"\r\n<bob@far.example>\r\n    mx.far.example said:\r\n    550 5.1.1 no such user\r\n\r\n--",
+	};
+	struct report r = plain;
+	bool eight;
+
+	r.notice = true;
+	r.to = SLICE("postmaster@example.org");
+	r.sender = SLICE("ann\nTo: x@far.example");
+	r.untold = 12;
+	make(&r, &failed, 1, &eight);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		CHECK_ROW(has(lines[i]), lines[i]);
+	CHECK(!has("Please") && !has("your letter"));
+	r.untold = 0;
+	make(&r, &failed, 1, &eight);
+	CHECK(!has("more such"));
+}
+
 static void test_fields(void)
 {
 	static const struct {
@@ -226,6 +252,7 @@ static void test_refused(void)
 int main(void)
 {
 	test_plain();
+	test_notice();
 	test_fields();
 	test_many();
 	test_returned();

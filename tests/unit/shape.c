@@ -317,6 +317,53 @@ static void crowd(void)
 		shape_leave(&t[i]);
 }
 
+/* Letters that nobody waits for (FORWARD_SPOOL) are behind those of today, and leave them half of everything. */
+static void yields(void)
+{
+	fresh();
+	for (int i = 0; i < 8; i++)
+		t[i].yields = i < 5;
+	s.limits.minute = 0;
+	CHECK_EQ(enter(&t[0], GOOGLE, BOX), SHAPE_GOES); /* the operator's one connection */
+	CHECK_EQ(enter(&t[1], GOOGLE, BOX), SHAPE_WAITS);
+	CHECK_EQ(enter(&t[5], GOOGLE, BOX2), SHAPE_WAITS); /* it passes the one before it */
+	shape_end(&s, &t[0], GMAIL_OK, now);
+	CHECK(shape_next(&s, now, &when) == &t[5]);
+	CHECK(shape_next(&s, now, &when) == &t[1]); /* one of two */
+	shape_end(&s, &t[1], GMAIL_OK, now);
+	shape_end(&s, &t[5], GMAIL_OK, now);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(enter(&t[i], GOOGLE, BOX),
+			 i < 2 ? SHAPE_GOES : SHAPE_WAITS); /* of four */
+	CHECK_EQ(enter(&t[5], GOOGLE, BOX2), SHAPE_GOES);
+	CHECK_EQ(enter(&t[6], GOOGLE, BOX2), SHAPE_GOES);
+	CHECK_EQ(enter(&t[7], GOOGLE, BOX2), SHAPE_WAITS);
+	shape_leave(&t[0]);
+	CHECK(shape_next(&s, now, &when) == &t[7]);
+	CHECK(!shape_next(&s, now, &when));
+	shape_leave(&t[1]); /* the connection is for one of them */
+	CHECK(shape_next(&s, now, &when) == &t[2]);
+	/* Fifteen of a bucket of thirty, thirty of a minute of sixty. */
+	fresh();
+	for (int i = 0; i < 15; i++) {
+		t[0].yields = true;
+		CHECK_EQ(enter(&t[0], GOOGLE, BOX), SHAPE_GOES);
+		shape_end(&s, &t[0], GMAIL_OK, now);
+	}
+	CHECK_EQ(enter(&t[0], GOOGLE, BOX), SHAPE_WAITS);
+	CHECK_EQ(burst(GOOGLE, BOX), 15);
+	shape_leave(&t[0]);
+	fresh();
+	t[0].yields = true;
+	s.limits.burst = 1000;
+	for (int i = 0; i < 30; i++) {
+		CHECK_EQ(enter(&t[0], OTHER, BOX2), SHAPE_GOES);
+		shape_end(&s, &t[0], GMAIL_OK, now);
+	}
+	CHECK_EQ(enter(&t[0], OTHER, BOX2), SHAPE_WAITS);
+	CHECK_EQ(burst(OTHER, BOX2), 30);
+}
+
 int main(void)
 {
 	buckets();
@@ -331,5 +378,6 @@ int main(void)
 	too_fast();
 	handed_back();
 	crowd();
+	yields();
 	TEST_END();
 }
