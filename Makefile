@@ -43,7 +43,7 @@ $(error O must be a folder of its own: $(O) holds the sources or is part of them
 endif
 
 demo-goals := run check unit fuzz fuzz-replay bench soak test-system test-dialog check-% out/demo/%
-ifneq ($(filter $(demo-goals),$(filter-out check-fresh check-format check-deps,$(MAKECMDGOALS))),)
+ifneq ($(filter $(demo-goals),$(filter-out check-fresh check-reproducible check-format check-deps,$(MAKECMDGOALS))),)
 ifeq ($(SITE)$(KCONFIG_CONFIG),)
 override O := $(O)/demo
 DEMO := y
@@ -66,7 +66,7 @@ GEN := $(O)/gen
 # Configuration: .config -> autoconf.h (forced into every C file) and auto.conf (read here).
 KCONFIGS := Kconfig $(wildcard */Kconfig)
 kconfig = /usr/bin/python3 -m $(1)
-free-goals := help clean distclean %config list-defconfigs source check-fresh check-format check-deps \
+free-goals := help clean distclean %config list-defconfigs source check-fresh check-reproducible check-format check-deps \
 	rfc-index host-deps test-letter
 ifneq ($(filter-out $(free-goals),$(or $(MAKECMDGOALS),all)),)
 include $(GEN)/auto.conf
@@ -406,6 +406,7 @@ test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
 check-power: check-inputs
 	@env $(power-env) tests/check/runner tests/power/mutants tests/power/long
 check-fresh: ; @tests/fresh/run
+check-reproducible: ; @tests/fresh/reproducible
 
 # What a user calls.
 run: host-all $(IMAGES) host-link
@@ -501,6 +502,7 @@ FORCE:
 #=   linux-menuconfig, linux-savedefconfig    the kernel's configuration, kept in the board's fragment
 #= Tests
 #=   check            everything; check-fresh does so in a fresh Debian root
+#=   check-reproducible   everything built twice without a cache, kernel included, under other circumstances
 #=   unit, fuzz-replay, test-dialog, test-system
 #=   bench            against Postfix + OpenDKIM in the same run; CASE=b ROUNDS=5 LETTERS=2000 choose,
 #=                    SIGN=auto|mulx|bearssl|ed25519: what signs; CASE=idle, shake, slow, guess, logins, alias, qemu: tinpost alone
