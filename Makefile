@@ -42,11 +42,13 @@ ifneq ($(filter / $(abspath $(O))/%,$(abspath $(O)) $(CURDIR)/)$(filter $(source
 $(error O must be a folder of its own: $(O) holds the sources or is part of them)
 endif
 
-demo-goals := run check unit fuzz fuzz-replay bench soak test-system test-dialog check-% out/demo/%
+# BOARD= names another board for them.
+demo-goals := run check unit fuzz fuzz-replay bench soak test-system test-dialog board-images check-% out/demo/%
+given-board := $(if $(filter command environment,$(origin BOARD)),$(filter-out qemu-x86_64,$(BOARD)))
 ifneq ($(filter $(demo-goals),$(filter-out check-fresh check-reproducible check-format check-deps,$(MAKECMDGOALS))),)
 ifeq ($(SITE)$(KCONFIG_CONFIG),)
-override O := $(O)/demo
-DEMO := y
+override O := $(O)/demo$(addprefix /boards/,$(given-board))
+DEMO := $(or $(given-board),qemu-x86_64)
 endif
 endif
 KCONFIG_CONFIG ?= $(if $(DEMO),$(O)/.config,$(if $(SITE),$(SITE)/.config,$(if $(given-O),$(O)/.config,.config)))
@@ -77,7 +79,7 @@ endif
 comma := ,
 unquote = $(subst ",,$(1))
 ARCH := $(or $(call unquote,$(CONFIG_BOARD_ARCH)),x86_64)
-BOARD := $(or $(call unquote,$(CONFIG_BOARD_NAME)),qemu-x86_64)
+override BOARD := $(or $(call unquote,$(CONFIG_BOARD_NAME)),qemu-x86_64)
 ifneq ($(ARCH),$(shell uname -m))
 CROSS_COMPILE ?= $(ARCH)-linux-gnu-
 endif
@@ -95,9 +97,9 @@ $(GEN)/auto.conf: $(GEN)/config.is $(KCONFIGS) rootfs/check-settings
 $(GEN)/autoconf.h: $(GEN)/auto.conf ;
 
 ifdef DEMO
-$(KCONFIG_CONFIG): board/qemu-x86_64/defconfig tests/site/config $(KCONFIGS) | $(GEN)/host.ok
+$(KCONFIG_CONFIG): board/$(DEMO)/defconfig tests/site/config $(KCONFIGS) | $(GEN)/host.ok
 	$(Q)mkdir -p $(@D)
-	$(Q)cat board/qemu-x86_64/defconfig tests/site/config >$@.demo
+	$(Q)cat board/$(DEMO)/defconfig tests/site/config >$@.demo
 	$(Q)$(call kconfig,defconfig) --kconfig Kconfig $@.demo >/dev/null && rm $@.demo && touch $@
 else
 $(KCONFIG_CONFIG):
@@ -108,6 +110,9 @@ endif
 $(GEN)/host.ok: rootfs/host-deps
 	$(Q)mkdir -p $(@D)
 	$(Q)rootfs/host-deps build
+	@touch $@
+$(GEN)/board.ok: rootfs/host-deps $(GEN)/auto.conf
+	$(Q)rootfs/host-deps $(BOARD)
 	@touch $@
 
 # Packages: unpacked, patched and built by rootfs/package, kept in the cache.
@@ -139,7 +144,7 @@ $(O)/pkg/$(ARCH)/musl.ok: $(call pkg-inputs,musl) $(O)/pkg/$(ARCH)/headers.ok $(
 	@touch $@
 
 # The kernel depends on nothing of ours but its fragment.
-FRAGMENT := board/$(BOARD)/linux.fragment
+FRAGMENT := board/$(ARCH).fragment
 $(O)/pkg/$(ARCH)/linux.ok: $(call pkg-inputs,linux) $(FRAGMENT) $(call alive,$(ARCH)/linux) | $(GEN)/host.ok
 	$(Q)CC=$(CROSS_COMPILE)gcc RECIPE_FILES="$(FRAGMENT) rootfs/linux/check-config" FRAGMENT=$(abspath $(FRAGMENT)) \
 		CROSS_COMPILE=$(CROSS_COMPILE) rootfs/package build linux $(ARCH) $(O)/pkg/$(ARCH)/linux
@@ -204,7 +209,7 @@ $(foreach p,$(PROGS),$(eval $(call prog-rules,$(p))))
 
 # The demo's host programs are found in out/host, too, until others are built there.
 host-link: $(HOSTPROGS:%=$(O)/host/%)
-	@$(if $(DEMO),test -e $(O)/../host || ln -sfn demo/host $(O)/../host)
+	@$(if $(filter qemu-x86_64,$(DEMO)),test -e $(O)/../host || ln -sfn demo/host $(O)/../host)
 
 define hostprog-rules
 $(O)/host/$(1): $($(1)-y:%=$(O)/host/obj/%) $(call stamps,host,$(1))
@@ -229,7 +234,8 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
-packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,bzImage rootfs.cpio.gz keys.img data.img)
+disk-images := tinpost-$(BOARD).img$(if $(CONFIG_BOARD_VM_X86_64), tinpost-$(BOARD).qcow2)
+packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,bzImage rootfs.cpio.gz $(if $(CONFIG_BOARD_DISK),$(disk-images),keys.img data.img))
 IMAGES := $(addprefix $(I)/,$(packed) sbom.cdx.json SHA256SUMS)
 loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/bzImage $(I)/rootfs.cpio.gz)
 host-programs := $(HOSTPROGS:%=$(O)/host/%)
@@ -250,14 +256,21 @@ $(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 $(I)/oci/index.json: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,OCI,$(@D))
 	$(Q)$(secrets) rootfs/mkroot oci $(@D) $(ARCH) rootfs/tree $(O) $(filter-out init,$(PROGS))
-$(I)/keys.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
+$(I)/keys.img: rootfs/disks rootfs/ext4.py rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks keys $@
-$(I)/data.img: rootfs/disks rootfs/mke2fs.conf $(GEN)/build.h
+$(I)/data.img: rootfs/disks rootfs/ext4.py rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
+$(I)/tinpost-$(BOARD).img: rootfs/mkdisk rootfs/fat.py rootfs/layout.py rootfs/ext4.py rootfs/mke2fs.conf init/layout.def $(I)/bzImage $(I)/rootfs.cpio.gz \
+		$(GEN)/board.ok
+	$(call say,DISK,$@)
+	$(Q)$(secrets) rootfs/mkdisk $(BOARD) $@ $(I)/bzImage $(I)/rootfs.cpio.gz $(CONFIG_ROOTFS_DATA_SIZE)
+$(I)/tinpost-$(BOARD).qcow2: $(I)/tinpost-$(BOARD).img
+	$(call say,QCOW2,$@)
+	$(Q)$(secrets) qemu-img convert -m 1 -f raw -O qcow2 -c $< $@.new && mv $@.new $@
 payload := $(packed:%=$(I)/%)
 $(I)/sbom.cdx.json: rootfs/sbom $(O)/maps/manifest $(payload)
 	$(Q)rootfs/sbom $(O)/maps/manifest $(I) >$@
@@ -408,6 +421,11 @@ check-power: check-inputs
 check-fresh: ; @tests/fresh/run
 check-reproducible: ; @tests/fresh/reproducible
 
+# What the tests of a board start: its images, and the programs that make lists.
+board-images: $(IMAGES) host-link
+check-boards: host-all
+	@tests/check/runner tests/system/run-boards
+
 # What a user calls.
 run: host-all $(IMAGES) host-link
 	@TINPOST_OUT=$(abspath $(O)) tests/system/run-demo
@@ -483,7 +501,7 @@ FORCE:
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
 #= Start here
-#=   run              build the demo image, boot it in QEMU, show a letter on each lane
+#=   run              build the demo image, boot it in QEMU, show a letter on each lane; BOARD=vm-x86_64: another board's
 #=   menuconfig       host name, domains, where mail goes, board, network, limits
 #=   all              images for .config in out/images (the default)
 #=   oci              the root file system as an OCI image layout, out/images/oci
@@ -509,6 +527,7 @@ FORCE:
 #=   soak             a million letters: memory must not grow, none is lost; LETTERS=20000 or MINUTES=10 for less
 #=   fuzz             T=path: one fuzz target for a minute, or for TIME= seconds
 #=   check-power      10,000 cuts of the power; check has a few hundred
+#=   check-boards     each board and each device that QEMU emulates, one letter through each lane
 #=   check-deps -config -format -headers -warnings -link -size -sbom -harden -oci -twice -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages

@@ -26,12 +26,19 @@ struct boot {
 enum { AT_SIGNAL, AT_KEYS, AT_CONTROL = AT_KEYS + POWER_KEYS, AT_MAX = AT_CONTROL + P_MAX };
 
 /* A kernel without console starts us with nothing open; the first three numbers must not
- * mean a file. */
+ * mean a file. 1 is nothing until there is a second console. */
 static void open_standard(void)
 {
+	int none;
+
 	while (fcntl(STDERR_FILENO, F_GETFD) < 0)
 		if (grants_null() < 0)
 			return;
+	none = grants_null();
+	if (none < 0)
+		return;
+	dup3(none, STDOUT_FILENO, O_CLOEXEC);
+	close(none);
 }
 
 /* All are blocked and stay so: those we want are read, the others never arrive. */

@@ -208,6 +208,9 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	switch (kind) {
 	case GRANT_CONSOLE:
 		return say_console();
+	case GRANT_SCREEN:
+		fd = say_screen();
+		return fd >= 0 ? fd : grants_null();
 	case GRANT_INPUT:
 		fd = say_input(g->machine);
 		return fd >= 0 ? fd : grants_null();

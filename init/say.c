@@ -14,17 +14,39 @@ enum { LINE = 512, PATIENCE_MS = 200 };
 
 #define OWN "/proc/self/fd/2"
 
-void say_open(bool machine)
+static void open_as(int to, const char *path)
 {
-	/* A description of our own: O_NONBLOCK on the inherited one would bind others too. */
-	int fd = open(machine ? CONFIG_INIT_CONSOLE : OWN,
-		      O_WRONLY | O_NOCTTY | O_NONBLOCK | O_APPEND);
+	int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_APPEND);
 
 	if (fd < 0)
 		return;
-	dup3(fd, STDERR_FILENO, O_CLOEXEC);
-	if (fd != STDERR_FILENO)
+	dup3(fd, to, O_CLOEXEC);
+	if (fd != to)
 		close(fd);
+}
+
+/* Of several consoles the kernel lists the one that /dev/console is last. */
+static bool screen_path(char out[32])
+{
+	char names[64] = "";
+	int fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, names, sizeof names - 1) < 0)
+		names[0] = 0;
+	if (fd >= 0)
+		close(fd);
+	snprintf(out, 32, "/dev/%.*s", (int)strcspn(names, " "), names);
+	return strchr(names, ' ');
+}
+
+void say_open(bool machine)
+{
+	char screen[32];
+
+	if (machine && screen_path(screen))
+		open_as(STDOUT_FILENO, screen);
+	/* A description of our own: O_NONBLOCK on the inherited one would bind others too. */
+	open_as(STDERR_FILENO, machine ? CONFIG_INIT_CONSOLE : OWN);
 }
 
 int say_console(void)
@@ -32,6 +54,11 @@ int say_console(void)
 	int fd = open(OWN, O_WRONLY | O_NOCTTY | O_APPEND | O_CLOEXEC);
 
 	return fd >= 0 ? fd : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
+int say_screen(void)
+{
+	return open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_APPEND | O_CLOEXEC);
 }
 
 int say_input(bool machine)
@@ -51,12 +78,12 @@ int say_input(bool machine)
 	return fd;
 }
 
-static void put(const char *p, size_t n)
+static void put(int fd, const char *p, size_t n)
 {
-	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 
 	while (n) {
-		ssize_t w = write(STDERR_FILENO, p, n);
+		ssize_t w = write(fd, p, n);
 
 		if (w > 0) {
 			p += w;
@@ -80,7 +107,8 @@ static void line(const char *reason, const char *format, va_list ap)
 	if (reason && (n = snprintf(text + at, sizeof text - at, " reason=\"%s\"", reason)) > 0)
 		at = at + (size_t)n < sizeof text - 1 ? at + (size_t)n : sizeof text - 2;
 	text[at++] = '\n';
-	put(text, at);
+	put(STDERR_FILENO, text, at);
+	put(STDOUT_FILENO, text, at);
 }
 
 void say(const char *format, ...)

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /*
- * init's own log lines, straight to the console: `init: ` and the formatted text, one write a
- * line. A console that takes nothing (flow control, a reader that stalls) costs a line, never
+ * init's own log lines, straight to the console, and to a second one where the kernel has two (the
+ * screen beside a serial line): `init: ` and the formatted text, one write a line. A console that takes nothing (flow control, a reader that stalls) costs a line, never
  * the machine.
  */
 void say_open(bool machine); /* machine: CONFIG_INIT_CONSOLE; else descriptor 2 as inherited */
@@ -15,6 +15,7 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A new descriptor of the console for the log process; -1 = there is none. */
 int say_console(void);
+int say_screen(void); /* the same of the second console */
 /* What is typed there, whole lines of it; in a container what its standard input is. -1 = nothing. */
 int say_input(bool machine);
 

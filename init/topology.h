@@ -38,6 +38,7 @@ enum chan_id {
 
 enum grant_kind {
 	GRANT_CONSOLE,
+	GRANT_SCREEN,	/* a second console */
 	GRANT_INPUT,	/* what is typed at the console */
 	GRANT_LOG_TAPS, /* P_MAX descriptors: one for each process */
 	GRANT_USERS_CDB,

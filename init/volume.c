@@ -4,8 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/blkpg.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -92,7 +96,7 @@ static void note_device(const char *device, struct found *found)
 	}
 }
 
-static void find_devices(struct found *found)
+static bool find_devices(struct found *found)
 {
 	DIR *d = opendir("/sys/class/block");
 	struct dirent *e;
@@ -104,6 +108,78 @@ static void find_devices(struct found *found)
 			note_device(device, found);
 	if (d)
 		closedir(d);
+	return found[KEYS_A].device[0] && found[KEYS_B].device[0] && found[DATA].device[0];
+}
+
+/* Cards and controllers may take longer to appear than init to start. */
+static void wait_for_devices(struct found *found)
+{
+	enum { STEP_MS = 50 };
+
+	for (int i = 0; i <= CONFIG_INIT_DISK_WAIT * 1000 / STEP_MS; i++) {
+		if (i)
+			poll(NULL, 0, STEP_MS);
+		memset(found, 0, VOLUMES * sizeof *found);
+		if (find_devices(found))
+			return;
+	}
+}
+
+/* A number that the kernel tells of a block device; 0: none. */
+static unsigned long long fact(const char *device, const char *name)
+{
+	char path[96], text[24] = "";
+	int fd;
+
+	snprintf(path, sizeof path, "/sys/class/block/%s/%s", device, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
+		text[0] = 0;
+	if (fd >= 0)
+		close(fd);
+	return strtoull(text, NULL, 10);
+}
+
+/* The name of the disk that a partition is part of. */
+static bool whole_disk(const char *device, char out[32])
+{
+	char path[96], to[PATH_MAX], *end, *name;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/sys/class/block/%s", device);
+	n = readlink(path, to, sizeof to - 1);
+	if (n <= 0)
+		return false;
+	to[n] = 0;
+	end = strrchr(to, '/');
+	if (!end)
+		return false;
+	*end = 0;
+	name = strrchr(to, '/');
+	return name && (size_t)snprintf(out, 32, "%s", name + 1) < 32;
+}
+
+/* In memory a partition reaches to the end of its disk; the table on the disk stays as it is. Where another
+ * one follows, the kernel refuses. */
+static void stretch(const char *path)
+{
+	const char *device = path + sizeof "/dev/" - 1;
+	unsigned long long number = fact(device, "partition"), start = fact(device, "start");
+	struct blkpg_partition p = { .pno = (int)number, .start = (long long)start << 9 };
+	struct blkpg_ioctl_arg arg = { BLKPG_RESIZE_PARTITION, 0, sizeof p, &p };
+	char disk[32], whole[40];
+	int fd;
+
+	if (!number || !whole_disk(device, disk) ||
+	    fact(disk, "size") <= start + fact(device, "size"))
+		return;
+	p.length = (long long)(fact(disk, "size") - start) >> 3 << 12;
+	snprintf(whole, sizeof whole, "/dev/%s", disk);
+	fd = open(whole, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, BLKPG, &arg) != 0)
+		say_errno("ev=stretch device=%s", path);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* The file system follows its device: a bigger disk is used whole from the next boot on. */
@@ -135,6 +211,8 @@ static bool attach(enum volume v, const struct found *f)
 		say("ev=volume label=%s missing=yes", volumes[v].label);
 		return false;
 	}
+	if (v == DATA)
+		stretch(f->device);
 	if (mount(f->device, volumes[v].path, "ext4",
 		  MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, "errors=remount-ro") != 0) {
 		say_errno("ev=volume label=%s device=%s broken=yes", volumes[v].label,
@@ -206,7 +284,7 @@ unsigned volume_mount(bool machine)
 	unsigned flags = 0;
 
 	if (machine)
-		find_devices(found);
+		wait_for_devices(found);
 	for (int v = 0; v < VOLUMES; v++) {
 		if (machine && !attach(v, &found[v]))
 			continue;

@@ -9,7 +9,8 @@
 /*
  * The file systems for keys and journal, found by their ext4 labels (tinpost-keys-a,
  * tinpost-keys-b, tinpost-data) and mounted without devices, programs and set-user-id. A
- * missing or broken one is said and left as it is: nothing is ever formatted here. In a
+ * missing or broken one is said and left as it is: nothing is ever formatted here. The journal's
+ * partition reaches to the end of its disk in memory, whatever the table says. In a
  * container the folders are there already and are used as they are when they can be written.
  */
 unsigned volume_mount(bool machine); /* enum ctl_flag */

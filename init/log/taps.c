@@ -18,15 +18,21 @@ void taps_format(struct slice name, struct slice line, struct buf *out)
 	buf_u8(out, '\n');
 }
 
-static void print(struct taps *t, struct buf *out)
+static void print_on(int console, struct slice s)
 {
-	while (out->len) {
-		ssize_t n = write(t->console, out->p, out->len);
+	while (s.n) {
+		ssize_t n = write(console, s.p, s.n);
 
 		if (n <= 0)
 			break; /* a console that is gone loses lines, never mail */
-		buf_eat(out, (size_t)n);
+		s = slice_from(s, (size_t)n);
 	}
+}
+
+static void print(struct taps *t, struct buf *out)
+{
+	print_on(t->console, buf_slice(out));
+	print_on(t->screen, buf_slice(out));
 	out->len = 0;
 }
 
@@ -89,6 +95,7 @@ void taps_init(struct taps *t, struct proc *p)
 {
 	t->proc = p;
 	t->console = p->grant[GRANT_CONSOLE];
+	t->screen = p->grant[GRANT_SCREEN];
 	for (int i = 0; i < P_MAX; i++) {
 		t->tap[i] = (struct tap){
 			.watch = { .fd = p->taps[i],

@@ -16,7 +16,7 @@ struct tap {
 
 struct taps {
 	struct proc *proc; /* borrowed */
-	int console;
+	int console, screen;
 	struct tap tap[P_MAX];
 };
 

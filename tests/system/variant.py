@@ -34,6 +34,22 @@ def rootfs(name):
     return folder(name) + "/images/rootfs.cpio.gz"
 
 
+def board(name):
+    """The images of a board, beside those under test; says what went wrong."""
+    if world.config.get("BOARD_NAME") == name:
+        return ""       # it is the build under test
+    top = os.path.dirname(world.OUT) if os.path.basename(world.OUT) == "demo" else world.OUT
+    return make("O=" + top, "BOARD=" + name, "board-images")
+
+
+def make(*words):
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "O", "SITE", "CACHE", "KCONFIG_CONFIG")}
+    cache = os.environ.get("CACHE_DIR") or os.environ.get("CACHE")
+    done = subprocess.run(["make", "-s", "-C", world.TOP] + list(words) + (["CACHE=" + cache] if cache else []), env=env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout if done.returncode else ""
+
+
 def build(name):
     """Before the namespaces: packages come from the cache that the build under test has filled. Says what went wrong."""
     changes, where = VARIANTS[name], folder(name)
@@ -45,14 +61,8 @@ def build(name):
     if not os.path.exists(where + "/.config") or open(where + "/.config", encoding="ascii").read() != text:
         with open(where + "/.config", "w", encoding="ascii") as f:
             f.write(text)
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "O", "SITE", "CACHE")}
-    cache = os.environ.get("CACHE_DIR") or os.environ.get("CACHE")
-    words = ["make", "-s", "-C", world.TOP, "O=" + where, "KCONFIG_CONFIG=%s/.config" % where, rootfs(name)]
-    words += [where + "/host/tinpost-" + x for x in ("user", "users")]
-    done = subprocess.run(words + (["CACHE=" + cache] if cache else []), env=env, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode == 0:
-        return ""
-    if os.path.exists(rootfs(name)):
+    problem = make("O=" + where, "KCONFIG_CONFIG=%s/.config" % where, rootfs(name),
+                   *[where + "/host/tinpost-" + x for x in ("user", "users")])
+    if problem and os.path.exists(rootfs(name)):
         os.unlink(rootfs(name))      # an old one must not pass for this one
-    return done.stdout
+    return problem

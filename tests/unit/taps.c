@@ -11,26 +11,30 @@
 
 static struct proc p;
 static struct taps t;
-static int writer[P_MAX], console[2];
+static int writer[P_MAX], console[2], screen[2];
 
 static void say(enum proc_id id, const char *line)
 {
 	CHECK(write(writer[id], line, strlen(line)) == (ssize_t)strlen(line));
 }
 
+/* On both consoles the same. */
 static struct slice printed(void)
 {
-	static uint8_t text[4 * TAPS_LINE];
+	static uint8_t text[4 * TAPS_LINE], second[4 * TAPS_LINE];
 	ssize_t n = read(console[0], text, sizeof text);
 
+	CHECK(read(screen[0], second, sizeof second) == n);
+	CHECK(n <= 0 || memcmp(text, second, (size_t)n) == 0);
 	return (struct slice){ text, n > 0 ? (size_t)n : 0 };
 }
 
 static void start(void)
 {
 	loop_init(&p.loop, P_MAX);
-	CHECK(pipe2(console, O_NONBLOCK) == 0);
+	CHECK(pipe2(console, O_NONBLOCK) == 0 && pipe2(screen, O_NONBLOCK) == 0);
 	p.grant[GRANT_CONSOLE] = console[1];
+	p.grant[GRANT_SCREEN] = screen[1];
 	for (int i = 0; i < P_MAX; i++) {
 		int fd[2];
 

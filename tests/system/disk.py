@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: ISC
+"""Machines that boot from one disk, as the image is shipped; the test's files ride behind the root file system in its slot."""
+import os
+import re
+import sys
+
+import machine
+import newc
+import world
+
+sys.path.insert(0, os.path.join(world.TOP, "rootfs"))
+import layout  # noqa: E402
+
+PLACES = layout.places()
+MIB = 1 << 20
+# The controllers that QEMU has for the disk `d`.
+CONTROLLERS = {
+    "virtio-blk": ["-device", "virtio-blk-pci,drive=d"],
+    "virtio-scsi": ["-device", "virtio-scsi-pci,id=s", "-device", "scsi-hd,bus=s.0,drive=d"],
+    "pvscsi": ["-device", "pvscsi,id=s", "-device", "scsi-hd,bus=s.0,drive=d"],
+    "ahci": ["-device", "ide-hd,bus=ide.0,drive=d"],
+    "nvme": ["-device", "nvme,serial=1,drive=d"],
+}
+OVMF = "/usr/share/ovmf/OVMF.fd"
+
+
+def images(board):
+    own = os.path.join(world.OUT, "images")
+    return own if os.path.exists(own + "/tinpost-%s.img" % board) else os.path.join(world.OUT, "boards", board, "images")
+
+
+class Vm(machine.Qemu):
+    """vm-x86_64 on a disk of `mib` MiB."""
+
+    BOARD = "vm-x86_64"
+
+    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", uefi=False, mib=512, memory=128, **more):
+        super().__init__(files, "q35", disks=False, memory=memory, rootfs=images(self.BOARD) + "/rootfs.cpio.gz", **more)
+        self.controller, self.card, self.uefi = controller, card, uefi
+        self.disk = self.dir + "/disk"
+        world.sh("cp", "--sparse=always", images(self.BOARD) + "/tinpost-%s.img" % self.BOARD, self.disk)
+        with open(self.disk, "r+b") as f:
+            f.truncate(mib * MIB)
+            f.seek(PLACES["SLOT_A"][0] + PLACES["ROOTFS"][0])
+            with open(self.dir + "/initrd", "rb") as initrd:
+                f.write(initrd.read())
+
+    def command(self):
+        log = self.dir + "/console"
+        cmd = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-m", str(self.memory), "-nodefaults", "-no-user-config",
+               "-display", "none", "-no-reboot", "-vga", "std", "-device", "virtio-rng-pci",
+               "-netdev", "tap,id=net,script=no,downscript=no,ifname=" + self.name,
+               "-device", "%s,romfile=,netdev=net,mac=52:54:00:12:34:56" % self.card,
+               "-drive", "id=d,file=%s,format=raw,if=none" % self.disk, "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir]
+        if self.terminal:
+            cmd += ["-chardev", "stdio,id=con,mux=on,signal=off,logfile=" + log, "-mon", "chardev=con"]
+        else:
+            cmd += ["-chardev", "file,id=con,path=" + log]
+        return cmd + (["-bios", OVMF] if self.uefi else []) + CONTROLLERS[self.controller] + ["-serial", "chardev:con"] + self.more
+
+    def ready(self, deadline=180):
+        return super().ready(deadline)
+
+    def table(self):
+        """The sector of the partition table."""
+        with open(self.disk, "rb") as f:
+            return f.read(512)
+
+    def screen(self):
+        """The picture on the screen as rows of cells, each a hashable pattern; 80 columns of text or more."""
+        path = self.dir + "/picture"
+        self.qmp("screendump", filename=path)
+        with open(path, "rb") as f:
+            head, width, height, body = re.match(rb"(P6)\s+(\d+)\s+(\d+)\s+255\s(.*)", f.read(), re.S).groups()
+        width, height = int(width), int(height)
+        lit = bytes(1 if any(body[i:i + 3]) else 0 for i in range(0, width * height * 3, 3))
+        cell = 9 if width == 720 else 8
+        return [[b"".join(lit[(y + k) * width + x:(y + k) * width + x + 8] for k in range(16)) for x in range(0, width - cell + 1, cell)]
+                for y in range(0, height - 15, 16)]
+
+
+class Direct(machine.Qemu):
+    """qemu-x86_64 as `make run` shows it."""
+
+    def __init__(self, files=None, **more):
+        super().__init__(files, "q35", **more)
+
+
+def machine_of(board):
+    return {"vm-x86_64": Vm}.get(board, Direct)
