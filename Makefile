@@ -392,7 +392,7 @@ programs := $(PROGS:%=$(O)/bin/%)
 power-env = COMPILE="$(HOSTCC) $(filter-out -MMD -MP,$(common)) -O2 $(call pkg-includes,host)" \
 	OBJECTS="$(filedisk-y:%=$(abspath $(O))/host/obj/%)" \
 	LINK="$(HOSTCC) $(filedisk-wrap) $(call archives,host,filedisk) -lpthread"
-checks := deps config format headers warnings link size sbom harden oci twice
+checks := deps config format headers warnings link size sbom harden oci twice flash
 check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
 $(checks:%=check-%): check-%: FORCE
@@ -429,6 +429,9 @@ check-boards: host-all
 # What a user calls.
 run: host-all $(IMAGES) host-link
 	@TINPOST_OUT=$(abspath $(O)) tests/system/run-demo
+# A disk or card is written after a question, with the answer on standard input.
+flash: $(if $(CONFIG_BOARD_DISK),$(I)/tinpost-$(BOARD).img)
+	@$(if $(CONFIG_BOARD_DISK),rootfs/flash $< '$(DEV)',echo "$(BOARD) has no disk image" >&2; exit 1)
 test-letter:
 	@tests/system/test-letter 'HOST=$(HOST)' 'TO=$(TO)' 'ACCOUNT=$(ACCOUNT)'
 # Switches of `make user`: y or n, and words that mean y. A password itself has no place on a command line.
@@ -496,7 +499,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run test-letter user users-import dns-records addr2line \
+.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run flash test-letter user users-import dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -513,6 +516,7 @@ FORCE:
 #=                    ADDRESS="192.0.2.1 2001:db8::1": when DHCP gives it; CA_ACCOUNT=URI: for the CAA record
 #=   users-import     FILE= [SENDER=] [SCRAM=y]: accounts of sasldblistusers2, passwd or Dovecot, all or none; tokens
 #=                    are made where the list has no password, and printed. FILE=NAME.sql: rows of a query, by psql
+#=   flash            DEV=/dev/sdX: write the board's disk image to a disk or card; asks first
 #=   test-letter      HOST= TO= ACCOUNT=: one letter through each lane of a running appliance; the lane of
 #=                    accounts needs ACCOUNT=, its password is read from standard input
 #= Configuration
@@ -528,7 +532,7 @@ FORCE:
 #=   fuzz             T=path: one fuzz target for a minute, or for TIME= seconds
 #=   check-power      10,000 cuts of the power; check has a few hundred
 #=   check-boards     each board and each device that QEMU emulates, one letter through each lane
-#=   check-deps -config -format -headers -warnings -link -size -sbom -harden -oci -twice -constant-time
+#=   check-deps -config -format -headers -warnings -link -size -sbom -harden -oci -twice -flash -constant-time
 #= Others
 #=   source           fetch, unpack and patch all packages
 #=   sbom             out/images/sbom.cdx.json: the images and all that they are made of, in CycloneDX
