@@ -247,8 +247,8 @@ $(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
-rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim binding manifest)
-secrets = $(if $(smarthost)$(dkim-file)$(binding),umask 077;)
+rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim tls binding manifest)
+secrets = $(if $(smarthost)$(dkim-file)$(tls-key)$(binding),umask 077;)
 $(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
@@ -315,9 +315,15 @@ $(O)/maps/smarthost: rootfs/smarthost rootfs/keep.py $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/smarthost '$(if $(smarthost),$(SITE_DIR)/$(smarthost))' $@
 dkim-file := $(call unquote,$(CONFIG_KEYS_DKIM_FILE))
-$(O)/maps/dkim: rootfs/dkim-key rootfs/keep.py $(GEN)/auto.conf FORCE
+$(O)/maps/dkim: rootfs/dkim-key rootfs/pem.py rootfs/keep.py $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
 	$(Q)rootfs/dkim-key '$(if $(dkim-file),$(SITE_DIR)/$(dkim-file))' $@
+tls-cert := $(call unquote,$(CONFIG_KEYS_TLS_CERT_FILE))
+tls-key := $(call unquote,$(CONFIG_KEYS_TLS_KEY_FILE))
+$(O)/maps/tls: rootfs/tls-cert rootfs/pem.py rootfs/keep.py $(GEN)/auto.conf FORCE
+	@mkdir -p $(@D)
+	$(Q)rootfs/tls-cert '$(if $(tls-cert),$(SITE_DIR)/$(tls-cert))' '$(if $(tls-key),$(SITE_DIR)/$(tls-key))' \
+		"$(call unquote,$(CONFIG_SMTPD_HOSTNAME)) $(call unquote,$(CONFIG_KEYS_TLS_NAMES))" $@
 binding := $(call unquote,$(CONFIG_KEYS_ACME_BINDING_FILE))
 $(O)/maps/binding: rootfs/binding rootfs/keep.py $(GEN)/auto.conf FORCE
 	@mkdir -p $(@D)
@@ -359,7 +365,7 @@ $(units:%=$(O)/unit/%): $(O)/unit/%: $(O)/asan/tests/unit/%.o $(O)/asan/modules.
 	$(call say,LINK,unit/$*)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread $(unit-libs)
-$(O)/unit/tlspeer: private unit-libs := -lssl -lcrypto
+$(O)/unit/tlspeer $(O)/unit/tlsfile: private unit-libs := -lssl -lcrypto
 $(fuzzers:%=$(O)/replay/%): $(O)/replay/%: $(O)/asan/tests/fuzz/%.o $(O)/asan/tests/check/replay.o $(O)/asan/modules.a
 	$(call say,LINK,fuzz/$*)
 	@mkdir -p $(@D)

@@ -224,6 +224,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return fd >= 0 ? fd : grants_null();
 	case GRANT_DKIM_KEY:
 		return open_file("/etc/tinpost/dkim");
+	case GRANT_TLS_KEY:
+		return open_file("/etc/tinpost/tls");
 	case GRANT_ROUTES_V4:
 		return open_routes("/proc/net/route");
 	case GRANT_ROUTES_V6:

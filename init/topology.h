@@ -45,6 +45,7 @@ enum grant_kind {
 	GRANT_SMARTHOST,
 	GRANT_FAILURES, /* memory that outlives the process: GRANT_FAILURES_OCTETS, zero at boot */
 	GRANT_DKIM_KEY,
+	GRANT_TLS_KEY, /* and its chain (KEYS_TLS_FILE) */
 	GRANT_ROUTES_V4,
 	GRANT_ROUTES_V6,
 	GRANT_DHCP_PACKET,

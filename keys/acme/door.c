@@ -186,17 +186,11 @@ bool door_open_file(struct door *d, const char *token, const char *text)
 
 bool door_open_cert(struct door *d, struct slice cert)
 {
-	struct cur c;
-	struct slice der;
-
 	door_close(d);
 	if (cert.n > sizeof d->cert)
 		return false;
 	memcpy(d->cert, cert.p, cert.n);
-	c = CUR(((struct slice){ d->cert, cert.n }));
-	der = cur_take(&c, cur_be16(&c));
-	d->identity = (struct tls_identity){ .n = 1, .sign = sign, .ctx = d };
-	d->identity.chain[0] =
-		(br_x509_certificate){ (unsigned char *)(uintptr_t)der.p, der.n };
-	return cur_done(&c) && open_door(d);
+	d->identity = (struct tls_identity){ .sign = sign, .ctx = d };
+	return tls_identity_chain(&d->identity, (struct slice){ d->cert, cert.n }) &&
+	       open_door(d);
 }

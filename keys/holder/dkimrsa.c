@@ -35,17 +35,17 @@ static br_rsa_private_key private_key(struct dkimrsa *r)
 	};
 }
 
-static bool right(struct dkimrsa *r, const uint8_t *sum, const uint8_t *sig)
+static bool right(struct dkimrsa *r, const uint8_t *oid, struct slice sum, const uint8_t *sig)
 {
 	br_rsa_public_key pk = { part(r, 5), r->n, (uint8_t *)(uintptr_t)exponent,
 				 sizeof exponent };
-	uint8_t back[br_sha256_SIZE];
+	uint8_t back[br_sha512_SIZE];
 
-	return br_rsa_i31_pkcs1_vrfy(sig, r->n, BR_HASH_OID_SHA256, sizeof back, &pk, back) &&
-	       memcmp(back, sum, sizeof back) == 0;
+	return br_rsa_i31_pkcs1_vrfy(sig, r->n, oid, sum.n, &pk, back) &&
+	       memcmp(back, sum.p, sum.n) == 0;
 }
 
-static bool sign_slowly(struct dkimrsa *r, const uint8_t *sum, uint8_t *sig)
+bool dkimrsa_sign_hash(struct dkimrsa *r, const uint8_t *oid, struct slice sum, uint8_t *sig)
 {
 	br_rsa_private_key sk = private_key(r);
 	br_rsa_pkcs1_sign sign = br_rsa_i62_pkcs1_sign_get();
@@ -53,7 +53,7 @@ static bool sign_slowly(struct dkimrsa *r, const uint8_t *sum, uint8_t *sig)
 	if (!sign)
 		sign = br_rsa_i31_pkcs1_sign;
 	/* A fault in one half of the CRT would give the key away. */
-	return sign(BR_HASH_OID_SHA256, sum, br_sha256_SIZE, &sk, sig) && right(r, sum, sig);
+	return sign(oid, sum.p, sum.n, &sk, sig) && right(r, oid, sum, sig);
 }
 
 bool dkimrsa_sign(struct dkimrsa *r, const uint8_t (*sum)[br_sha256_SIZE], uint8_t *const *sig,
@@ -67,7 +67,9 @@ bool dkimrsa_sign(struct dkimrsa *r, const uint8_t (*sum)[br_sha256_SIZE], uint8
 			log_event("wrong", "signer", "rsa64");
 	}
 	for (size_t i = 0; i < n && !r->fast; i++)
-		all = sign_slowly(r, sum[i], sig[i]) && all;
+		all = dkimrsa_sign_hash(r, BR_HASH_OID_SHA256,
+					(struct slice){ sum[i], br_sha256_SIZE }, sig[i]) &&
+		      all;
 	return all;
 }
 

@@ -4,7 +4,7 @@
 
 #include "keys/holder/rsa64.h"
 
-/* An RSA key for DKIM, of 2048, 3072 or 4096 bits: rsa-sha256 (RFC 6376 3.3.1). */
+/* An RSA key of 2048, 3072 or 4096 bits, for DKIM (rsa-sha256, RFC 6376 3.3.1) or TLS. */
 enum {
 	DKIMRSA_BITS_MAX = 4096,
 	DKIMRSA_N_MAX = DKIMRSA_BITS_MAX / 8,
@@ -32,7 +32,9 @@ size_t dkimrsa_width(const struct dkimrsa *r);
 const char *dkimrsa_code(const struct dkimrsa *r);
 /* n signatures of SHA-256 hashes, r->n octets each, checked with the public key. False: none may be given away. */
 bool dkimrsa_sign(struct dkimrsa *r, const uint8_t (*sum)[32], uint8_t *const *sig, size_t n);
-/* The public key as dkim_key_text() wants it. */
+/* The same with another hash, one signature: oid as BearSSL has them. */
+bool dkimrsa_sign_hash(struct dkimrsa *r, const uint8_t *oid, struct slice sum, uint8_t *sig);
+/* The public key as dkim_key_text() wants it: SubjectPublicKeyInfo. */
 void dkimrsa_public(const struct dkimrsa *r, struct buf *out);
 
 #endif

@@ -46,12 +46,22 @@ static struct slice tls_names(void)
 	return slice_trim(slice_of(CONFIG_SMTPD_HOSTNAME " " CONFIG_KEYS_TLS_NAMES));
 }
 
+/* Nothing more is read from it. */
+static void shut(struct proc *p, enum grant_kind what)
+{
+	if (p->grant[what] >= 0)
+		close(p->grant[what]);
+	p->grant[what] = -1;
+}
+
 static void start(struct holder *h)
 {
 	const struct rule *rules = dkimkey_rules;
 
 	if (h->proc.me == P_HOLDER_TLS) {
-		tlskey_init(&h->u.tls, tls_names(), BUILD_TIME, ON(CONFIG_KEYS_ACME));
+		if (!tlskey_import(&h->u.tls, h->proc.grant[GRANT_TLS_KEY]))
+			tlskey_init(&h->u.tls, tls_names(), BUILD_TIME, ON(CONFIG_KEYS_ACME));
+		shut(&h->proc, GRANT_TLS_KEY);
 		rules = tlskey_rules;
 	} else if (h->proc.me == P_HOLDER_SRS) {
 		srskey_init(&h->u.srs, srs_domain(), CONFIG_FORWARD_SRS_SECRET);
@@ -64,9 +74,7 @@ static void start(struct holder *h)
 			     slice_of(CONFIG_SMTPD_DOMAINS),
 			     slice_of(CONFIG_KEYS_DKIM_SELECTOR),
 			     h->proc.grant[GRANT_DKIM_KEY]);
-		if (h->proc.grant[GRANT_DKIM_KEY] >= 0)
-			close(h->proc.grant[GRANT_DKIM_KEY]);
-		h->proc.grant[GRANT_DKIM_KEY] = -1;
+		shut(&h->proc, GRANT_DKIM_KEY);
 	}
 	proc_serve(&h->proc, rules, HOLDER_TYPES, &h->u);
 }

@@ -3,6 +3,7 @@
 #include "keys/holder/tlskey.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "keys/holder/keyfile.h"
 #include "keys/holder/keyrand.h"
@@ -22,11 +23,12 @@ enum {
 
 static const struct {
 	const br_hash_class *class;
+	const uint8_t *oid;
 	size_t n;
 } hashes[] = {
-	[br_sha256_ID] = { &br_sha256_vtable, br_sha256_SIZE },
-	[br_sha384_ID] = { &br_sha384_vtable, br_sha384_SIZE },
-	[br_sha512_ID] = { &br_sha512_vtable, br_sha512_SIZE },
+	[br_sha256_ID] = { &br_sha256_vtable, BR_HASH_OID_SHA256, br_sha256_SIZE },
+	[br_sha384_ID] = { &br_sha384_vtable, BR_HASH_OID_SHA384, br_sha384_SIZE },
+	[br_sha512_ID] = { &br_sha512_vtable, BR_HASH_OID_SHA512, br_sha512_SIZE },
 };
 
 bool tlskey_shape(struct slice tbs)
@@ -46,7 +48,22 @@ bool tlskey_shape(struct slice tbs)
 	return curve == X25519 && point.n == X25519_POINT;
 }
 
-static size_t sign(const struct tlskey *t, unsigned hash, struct slice tbs, uint8_t *sig)
+/* PKCS #1 v1.5; SHA-256, which everybody asks for, by the faster code. */
+static size_t sign_rsa(struct tlskey *t, unsigned hash, const uint8_t *sum, uint8_t *sig)
+{
+	uint8_t one[1][br_sha256_SIZE];
+	bool ok;
+
+	memcpy(one[0], sum, sizeof one[0]);
+	if (hash == br_sha256_ID)
+		ok = dkimrsa_sign(&t->rsa, one, &sig, 1);
+	else
+		ok = dkimrsa_sign_hash(&t->rsa, hashes[hash].oid,
+				       (struct slice){ sum, hashes[hash].n }, sig);
+	return ok ? t->rsa.n : 0;
+}
+
+static size_t sign(struct tlskey *t, unsigned hash, struct slice tbs, uint8_t *sig)
 {
 	uint8_t sum[br_sha512_SIZE];
 	br_hash_compat_context h;
@@ -57,6 +74,8 @@ static size_t sign(const struct tlskey *t, unsigned hash, struct slice tbs, uint
 	h.vtable->init(&h.vtable);
 	h.vtable->update(&h.vtable, tbs.p, tbs.n);
 	h.vtable->out(&h.vtable, sum);
+	if (t->rsa.n)
+		return sign_rsa(t, hash, sum, sig);
 	return br_ecdsa_i31_sign_asn1(&br_ec_p256_m31, hashes[hash].class, sum, &t->key, sig);
 }
 
@@ -70,7 +89,7 @@ static void on_cert(void *ctx, struct call *c)
 static void on_sign(void *ctx, struct call *c)
 {
 	const struct holder_tls_sign *m = c->msg;
-	uint8_t sig[80];
+	uint8_t sig[HOLDER_SIG_MAX];
 	size_t n = tlskey_shape(c->tail) ? sign(ctx, m->hash, c->tail, sig) : 0;
 
 	product_answer(&c->token, n ? HOLDER_DONE : HOLDER_REFUSED, (struct slice){ sig, n });
@@ -82,20 +101,25 @@ static void on_csr(void *ctx, struct call *c)
 	uint8_t mem[HOLDER_CSR_MAX];
 	struct buf b = BUF(mem);
 
-	selfsign_put_request(&t->key, t->names, &b);
-	product_answer(&c->token, b.bad ? HOLDER_REFUSED : HOLDER_DONE, buf_slice(&b));
+	if (!t->imported)
+		selfsign_put_request(&t->key, t->names, &b);
+	product_answer(&c->token, b.bad || !b.len ? HOLDER_REFUSED : HOLDER_DONE,
+		       buf_slice(&b));
 }
 
 /* Is it a chain for our key and all of our names? */
 static bool fits(const struct tlskey *t, struct slice chain)
 {
-	uint8_t mem[128];
+	uint8_t mem[640];
 	struct buf key = BUF(mem);
 	struct slice names = t->names;
 	struct cur c = CUR(chain);
 	struct certinfo leaf = { 0 }, info;
 
-	selfsign_put_key(&t->key, &key);
+	if (t->rsa.n)
+		dkimrsa_public(&t->rsa, &key);
+	else
+		selfsign_put_key(&t->key, &key);
 	for (unsigned i = 0; !cur_end(&c) && i < HOLDER_CERTS; i++) {
 		c.bad |= !certinfo_parse(cur_take(&c, cur_be16(&c)), &info);
 		if (!i && !c.bad)
@@ -109,7 +133,8 @@ static bool fits(const struct tlskey *t, struct slice chain)
 static void on_chain_set(void *ctx, struct call *c)
 {
 	struct tlskey *t = ctx;
-	bool good = c->tail.n && c->tail.n <= sizeof t->chain_mem && fits(t, c->tail),
+	bool good = !t->imported && c->tail.n && c->tail.n <= sizeof t->chain_mem &&
+		    fits(t, c->tail),
 	     kept = good && keyfile_save(KEYFILE_CHAIN, c->tail);
 
 	if (kept) {
@@ -227,7 +252,45 @@ void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool 
 	t->chain = buf_slice(&chain);
 }
 
+static bool take(struct tlskey *t, struct slice file)
+{
+	struct cur c = CUR(file);
+	struct slice key = cur_take(&c, cur_be16(&c)), chain = c.s;
+
+	if (c.bad || !chain.n || chain.n > sizeof t->chain_mem)
+		return false;
+	if (key.n == TLSKEY_OCTETS) {
+		memcpy(t->secret, key.p, key.n);
+		t->key = (br_ec_private_key){ BR_EC_secp256r1, t->secret, TLSKEY_OCTETS };
+	} else if (dkimrsa_take(&t->rsa, key)) {
+		dkimrsa_prepare(&t->rsa);
+	} else {
+		return false;
+	}
+	memcpy(t->chain_mem, chain.p, chain.n);
+	t->chain = (struct slice){ t->chain_mem, chain.n };
+	return fits(t, t->chain); /* its names were looked at when the image was built */
+}
+
+bool tlskey_import(struct tlskey *t, int fd)
+{
+	uint8_t mem[2 + DKIMRSA_OCTETS_MAX + HOLDER_CERT_TAIL];
+	ssize_t n = fd < 0 ? 0 : pread(fd, mem, sizeof mem, 0);
+
+	memset(t, 0, sizeof *t);
+	if (n <= 0)
+		return false;
+	t->imported = take(t, (struct slice){ mem, (size_t)n });
+	explicit_bzero(mem, sizeof mem);
+	if (!t->imported) {
+		log_event("refused", "file", "tls");
+		tlskey_wipe(t);
+	}
+	return t->imported;
+}
+
 void tlskey_wipe(struct tlskey *t)
 {
+	explicit_bzero(&t->rsa, sizeof t->rsa);
 	explicit_bzero(t->secret, sizeof t->secret);
 }

@@ -7,7 +7,7 @@
 #include "smtpd/lib/owner.h"
 
 enum {
-	SIGN_MS = 50,
+	SIGN_MS = ON(CONFIG_KEYS_TLS_FILE) ? 500 : 50, /* an RSA key on a slow processor */
 	CERT_MS = 5000,
 	AGAIN_MS = 100,
 	LOOK_MS = 5 * 1000, /* for a certificate that was renewed */
@@ -43,22 +43,14 @@ static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
 static bool take(struct tlsid *t, unsigned slot, struct slice tail)
 {
 	struct tls_identity *id = &t->id[slot];
-	struct cur c;
 
 	if (tail.n > HOLDER_CERT_TAIL)
 		return false;
 	memcpy(t->der[slot], tail.p, tail.n);
-	c = CUR(((struct slice){ t->der[slot], tail.n }));
 	*id = (struct tls_identity){ .sign = sign, .ctx = t };
 	if (SESSIONS_MEM)
 		id->cache = &t->cache;
-	while (!cur_end(&c) && id->n < TLS_CHAIN_MAX) {
-		struct slice der = cur_take(&c, cur_be16(&c));
-
-		id->chain[id->n++] =
-			(br_x509_certificate){ (unsigned char *)(uintptr_t)der.p, der.n };
-	}
-	return cur_done(&c) && id->n > 0;
+	return tls_identity_chain(id, (struct slice){ t->der[slot], tail.n });
 }
 
 static void on_cert(struct ask *a, const void *reply, struct slice tail)

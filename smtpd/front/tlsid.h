@@ -9,7 +9,7 @@
  * What the front end presents in TLS: the chain comes from holder.tls, which also makes the
  * signatures, and the sessions that may be resumed without. The chain is asked for anew each time the
  * channel is wired, and again while there is none; with KEYS_ACME every few seconds. A new chain is for the same
- * key, so that a handshake with the older one ends well, too.
+ * key, so that a handshake with the older one ends well, too. A signature may take 50 ms; 500 with KEYS_TLS_FILE.
  */
 struct tlsid {
 	struct ask ask; /* first */

@@ -63,7 +63,9 @@ static int choose(const br_ssl_server_policy_class **ctx, const br_ssl_server_co
 {
 	const struct tls_policy *p = (const struct tls_policy *)(const void *)ctx;
 	const br_suite_translated *offered;
-	uint32_t hashes = br_ssl_server_get_client_hashes(sc) >> 8; /* those with ECDSA */
+	bool rsa = p->identity->rsa;
+	/* those with RSA, and above them those with ECDSA */
+	uint32_t hashes = br_ssl_server_get_client_hashes(sc) >> (rsa ? 0 : 8);
 	size_t n;
 
 	/* The engine left only suites that we set and that the client's curves allow. */
@@ -73,7 +75,7 @@ static int choose(const br_ssl_server_policy_class **ctx, const br_ssl_server_co
 	out->cipher_suite = offered[0][0];
 	for (unsigned h = br_sha256_ID; h <= br_sha512_ID; h++)
 		if (hashes >> h & 1) {
-			out->algo_id = h << 8 | 3; /* RFC 5246 7.4.1.4.1: 3 is ecdsa */
+			out->algo_id = h << 8 | (rsa ? 1 : 3); /* RFC 5246 7.4.1.4.1 */
 			out->chain = p->identity->chain;
 			out->chain_len = p->identity->n;
 			return 1;
@@ -93,7 +95,7 @@ static size_t do_sign(const br_ssl_server_policy_class **ctx, unsigned algo_id,
 {
 	const struct tls_identity *id =
 		((const struct tls_policy *)(const void *)ctx)->identity;
-	uint8_t sig[256];
+	uint8_t sig[4096 / 8]; /* RSA; of ECDSA at most 80 */
 	struct buf b = BUF(sig);
 
 	if (!id->sign(id->ctx, algo_id >> 8, (struct slice){ data, tbs_len }, &b) || b.bad ||
@@ -228,14 +230,15 @@ static bool seed(br_ssl_engine_context *eng)
 }
 
 /* What both sides have in common. */
-static void prepare(struct tls *t, br_ssl_engine_context *eng, size_t nsuites, unsigned curves)
+static void prepare(struct tls *t, br_ssl_engine_context *eng, size_t suite, size_t nsuites,
+		    unsigned curves)
 {
 	uint16_t id[SUITES];
 
 	t->eng = eng;
 	t->up = t->resumed = false;
 	for (size_t i = 0; i < nsuites; i++)
-		id[i] = suites[i].id;
+		id[i] = suites[suite + i].id;
 	br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
 	br_ssl_engine_set_suites(eng, id, nsuites);
 	tlscurve_init(&t->curves, curves);
@@ -253,12 +256,40 @@ static void prepare(struct tls *t, br_ssl_engine_context *eng, size_t nsuites, u
 		bug("getrandom");
 }
 
+/* Is this a certificate for an RSA key? */
+static bool has_rsa(const br_x509_certificate *c)
+{
+	br_x509_decoder_context decoder;
+	const br_x509_pkey *key;
+
+	br_x509_decoder_init(&decoder, NULL, NULL);
+	br_x509_decoder_push(&decoder, c->data, c->data_len);
+	key = br_x509_decoder_get_pkey(&decoder);
+	return key && key->key_type == BR_KEYTYPE_RSA;
+}
+
+bool tls_identity_chain(struct tls_identity *id, struct slice chain)
+{
+	struct cur c = CUR(chain);
+
+	for (id->n = 0; !cur_end(&c) && id->n < TLS_CHAIN_MAX; id->n++) {
+		struct slice der = cur_take(&c, cur_be16(&c));
+
+		id->chain[id->n] =
+			(br_x509_certificate){ (unsigned char *)(uintptr_t)der.p, der.n };
+	}
+	if (!cur_done(&c) || !id->n)
+		return false;
+	id->rsa = has_rsa(id->chain);
+	return true;
+}
+
 void tls_server(struct tls *t, const struct tls_identity *id)
 {
 	br_ssl_server_context *sc = &t->u.server.ctx;
 
 	br_ssl_server_zero(sc);
-	prepare(t, &sc->eng, SUITES_ECDSA, CURVES_ECDHE);
+	prepare(t, &sc->eng, id->rsa ? SUITES_ECDSA : 0, SUITES_ECDSA, CURVES_ECDHE);
 	t->u.server.policy = (struct tls_policy){ &policy_class, id };
 	br_ssl_server_set_policy(sc, &t->u.server.policy.vtable);
 	if (id->cache)
@@ -301,7 +332,7 @@ static void client(struct tls *t, const struct tls_anchors *anchors, struct tls_
 
 	br_ssl_client_zero(cc);
 	/* P-384 too: an end-entity key on that curve signs the key exchange. */
-	prepare(t, &cc->eng, SUITES, CURVES_ECDHE | 1 << BR_EC_secp384r1);
+	prepare(t, &cc->eng, 0, SUITES, CURVES_ECDHE | 1 << BR_EC_secp384r1);
 	br_ssl_client_set_default_rsapub(cc);
 	br_ssl_engine_set_default_rsavrfy(t->eng);
 	/* br_ssl_engine_set_default_ecdsa() would change the curves. */

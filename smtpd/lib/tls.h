@@ -15,8 +15,8 @@
  */
 enum { TLS_CHAIN_MAX = 6, TLS_ANCHORS_MAX = 96 };
 
-/* The server's private key is in another process. Signs the ServerKeyExchange preimage `tbs` with ECDSA and the
- * given TLS hash number; returns false to end the handshake. */
+/* The server's private key is in another process. Signs the ServerKeyExchange preimage `tbs` with the key of the chain
+ * and the given TLS hash number; returns false to end the handshake. */
 typedef bool (*tls_sign_fn)(void *ctx, unsigned hash, struct slice tbs, struct buf *sig);
 
 /* Sessions that clients may resume by their id (RFC 5246 7.3): the key exchange and its signature are saved. */
@@ -31,6 +31,7 @@ enum { TLS_SESSION = 100 };
 struct tls_identity { /* shared by all server connections; lives as long as they do */
 	br_x509_certificate chain[TLS_CHAIN_MAX]; /* borrowed DER, end entity first */
 	size_t n;
+	bool rsa; /* the key; else ECDSA */
 	tls_sign_fn sign;
 	void *ctx;
 	struct tls_cache *cache; /* borrowed; NULL: no session is resumed */
@@ -80,6 +81,9 @@ struct tls {
 
 enum tls_state { TLS_BUSY, TLS_UP, TLS_CLOSED, TLS_FAILED };
 
+/* Takes the chain: certificates in DER, end entity first, each behind its length (2 octets, big-endian); borrowed. The
+ * rest of *id stays. False: not that, or more than TLS_CHAIN_MAX. */
+bool tls_identity_chain(struct tls_identity *id, struct slice chain);
 void tls_server(struct tls *t, const struct tls_identity *id);
 /* After tls_server(): whoever asks for protocols (RFC 7301), and not for this one, gets no further. Static text. */
 void tls_alpn(struct tls *t, const char *protocol);

@@ -7,8 +7,8 @@
 /* front, check, acme, selfcheck -> holder. A request names a purpose and carries the preimage; its shape is checked
  * here. */
 enum holder_type {
-	HOLDER_CERT = 1, /* holder.tls: the certificate chain to present */
-	HOLDER_TLS_SIGN, /* holder.tls: this ServerKeyExchange; the one blocking request, 50 ms */
+	HOLDER_CERT = 1,    /* holder.tls: the certificate chain to present */
+	HOLDER_TLS_SIGN,    /* holder.tls: this ServerKeyExchange; the one blocking request */
 	HOLDER_DKIM_SIGN,   /* holder.dkim: these canonical header fields for domain slot n */
 	HOLDER_SRS_FORWARD, /* holder.srs: rewrite this envelope sender */
 	HOLDER_SRS_REVERSE, /* holder.srs: whose address is behind this SRS local part? */
@@ -40,7 +40,7 @@ struct holder_cert {
 };
 
 /* tail: client_random[32] server_random[32] and ServerECDHParams (RFC 8422 5.4): 03, curve, length, point.
- * Product: the ECDSA signature, DER. */
+ * Product: the signature: of ECDSA in DER, of RSA (PKCS #1 v1.5) as long as the modulus. */
 struct holder_tls_sign {
 	struct msg h;
 	uint16_t hash; /* TLS HashAlgorithm: 4 SHA-256, 5 SHA-384, 6 SHA-512 */

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import machine
 import peers
 import world
 from stage import need
@@ -100,19 +101,46 @@ def tool(*words):
 SUITES = {"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"}
 
 
-def sslscan(w):
-    """TLS 1.2 alone, three suites and no other, no renegotiation."""
-    w.appliance()
+def scanned(suites):
+    """TLS 1.2 alone, these suites and no other, no renegotiation."""
     for at in ([world.APPLIANCE + ":465"], ["--starttls-smtp", world.APPLIANCE + ":25"]):
         text = tool("sslscan", "--no-colour", *at)
         spoken = dict(re.findall(r"^((?:SSL|TLS)v[0-9.]+) +(enabled|disabled)$", text, re.M))
         need(spoken == {x: "enabled" if x == "TLSv1.2" else "disabled" for x in
                         ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")}, spoken)
         found = re.findall(r"^(?:Preferred|Accepted) +(\S+) +\d+ bits +(\S+)", text, re.M)
-        need(len(found) == 3 and set(found) == {("TLSv1.2", x) for x in SUITES}, found)
+        need(len(found) == 3 and set(found) == {("TLSv1.2", x) for x in suites}, found)
         for line in ("Server supports TLS Fallback SCSV", "Session renegotiation not supported",
                      "TLSv1.2 not vulnerable to heartbleed"):
             need(line in text, "not said: " + line)
+
+
+def sslscan(w):
+    w.appliance()
+    scanned(SUITES)
+
+
+def own_certificate(w):
+    """KEYS_TLS_FILE: the chain is verified by whoever has its root, for each of its names, with P-256 and with RSA."""
+    for kind, key in (("ECDSA", ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")), ("RSA", ("-newkey", "rsa:3072"))):
+        peers.make_cert("ca", "own", [peers.APPLIANCE, "*.own.example"], key)
+        with open(peers.path("srv/ca/own.pem"), "a", encoding="ascii") as f:
+            f.write(peers.anchors())
+        subprocess.run([world.TOP + "/rootfs/tls-cert", f.name, peers.path("srv/ca/own.key"), peers.APPLIANCE + " a.own.example",
+                        peers.path("srv/ca/own.tls")], check=True)
+        with open(peers.path("srv/ca/own.tls"), "rb") as f:
+            files = dict(w.files, **{"etc/tinpost/tls": f.read()})
+        w.end()
+        with machine.Box(files):
+            for at in (AT25, AT465):
+                for host in (peers.APPLIANCE, "a.own.example"):
+                    text = handshake(*at, "-CAfile", "/srv/ca/ca.pem", "-servername", host, "-verify_hostname", host, "-showcerts")
+                    need("Verify return code: 0 (ok)" in text and "Verified peername" in text, text[-900:])
+                    need(text.count("BEGIN CERTIFICATE") == 2 and "ECDHE-%s-" % kind in text, text[-900:])
+                for number in ("256", "384", "512"):
+                    good, text = accepted(*at, "-sigalgs", "%s+SHA%s" % (kind, number))
+                    need(good and "Peer signing digest: SHA" + number in text, text[-900:])
+            scanned({x.replace("ECDSA", kind) for x in SUITES})
 
 
 def testssl(w):
@@ -157,4 +185,4 @@ def certificate_is_ours(w):
     need(world.until("a handshake", 15, again) in seen, "another certificate after a restart")
 
 
-CASES = [session_is_resumed, extended_master_secret, sslscan, testssl, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
+CASES = [session_is_resumed, own_certificate, extended_master_secret, sslscan, testssl, groups_and_suites, old_and_weak_is_refused, renegotiation_is_refused, certificate_is_ours]
