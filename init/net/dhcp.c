@@ -20,6 +20,8 @@ enum option {
 	OPT_MASK = 1,
 	OPT_ROUTER = 3,
 	OPT_DNS = 6,
+	OPT_MTU = 26,
+	OPT_NTP = 42,
 	OPT_ADDRESS = 50,
 	OPT_LEASE = 51,
 	OPT_TYPE = 53,
@@ -55,8 +57,8 @@ static void put_option32(struct buf *b, enum option code, uint32_t v)
 
 static void put_bootp(struct buf *b, const struct dhcp_request *r)
 {
-	static const uint8_t zero[192],
-		wanted[] = { OPT_MASK, OPT_ROUTER, OPT_DNS, OPT_LEASE, OPT_T1, OPT_T2 };
+	static const uint8_t zero[192], wanted[] = { OPT_MASK, OPT_ROUTER, OPT_DNS, OPT_MTU,
+						     OPT_NTP,  OPT_LEASE,  OPT_T1,  OPT_T2 };
 	size_t start = b->len;
 
 	buf_be32(b, 1u << 24 | 1u << 16 | DHCP_MAC << 8); /* request, Ethernet */
@@ -158,6 +160,31 @@ static bool is_host(uint32_t a)
 	return a >> 24 && a >> 24 != 127 && a >> 24 < 224;
 }
 
+/* Not its network's own address, nor the one for all (RFC 1122 3.2.1.3); RFC 3021: two hosts need neither. */
+static bool is_host_in(uint32_t a, unsigned prefix)
+{
+	uint32_t rest = prefix < 31 ? a & 0xffffffffu >> prefix : 1;
+
+	return is_host(a) && rest && (prefix >= 31 || rest != 0xffffffffu >> prefix);
+}
+
+static void take_list(struct cur *v, struct dhcp_list *l)
+{
+	while (v->s.n && !v->bad) {
+		uint32_t a = cur_be32(v);
+
+		if (l->n < DHCP_LIST_MAX && is_host(a))
+			l->a[l->n++] = a;
+	}
+}
+
+static uint16_t take_mtu(struct cur *v)
+{
+	uint16_t mtu = cur_be16(v);
+
+	return mtu >= DHCP_MTU_MIN ? mtu : 0;
+}
+
 static void take_option(struct cur *v, uint8_t code, struct dhcp_reply *r)
 {
 	switch (code) {
@@ -172,12 +199,13 @@ static void take_option(struct cur *v, uint8_t code, struct dhcp_reply *r)
 		v->bad |= v->s.n % 4 != 0;
 		return;
 	case OPT_DNS:
-		for (r->ndns = 0; v->s.n && !v->bad;) {
-			uint32_t a = cur_be32(v);
-
-			if (r->ndns < DHCP_DNS_MAX && is_host(a))
-				r->dns[r->ndns++] = a;
-		}
+		take_list(v, &r->dns);
+		break;
+	case OPT_NTP:
+		take_list(v, &r->ntp);
+		break;
+	case OPT_MTU:
+		r->mtu = take_mtu(v);
 		break;
 	case OPT_SERVER:
 		r->server = cur_be32(v);
@@ -197,8 +225,24 @@ static void take_option(struct cur *v, uint8_t code, struct dhcp_reply *r)
 	v->bad |= v->s.n != 0;
 }
 
+/* An option of ours that stands twice would be one long one (RFC 3396); what we read is short. */
+static bool twice(uint64_t *seen, uint8_t code)
+{
+	static const uint64_t ours = 1ull << OPT_MASK | 1ull << OPT_ROUTER | 1ull << OPT_DNS |
+				     1ull << OPT_MTU | 1ull << OPT_NTP | 1ull << OPT_LEASE |
+				     1ull << OPT_TYPE | 1ull << OPT_SERVER | 1ull << OPT_T1 |
+				     1ull << OPT_T2;
+	uint64_t bit = code < 64 ? 1ull << code & ours : 0;
+	bool again = *seen & bit;
+
+	*seen |= bit;
+	return again;
+}
+
 static void take_options(struct cur *c, struct dhcp_reply *r)
 {
+	uint64_t seen = 0;
+
 	while (!c->bad && !cur_end(c)) {
 		uint8_t code = cur_u8(c);
 		struct cur value;
@@ -210,7 +254,7 @@ static void take_options(struct cur *c, struct dhcp_reply *r)
 		value = CUR(cur_take(c, cur_u8(c)));
 		if (!c->bad)
 			take_option(&value, code, r);
-		c->bad |= value.bad;
+		c->bad |= value.bad || twice(&seen, code);
 	}
 }
 
@@ -218,8 +262,9 @@ static bool complete(struct dhcp_reply *r)
 {
 	if (r->type == DHCP_NAK)
 		return true;
-	if ((r->type != DHCP_OFFER && r->type != DHCP_ACK) || !is_host(r->address) ||
-	    !is_host(r->server) || r->prefix < 8 || (r->router && !is_host(r->router)))
+	if ((r->type != DHCP_OFFER && r->type != DHCP_ACK) || r->prefix < 8 ||
+	    !is_host_in(r->address, r->prefix) || !is_host(r->server) ||
+	    (r->router && !is_host(r->router)))
 		return false;
 	if (!r->lease)
 		return false;
@@ -233,8 +278,8 @@ static bool complete(struct dhcp_reply *r)
 	return true;
 }
 
-bool dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],
-		struct dhcp_reply *out)
+enum dhcp_kind dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],
+			  struct dhcp_reply *out)
 {
 	struct cur c = CUR(packet);
 	struct dhcp_reply r = { 0 };
@@ -243,18 +288,18 @@ bool dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],
 	strip(&c);
 	head = cur_take(&c, BOOTP_HEAD);
 	if (cur_be32(&c) != COOKIE || c.bad)
-		return false;
+		return DHCP_OTHER;
 	if (head.p[0] != 2 || head.p[1] != 1 || head.p[2] != DHCP_MAC ||
 	    memcmp(head.p + 28, mac, DHCP_MAC) != 0)
-		return false;
+		return DHCP_OTHER;
 	head = slice_from(head, 4);
 	if (cur_be32(&CUR(head)) != xid)
-		return false;
+		return DHCP_OTHER;
 	head = slice_from(head, 12);
 	r.address = cur_be32(&CUR(head));
 	take_options(&c, &r);
 	if (c.bad || !complete(&r))
-		return false;
+		return DHCP_BAD;
 	*out = r;
-	return true;
+	return DHCP_GOOD;
 }

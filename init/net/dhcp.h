@@ -17,7 +17,12 @@ enum dhcp_type {
 	DHCP_NAK = 6,
 };
 
-enum { DHCP_MAC = 6, DHCP_DNS_MAX = 4, DHCP_PACKET_MAX = 576 };
+enum { DHCP_MAC = 6, DHCP_LIST_MAX = 4, DHCP_PACKET_MAX = 576 };
+
+struct dhcp_list { /* of addresses; a server may name more, the first ones count */
+	uint32_t a[DHCP_LIST_MAX];
+	unsigned n;
+};
 
 struct dhcp_request {
 	enum dhcp_type type;
@@ -36,18 +41,31 @@ struct dhcp_reply {
 	unsigned prefix; /* bits of the subnet mask */
 	uint32_t router;
 	uint32_t server;
-	uint32_t dns[DHCP_DNS_MAX];
-	unsigned ndns;
+	uint16_t mtu; /* octets, DHCP_MTU_MIN or more; 0: the server does not say */
+	struct dhcp_list dns, ntp;
 	uint32_t lease, t1, t2; /* s; t1 <= t2 <= lease */
+};
+
+enum {
+	DHCP_MTU_MIN = 576,  /* RFC 2132 5.1 allows 68; nobody means that */
+	DHCP_MTU_SIX = 1280, /* with less there is no IPv6 (RFC 8200 5) */
+};
+
+enum dhcp_kind {
+	DHCP_OTHER, /* not for us, or not the answer to this transaction: none of our business */
+	DHCP_BAD,   /* the answer, but malformed or incomplete */
+	DHCP_GOOD,
 };
 
 void dhcp_put(struct buf *b, const struct dhcp_request *r); /* at most DHCP_PACKET_MAX octets */
 /*
  * Is this packet an answer to that transaction of this interface? An OFFER and an ACK are
- * complete: a host address, mask, server and lease time. The UDP checksum is not looked at: on
- * virtual networks it is filled in later. False: *out untouched.
+ * complete: a host address, mask, server and lease time. Options 1, 3, 6, 26, 42, 51, 53, 54, 58 and 59 are read, each at
+ * most once; names are not, and neither are the fields that option 52 would lend to options: nothing that
+ * we ask for needs the room. The UDP checksum is not looked at: on virtual networks it is filled in later.
+ * Not DHCP_GOOD: *out untouched.
  */
-bool dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],
-		struct dhcp_reply *out);
+enum dhcp_kind dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],
+			  struct dhcp_reply *out);
 
 #endif

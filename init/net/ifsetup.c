@@ -48,7 +48,7 @@ static void log_address(uint32_t address, unsigned prefix, uint32_t gateway,
 			const uint32_t *dns, unsigned n)
 {
 	struct logline l;
-	uint8_t text[DHCP_DNS_MAX * 16 + 8];
+	uint8_t text[DHCP_LIST_MAX * 16 + 8];
 	struct buf b = BUF(text);
 
 	log_begin(&l, "address");
@@ -129,12 +129,14 @@ static void use_lease(struct ifsetup *s)
 {
 	const struct dhcp_reply *r = &s->lease.now;
 
+	if (r->mtu && !rtnl_mtu(s->proc->grant[GRANT_ROUTE_SOCKET], s->link.index, r->mtu))
+		log_failed("mtu");
 	if (!set_up(s, r->address, r->prefix, r->router, r->lease))
 		return;
-	log_address(r->address, r->prefix, r->router, r->dns, r->ndns);
-	s->servers.n = r->ndns;
-	for (unsigned i = 0; i < r->ndns; i++) {
-		struct ipaddr a = of_v4(r->dns[i]);
+	log_address(r->address, r->prefix, r->router, r->dns.a, r->dns.n);
+	s->servers.n = r->dns.n;
+	for (unsigned i = 0; i < r->dns.n; i++) {
+		struct ipaddr a = of_v4(r->dns.a[i]);
 
 		memcpy(s->servers.addr[i], a.b, sizeof a.b);
 	}
@@ -180,6 +182,8 @@ static void act(struct ifsetup *s, enum lease_act what)
 		use_lease(s);
 	else if (what == LEASE_LOST)
 		lose_lease(s);
+	else if (what == LEASE_ODD)
+		log_event("ignored", "why", "malformed_dhcp");
 	s->timer.due = s->lease.due;
 }
 

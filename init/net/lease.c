@@ -39,6 +39,7 @@ static enum lease_act discover(struct lease *l, int64_t now, uint32_t random)
 	l->state = LEASE_SELECTING;
 	l->xid = random;
 	l->tries = 0;
+	l->odd = false;
 	l->begun = now;
 	return send(l, now, random);
 }
@@ -53,6 +54,7 @@ static enum lease_act ask_again(struct lease *l, enum lease_state state, int64_t
 		l->state = state;
 		l->xid = random;
 		l->begun = now;
+		l->odd = false;
 	}
 	l->due = now + (half > RENEW_MS ? half : RENEW_MS);
 	if (l->due > border)
@@ -69,6 +71,23 @@ static enum lease_act lose(struct lease *l, int64_t now)
 	return had ? LEASE_LOST : LEASE_QUIET;
 }
 
+void lease_link(struct lease *l, int64_t now)
+{
+	l->state = l->state >= LEASE_BOUND ? LEASE_REBOOTING : LEASE_INIT;
+	l->tries = 0;
+	l->due = now;
+}
+
+static enum lease_act ask_whether_good(struct lease *l, int64_t now, uint32_t random)
+{
+	if (!l->tries) {
+		l->xid = random;
+		l->begun = now;
+		l->odd = false;
+	}
+	return send(l, now, random);
+}
+
 enum lease_act lease_tick(struct lease *l, int64_t now, uint32_t random)
 {
 	if (now < l->due)
@@ -81,6 +100,10 @@ enum lease_act lease_tick(struct lease *l, int64_t now, uint32_t random)
 	case LEASE_REQUESTING:
 		return l->tries < REQUEST_TRIES ? send(l, now, random)
 						: discover(l, now, random);
+	case LEASE_REBOOTING:
+		if (now < l->expiry && l->tries < REQUEST_TRIES)
+			return ask_whether_good(l, now, random);
+		break; /* nobody there: it is ours until it ends (RFC 2131 3.2) */
 	case LEASE_BOUND:
 	case LEASE_RENEWING:
 	case LEASE_REBINDING:
@@ -114,21 +137,34 @@ static enum lease_act request(struct lease *l, int64_t now, uint32_t random,
 	return send(l, now, random);
 }
 
+/* Is it from whom we asked? Everybody was asked when we look for a server, or for any that knows the lease. */
+static bool from_asked(const struct lease *l, const struct dhcp_reply *r)
+{
+	if (l->state == LEASE_REQUESTING)
+		return r->server == l->offer.server;
+	return l->state != LEASE_RENEWING || r->server == l->now.server;
+}
+
 enum lease_act lease_feed(struct lease *l, int64_t now, uint32_t random, struct slice packet)
 {
 	struct dhcp_reply r;
-	bool renewing = l->state == LEASE_RENEWING || l->state == LEASE_REBINDING;
+	enum dhcp_kind kind = dhcp_parse(packet, l->xid, l->mac, &r);
+	bool odd = l->odd;
 
-	if (l->state == LEASE_INIT || l->state == LEASE_BOUND ||
-	    !dhcp_parse(packet, l->xid, l->mac, &r))
+	if (l->state == LEASE_INIT || l->state == LEASE_BOUND || kind == DHCP_OTHER)
 		return LEASE_QUIET;
+	if (kind == DHCP_BAD) {
+		l->odd = true;
+		return odd ? LEASE_QUIET : LEASE_ODD;
+	}
 	if (l->state == LEASE_SELECTING)
 		return r.type == DHCP_OFFER ? request(l, now, random, &r) : LEASE_QUIET;
-	if (l->state == LEASE_REQUESTING && r.server != l->offer.server)
+	if (!from_asked(l, &r))
 		return LEASE_QUIET;
 	if (r.type == DHCP_NAK)
 		return lose(l, now);
-	if (r.type != DHCP_ACK || (renewing && r.address != l->now.address))
+	if (r.type != DHCP_ACK ||
+	    r.address != (l->state == LEASE_REQUESTING ? l->offer : l->now).address)
 		return LEASE_QUIET;
 	return bind_lease(l, &r);
 }
@@ -146,6 +182,8 @@ void lease_packet(const struct lease *l, int64_t now, struct buf *out, bool *uni
 	} else if (l->state == LEASE_REQUESTING) {
 		r.requested = l->offer.address;
 		r.server = l->offer.server;
+	} else if (l->state == LEASE_REBOOTING) {
+		r.requested = l->now.address;
 	} else {
 		r.ciaddr = l->now.address;
 		r.to = *unicast ? l->now.server : 0;

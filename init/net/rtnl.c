@@ -125,6 +125,16 @@ bool rtnl_up(int fd, int index)
 	return tell(fd, &r);
 }
 
+bool rtnl_mtu(int fd, int index, uint32_t octets)
+{
+	struct request r;
+
+	begin(&r, RTM_NEWLINK, 0, sizeof r.u.link);
+	r.u.link.ifi_index = index;
+	attribute(&r, IFLA_MTU, &octets, sizeof octets);
+	return tell(fd, &r);
+}
+
 static void put_address(struct request *r, int index, uint32_t address, unsigned prefix)
 {
 	r->u.address.ifa_family = AF_INET;

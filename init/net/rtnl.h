@@ -22,6 +22,7 @@ bool rtnl_up(int fd, int index);
  * Repeating it renews the time. */
 bool rtnl_address(int fd, int index, uint32_t address, unsigned prefix, uint32_t seconds);
 bool rtnl_drop_address(int fd, int index, uint32_t address, unsigned prefix);
+bool rtnl_mtu(int fd, int index, uint32_t octets);
 bool rtnl_gateway(int fd, int index,
 		  uint32_t gateway); /* the default route, in place of any other */
 

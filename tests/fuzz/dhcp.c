@@ -26,10 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	sum = ~((sum & 0xffff) + (sum >> 16));
 	copy[10] = (uint8_t)(sum >> 8);
 	copy[11] = (uint8_t)sum;
-	if (!dhcp_parse((struct slice){ copy, n }, 0x11223344, mac, &r) || r.type == DHCP_NAK)
+	if (dhcp_parse((struct slice){ copy, n }, 0x11223344, mac, &r) != DHCP_GOOD ||
+	    r.type == DHCP_NAK)
 		return 0;
-	if (!r.address || !r.server || r.prefix < 8 || r.prefix > 32 || r.ndns > DHCP_DNS_MAX ||
-	    !r.lease || r.t1 > r.t2 || r.t2 > r.lease)
+	if (!r.address || !r.server || r.prefix < 8 || r.prefix > 32 ||
+	    r.dns.n > DHCP_LIST_MAX || r.ntp.n > DHCP_LIST_MAX ||
+	    (r.mtu && r.mtu < DHCP_MTU_MIN) || !r.lease || r.t1 > r.t2 || r.t2 > r.lease)
 		abort();
 	return 0;
 }

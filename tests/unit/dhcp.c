@@ -49,16 +49,20 @@ static struct slice answer(uint8_t *p, uint32_t xid, const char *options, size_t
 	return buf_slice(&b);
 }
 
-#define TYPE(t)	   "\x35\x01" t
-#define SERVER_ID  "\x36\x04\xC0\x00\x02\x01"
-#define MASK	   "\x01\x04\xFF\xFF\xFF\x00"
-#define ROUTER	   "\x03\x04\xC0\x00\x02\xFE"
-#define DNS	   "\x06\x08\xC0\x00\x02\x35\xC0\x00\x02\x36"
-#define LEASE_1H   "\x33\x04\x00\x00\x0E\x10"
-#define LEASE_1S   "\x33\x04\x00\x00\x00\x01"
-#define END	   "\xFF"
-#define GOOD(t)	   TYPE(t) SERVER_ID MASK ROUTER DNS LEASE_1H END
-#define OPTIONS(s) s, sizeof(s) - 1
+#define TYPE(t)	     "\x35\x01" t
+#define SERVER_ID    "\x36\x04\xC0\x00\x02\x01"
+#define MASK	     "\x01\x04\xFF\xFF\xFF\x00"
+#define ROUTER	     "\x03\x04\xC0\x00\x02\xFE"
+#define DNS	     "\x06\x08\xC0\x00\x02\x35\xC0\x00\x02\x36"
+#define LEASE_1H     "\x33\x04\x00\x00\x0E\x10"
+#define LEASE_1S     "\x33\x04\x00\x00\x00\x01"
+#define NTP	     "\x2A\x08\xC0\x00\x02\x7B\xC0\x00\x02\x7C"
+#define MTU(m)	     "\x1A\x02" m
+#define X16	     "xxxxxxxxxxxxxxxx"
+#define END	     "\xFF"
+#define GOOD_OPEN(t) TYPE(t) SERVER_ID MASK ROUTER DNS LEASE_1H
+#define GOOD(t)	     GOOD_OPEN(t) END
+#define OPTIONS(s)   s, sizeof(s) - 1
 
 static const struct {
 	const char *name, *options;
@@ -89,6 +93,32 @@ static const struct {
 	{ "cut option", OPTIONS(TYPE("\x05") SERVER_ID MASK LEASE_1H "\x06\x08\xC0"), false },
 	{ "cut length", OPTIONS(TYPE("\x05") SERVER_ID MASK LEASE_1H "\x06"), false },
 	{ "empty dns", OPTIONS(TYPE("\x05") SERVER_ID MASK LEASE_1H "\x06\x00" END), true },
+	{ "type twice", OPTIONS(GOOD_OPEN("\x05") TYPE("\x06") END), false },
+	{ "server twice", OPTIONS(GOOD_OPEN("\x05") SERVER_ID END), false },
+	{ "time servers twice", OPTIONS(GOOD_OPEN("\x05") NTP NTP END), false },
+	{ "host name twice, whatever it says",
+	  OPTIONS(GOOD_OPEN("\x05") "\x0C\x05;reb\0"
+				    "\x0C\x04\xFF\x0D\x0A=" END),
+	  true },
+	{ "domain name of 255",
+	  OPTIONS(GOOD_OPEN("\x05") "\x0F\xFF" X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16
+			  X16 X16 X16 "xxxxxxxxxxxxxxx" END),
+	  true },
+	{ "overload: the other fields are not options", OPTIONS("\x34\x01\x03" GOOD("\x05")),
+	  true },
+	{ "overload of 0 octets", OPTIONS("\x34\x00" GOOD("\x05")), true },
+	{ "option of 255 in 20", OPTIONS(GOOD_OPEN("\x05") "\x0F\xFF" X16 "xxxx"), false },
+	{ "mtu of 1", OPTIONS(GOOD_OPEN("\x05") "\x1A\x01\x05" END), false },
+	{ "mtu of 4", OPTIONS(GOOD_OPEN("\x05") "\x1A\x04\0\0\5\xDC" END), false },
+	{ "time servers of 3", OPTIONS(GOOD_OPEN("\x05") "\x2A\x03\xC0\0\2" END), false },
+	{ "lease of 3", OPTIONS(TYPE("\x05") SERVER_ID MASK "\x33\x03\0\0\1" END), false },
+	{ "T1 of 2", OPTIONS(GOOD_OPEN("\x05") "\x3A\x02\0\1" END), false },
+	{ "one of two hosts",
+	  OPTIONS(TYPE("\x05") SERVER_ID "\x01\x04\xFF\xFF\xFF\xFE" LEASE_1H END), true },
+	{ "one of two in four",
+	  OPTIONS(TYPE("\x05") SERVER_ID "\x01\x04\xFF\xFF\xFF\xFC" LEASE_1H END), true },
+	{ "mask of 7 bits", OPTIONS(TYPE("\x05") SERVER_ID "\x01\x04\xFE\0\0\0" LEASE_1H END),
+	  false },
 	{ "nothing", OPTIONS(""), false },
 };
 
@@ -99,19 +129,49 @@ static void test_parse(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		CHECK_ROW(dhcp_parse(answer(p, XID, cases[i].options, cases[i].n), XID, mac,
-				     &r) == cases[i].ok,
+				     &r) == (cases[i].ok ? DHCP_GOOD : DHCP_BAD),
 			  cases[i].name);
-	CHECK(dhcp_parse(answer(p, XID, OPTIONS(GOOD("\x05"))), XID, mac, &r));
+	CHECK_EQ(dhcp_parse(answer(p, XID, OPTIONS(GOOD_OPEN("\x05") NTP MTU("\x05\x14") END)),
+			    XID, mac, &r),
+		 DHCP_GOOD);
 	CHECK_EQ(r.type, DHCP_ACK);
 	CHECK_EQ(r.address, SELF);
 	CHECK_EQ(r.server, SERVER);
 	CHECK_EQ(r.prefix, 24);
 	CHECK_EQ(r.router, 0xC00002FE);
-	CHECK_EQ(r.ndns, 2);
-	CHECK_EQ(r.dns[1], 0xC0000236);
+	CHECK_EQ(r.dns.n, 2);
+	CHECK_EQ(r.dns.a[1], 0xC0000236);
+	CHECK_EQ(r.ntp.n, 2);
+	CHECK_EQ(r.ntp.a[0], 0xC000027B);
+	CHECK_EQ(r.mtu, 1300);
 	CHECK_EQ(r.lease, 3600);
 	CHECK_EQ(r.t1, 1800);
 	CHECK_EQ(r.t2, 3150);
+}
+
+/* An MTU that no network has is as if it were not said; names of hosts nobody can be are left out of lists. */
+static void test_values(void)
+{
+	uint8_t p[1024];
+	struct dhcp_reply r;
+
+	CHECK_EQ(dhcp_parse(answer(p, XID, OPTIONS(GOOD_OPEN("\x05") MTU("\x02\x3F") END)), XID,
+			    mac, &r),
+		 DHCP_GOOD);
+	CHECK_EQ(r.mtu, 0);
+	CHECK_EQ(dhcp_parse(answer(p, XID, OPTIONS(GOOD_OPEN("\x05") MTU("\x02\x40") END)), XID,
+			    mac, &r),
+		 DHCP_GOOD);
+	CHECK_EQ(r.mtu, 576);
+	CHECK_EQ(
+		dhcp_parse(
+			answer(p, XID,
+			       OPTIONS(TYPE("\x05") SERVER_ID MASK LEASE_1H
+				       "\x06\x18\0\0\0\0\x7F\0\0\1\xE0\0\0\1\x0A\0\0\1\x0A\0\0\2\x0A\0\0\3" END)),
+			XID, mac, &r),
+		DHCP_GOOD);
+	CHECK_EQ(r.dns.n, 3);
+	CHECK_EQ(r.dns.a[0], 0x0A000001);
 }
 
 /* Every octet of the heads that is looked at, changed, and every shorter packet. */
@@ -122,17 +182,17 @@ static void test_damage(void)
 	struct dhcp_reply r = { .lease = 77 };
 	struct slice s = answer(p, XID, OPTIONS(TYPE("\x05") SERVER_ID MASK LEASE_1H));
 
-	CHECK(!dhcp_parse(s, XID + 1, mac, &r));
-	CHECK(!dhcp_parse(s, XID, other, &r));
+	CHECK_EQ(dhcp_parse(s, XID + 1, mac, &r), DHCP_OTHER);
+	CHECK_EQ(dhcp_parse(s, XID, other, &r), DHCP_OTHER);
 	for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
 		p[at[i]] ^= 0x55;
-		CHECK(!dhcp_parse(s, XID, mac, &r));
+		CHECK(dhcp_parse(s, XID, mac, &r) != DHCP_GOOD);
 		p[at[i]] ^= 0x55;
 	}
 	for (size_t n = 0; n < s.n; n++)
-		CHECK(!dhcp_parse(slice_head(s, n), XID, mac, &r));
+		CHECK(dhcp_parse(slice_head(s, n), XID, mac, &r) != DHCP_GOOD);
 	CHECK_EQ(r.lease, 77);
-	CHECK(dhcp_parse(s, XID, mac, &r));
+	CHECK_EQ(dhcp_parse(s, XID, mac, &r), DHCP_GOOD);
 }
 
 static void test_put(void)
@@ -218,12 +278,152 @@ static void test_lease_refused(void)
 	CHECK_EQ(sends, 4);
 }
 
+/* Of four addresses the first is the network's and the last all hosts'; two, or one, are all hosts. */
+static void test_no_host(void)
+{
+	static const struct {
+		const char *mask;
+		uint8_t last;
+		enum dhcp_kind kind;
+	} rows[] = {
+		{ "\x01\x04\xFF\xFF\xFF\xFC", 8, DHCP_BAD },
+		{ "\x01\x04\xFF\xFF\xFF\xFC", 9, DHCP_GOOD },
+		{ "\x01\x04\xFF\xFF\xFF\xFC", 10, DHCP_GOOD },
+		{ "\x01\x04\xFF\xFF\xFF\xFC", 11, DHCP_BAD },
+		{ "\x01\x04\xFF\xFF\xFF\xFE", 10, DHCP_GOOD },
+		{ "\x01\x04\xFF\xFF\xFF\xFE", 11, DHCP_GOOD },
+		{ "\x01\x04\xFF\xFF\xFF\xFF", 10, DHCP_GOOD },
+		{ "\x01\x04\xFF\xFF\xFF\x00", 255, DHCP_BAD },
+	};
+	uint8_t p[1024], o[64];
+	struct dhcp_reply r;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf b = BUF(o);
+		struct slice s;
+
+		buf_put(&b, SLICE(TYPE("\x05") SERVER_ID LEASE_1H));
+		buf_put(&b, (struct slice){ (const uint8_t *)rows[i].mask, 6 });
+		s = answer(p, XID, (const char *)o, b.len);
+		p[20 + 8 + 19] = rows[i].last;
+		CHECK_EQ(dhcp_parse(s, XID, mac, &r), rows[i].kind);
+	}
+}
+
+/* Answers that are malformed are said once for each transaction; foreign ones never. */
+static void test_odd(void)
+{
+	uint8_t p[1024];
+	struct lease l;
+
+	lease_init(&l, mac, 0);
+	lease_tick(&l, 0, XID);
+	CHECK_EQ(lease_feed(&l, 1, 1, answer(p, XID + 1, OPTIONS(TYPE("\x02") END))),
+		 LEASE_QUIET);
+	CHECK_EQ(lease_feed(&l, 1, 1, answer(p, XID, OPTIONS(TYPE("\x02") END))), LEASE_ODD);
+	CHECK_EQ(lease_feed(&l, 1, 1, answer(p, XID, OPTIONS(TYPE("\x02") END))), LEASE_QUIET);
+	CHECK_EQ(lease_feed(&l, 1, 1, answer(p, XID, OPTIONS(GOOD("\x02")))), LEASE_SEND);
+}
+
+static void bound(struct lease *l, uint8_t *p)
+{
+	lease_init(l, mac, 0);
+	lease_tick(l, 0, XID);
+	lease_feed(l, 0, 1, answer(p, XID, OPTIONS(GOOD("\x02"))));
+	CHECK_EQ(lease_feed(l, 0, 1, answer(p, XID, OPTIONS(GOOD("\x05")))), LEASE_GOT);
+}
+
+/* The link came back: the address is asked for by name, and kept while nobody contradicts. */
+static void test_link(void)
+{
+	uint8_t p[1024];
+	struct lease l;
+	bool unicast;
+	int sends = 0;
+
+	lease_init(&l, mac, 0);
+	lease_tick(&l, 0, XID);
+	lease_link(&l, 10);
+	CHECK_EQ(lease_tick(&l, 10, XID + 1), LEASE_SEND); /* not a second later */
+	CHECK_EQ(sent(&l, 10, &unicast), DHCP_DISCOVER);
+	bound(&l, p);
+	lease_link(&l, 5000);
+	CHECK_EQ(l.state, LEASE_REBOOTING);
+	CHECK_EQ(lease_tick(&l, 5000, XID + 2), LEASE_SEND);
+	CHECK_EQ(sent(&l, 5000, &unicast), DHCP_REQUEST);
+	CHECK(!unicast);
+	CHECK_EQ(lease_feed(&l, 5001, 1, answer(p, XID + 2, OPTIONS(GOOD("\x05")))), LEASE_GOT);
+	CHECK_EQ(l.expiry, 5000 + 3600 * 1000);
+	lease_link(&l, 9000);
+	lease_tick(&l, 9000, XID + 3);
+	CHECK_EQ(lease_feed(&l, 9001, 1, answer(p, XID + 3, OPTIONS(GOOD("\x06")))),
+		 LEASE_LOST);
+	bound(&l, p);
+	lease_link(&l, 5000);
+	while (l.state == LEASE_REBOOTING && sends++ < 10)
+		CHECK_EQ(lease_tick(&l, l.due, XID + 4), LEASE_SEND);
+	CHECK_EQ(l.state, LEASE_RENEWING);
+	CHECK_EQ(sends, 5);
+	lease_link(&l, l.expiry);
+	CHECK_EQ(lease_tick(&l, l.expiry, 1), LEASE_LOST);
+}
+
+/* An answer with another address than was offered, or than we have, is not for us; while it is the server that is
+ * asked, others have nothing to say. */
+static void test_foreign(void)
+{
+	uint8_t p[1024];
+	struct lease l;
+	struct slice s;
+
+	lease_init(&l, mac, 0);
+	lease_tick(&l, 0, XID);
+	lease_feed(&l, 0, 1, answer(p, XID, OPTIONS(GOOD("\x02"))));
+	s = answer(p, XID, OPTIONS(GOOD("\x05")));
+	p[20 + 8 + 19]++;
+	CHECK_EQ(lease_feed(&l, 0, 1, s), LEASE_QUIET);
+	bound(&l, p);
+	lease_tick(&l, l.t1, XID + 1);
+	CHECK_EQ(lease_feed(&l, l.t1, 1,
+			    answer(p, XID + 1,
+				   OPTIONS(TYPE("\x06") "\x36\x04\xC0\x00\x02\x02" END))),
+		 LEASE_QUIET);
+	CHECK_EQ(lease_feed(&l, l.t1, 1,
+			    answer(p, XID + 1, OPTIONS(TYPE("\x06") SERVER_ID END))),
+		 LEASE_LOST);
+}
+
+/* A server that appears late: the waits double to a minute, and never end. */
+static void test_late(void)
+{
+	uint8_t p[1024];
+	struct lease l;
+	int64_t at = 0, before = 0;
+
+	lease_init(&l, mac, 0);
+	for (int i = 0; i < 60; i++) {
+		before = at;
+		at = l.due;
+		CHECK_EQ(lease_tick(&l, at, XID), LEASE_SEND);
+		CHECK(at - before <= 64500);
+	}
+	CHECK(at - before > 63000 && at > 3000 * 1000);
+	CHECK_EQ(lease_feed(&l, at, 1, answer(p, XID, OPTIONS(GOOD("\x02")))), LEASE_SEND);
+	CHECK_EQ(lease_feed(&l, at, 1, answer(p, XID, OPTIONS(GOOD("\x05")))), LEASE_GOT);
+}
+
 int main(void)
 {
 	test_parse();
+	test_values();
 	test_damage();
 	test_put();
 	test_lease();
 	test_lease_refused();
+	test_no_host();
+	test_odd();
+	test_link();
+	test_foreign();
+	test_late();
 	TEST_END();
 }
