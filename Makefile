@@ -448,8 +448,8 @@ user: $(O)/host/tinpost-user
 	@$(tinpost-user) $(call switch,PASSWORD,--password,ask) $(call switch,CRAM_MD5,--cram-md5) $(if $(EXPIRES),--expires '$(EXPIRES)') \
 		$(if $(QUOTA),--quota '$(QUOTA)') -- '$(NAME)' '$(SENDER)'
 # The lists have a say: senders and aliases outside the mail domains are refused here, so those domains are all.
-dns-records: $(O)/host/probe $(O)/maps/users.cdb $(O)/maps/virtual.cdb
-	@$< records $(if $(ADDRESS),--address '$(ADDRESS)') $(if $(CA_ACCOUNT),--account '$(CA_ACCOUNT)') $(if $(DKIM),--dkim '$(DKIM)')
+dns-records: $(O)/host/probe $(O)/maps/users.cdb $(O)/maps/virtual.cdb $(O)/maps/dkim
+	@$< records $(if $(ADDRESS),--address '$(ADDRESS)') $(if $(CA_ACCOUNT),--account '$(CA_ACCOUNT)') $(if $(dkim-file),--key $(O)/maps/dkim) $(if $(DKIM),--dkim '$(DKIM)')
 # A list is read as it is; a file of SQL is asked of PostgreSQL: psql takes PGHOST, PGSERVICE and so on from here.
 PSQL ?= psql
 users-import: $(O)/host/tinpost-user

@@ -25,7 +25,7 @@ def make(path, offset, size, label, block, inodes, journal):
 
 
 def keys(path, offset, copy):
-    make(path, offset, KEYS_SIZE, "tinpost-keys-" + copy, 1024, 64, 1)
+    make(path, offset, KEYS_SIZE, "tinpost-keys-" + copy, 1024, 512, 1)
 
 
 def data(path, offset, size):

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys/holder/keyfile.h"
+#include "keys/holder/dkimring.h"
 #include "keys/holder/product.h"
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
@@ -18,32 +18,15 @@
 
 enum { SIGNATURE_MAX = DKIMRSA_N_MAX };
 
-static enum keyfile_kind kind(bool ed25519)
+/* Takes a secret as it is kept on disk. */
+static bool take(struct dkimkey_slot *s, struct slice secret)
 {
-	return ed25519 ? KEYFILE_ED25519 : KEYFILE_DKIM;
-}
-
-/* What the file holds. */
-static bool take(struct dkimkey *d, struct slice secret)
-{
-	if (!d->ed25519)
-		return dkimrsa_take(&d->rsa, secret);
-	if (secret.n != sizeof d->ed.seed)
+	if (!s->ed25519)
+		return dkimrsa_take(&s->key.rsa, secret);
+	if (secret.n != sizeof s->key.ed.seed)
 		return false;
-	memcpy(d->ed.seed, secret.p, secret.n);
+	memcpy(s->key.ed.seed, secret.p, secret.n);
 	return true;
-}
-
-static enum keyfile_state load(struct dkimkey *d, bool mend)
-{
-	uint8_t mem[KEYFILE_MAX];
-	struct buf b = BUF(mem);
-	enum keyfile_state state = keyfile_load(kind(d->ed25519), mend, &b);
-
-	if (state == KEYFILE_WHOLE && !take(d, buf_slice(&b)))
-		state = KEYFILE_DAMAGED;
-	explicit_bzero(mem, sizeof mem);
-	return state;
 }
 
 static void hash(struct slice preimage, uint8_t sum[br_sha256_SIZE])
@@ -55,93 +38,83 @@ static void hash(struct slice preimage, uint8_t sum[br_sha256_SIZE])
 	br_sha256_out(&h, sum);
 }
 
-static size_t width(const struct dkimkey *d)
+static size_t width(const struct dkimkey_slot *s)
 {
-	return d->ed25519 ? 1 : dkimrsa_width(&d->rsa);
+	return s->ed25519 ? 1 : dkimrsa_width(&s->key.rsa);
 }
 
 /* n signatures, at most width(). */
-static bool sign(struct dkimkey *d, const uint8_t (*sum)[br_sha256_SIZE], uint8_t *const *sig,
-		 size_t n)
+static bool sign(struct dkimkey_slot *s, const uint8_t (*sum)[br_sha256_SIZE],
+		 uint8_t *const *sig, size_t n)
 {
-	return d->ed25519 ? dkimed_sign(&d->ed, sum[0], sig[0])
-			  : dkimrsa_sign(&d->rsa, sum, sig, n);
+	return s->ed25519 ? dkimed_sign(&s->key.ed, sum[0], sig[0])
+			  : dkimrsa_sign(&s->key.rsa, sum, sig, n);
 }
 
-void dkimkey_record(const struct dkimkey *d, struct buf *out)
+static void text(const struct dkimrsa *rsa, const struct dkimed *ed, struct buf *out)
 {
 	uint8_t mem[DKIMRSA_N_MAX + 64];
 	struct buf key = BUF(mem);
 
-	if (d->ed25519)
-		buf_put(&key, (struct slice){ d->ed.public, sizeof d->ed.public });
+	if (ed)
+		buf_put(&key, (struct slice){ ed->public, sizeof ed->public });
 	else
-		dkimrsa_public(&d->rsa, &key);
-	dkim_key_text(d->ed25519, buf_slice(&key), out);
+		dkimrsa_public(rsa, &key);
+	dkim_key_text(ed != NULL, buf_slice(&key), out);
 }
 
-static void publish(const struct dkimkey *d)
+void dkimkey_record(const struct dkimkey_slot *s, struct buf *out)
 {
-	uint8_t record[DKIMKEY_RECORD], name[LOG_LINE];
-	struct buf value = BUF(record);
-	struct slice words = d->domains, domain;
+	text(&s->key.rsa, s->ed25519 ? &s->key.ed : NULL, out);
+}
+
+void dkimkey_text(bool ed25519, struct slice secret, struct dkimrsa *work, struct buf *out)
+{
+	struct dkimed ed;
+
+	if (ed25519 && secret.n == sizeof ed.seed) {
+		memcpy(ed.seed, secret.p, secret.n);
+		dkimed_prepare(&ed);
+		text(NULL, &ed, out);
+		explicit_bzero(&ed, sizeof ed);
+	} else if (!ed25519 && dkimrsa_take(work, secret)) {
+		text(work, NULL, out);
+	} else {
+		out->bad = true;
+	}
+}
+
+static void selector(const struct dkimkey *d, const struct dkimkey_slot *s, struct buf *out)
+{
+	dkim_key_selector(d->selector, s->ed25519 && d->rsa, s->number, out);
+}
+
+static void publish(const struct dkimkey *d, const struct dkimkey_slot *s)
+{
+	uint8_t record[DKIMKEY_RECORD], name[512];
+	struct buf value = BUF(record), b = BUF(name);
 	struct logline l;
 
-	dkimkey_record(d, &value);
-	while ((domain = slice_word(&words)).n) {
-		struct buf b = BUF(name);
-
-		buf_put(&b, d->selector);
-		buf_put(&b, SLICE("._domainkey."));
-		buf_put(&b, domain);
-		log_begin(&l, "publish");
-		log_bytes(&l, "name", buf_slice(&b));
-		log_text(&l, "type", "TXT");
-		log_bytes(&l, "value", buf_slice(&value));
-		log_send(&l);
-	}
+	dkimkey_record(s, &value);
+	selector(d, s, &b);
+	buf_put(&b, SLICE("._domainkey."));
+	buf_put(&b, s->domain);
+	log_begin(&l, "publish");
+	log_bytes(&l, "name", buf_slice(&b));
+	log_text(&l, "type", "TXT");
+	log_bytes(&l, "value", buf_slice(&value));
+	log_send(&l);
 }
 
-static void prepare(struct dkimkey *d)
+static void prepare(struct dkimkey *d, struct dkimkey_slot *s)
 {
-	struct logline l;
-
-	if (d->ed25519)
-		dkimed_prepare(&d->ed);
+	if (s->ed25519)
+		dkimed_prepare(&s->key.ed);
 	else
-		dkimrsa_prepare(&d->rsa);
-	log_event("signer", "code", d->ed25519 ? "ed25519" : dkimrsa_code(&d->rsa));
-	if (keyfile_there(kind(!d->ed25519))) {
-		log_begin(&l, "unused");
-		log_text(&l, "key", d->ed25519 ? "rsa" : "ed25519");
-		log_text(&l, "effect", "it is kept, and signs nothing");
-		log_send(&l);
-	}
-}
-
-static void look(struct dkimkey *d)
-{
-	enum keyfile_state state;
-
-	if (d->known || d->hopeless)
-		return;
-	state = d->imported ? KEYFILE_WHOLE : load(d, false);
-	d->known = state == KEYFILE_WHOLE;
-	d->hopeless = !d->known && state != KEYFILE_NEW;
-	d->timer.due = d->known || d->hopeless ? LOOP_NEVER : d->loop->now + DKIMKEY_LOOK_MS;
-	if (d->known) {
-		prepare(d);
-		publish(d);
-	} else if (d->hopeless) {
-		log_event("nokey", "effect", "submission answers 451");
-	}
-}
-
-static struct slice domain_of(struct slice words, unsigned slot)
-{
-	while (slot--)
-		slice_word(&words);
-	return slice_word(&words);
+		dkimrsa_prepare(&s->key.rsa);
+	s->known = true;
+	log_event("signer", "code", s->ed25519 ? "ed25519" : dkimrsa_code(&s->key.rsa));
+	publish(d, s);
 }
 
 /* Signs for all who wait. */
@@ -149,34 +122,101 @@ static void flush(struct dkimkey *d)
 {
 	uint8_t mem[RSA64_JOBS][SIGNATURE_MAX];
 	uint8_t *const sig[RSA64_JOBS] = { mem[0], mem[1], mem[2], mem[3] };
-	size_t n = d->waiting, octets = d->ed25519 ? DKIMED_SIGNATURE : d->rsa.n;
+	size_t n = d->waiting, octets;
 	bool right;
 
 	d->batch.due = LOOP_NEVER;
 	d->waiting = 0;
-	right = n && sign(d, d->sum, sig, n);
+	if (!n)
+		return;
+	octets = d->of->ed25519 ? DKIMED_SIGNATURE : d->of->key.rsa.n;
+	right = sign(d->of, d->sum, sig, n);
 	for (size_t i = 0; i < n; i++)
 		product_answer(&d->token[i], right ? HOLDER_DONE : HOLDER_REFUSED,
 			       (struct slice){ mem[i], octets });
 }
 
-/* preimage.p NULL: it did not come as it should. */
-static void judge(struct dkimkey *d, const struct token *t, unsigned slot,
-		  struct slice preimage)
+static void look_for(struct dkimkey *d, struct dkimkey_slot *s)
 {
-	struct slice domain = domain_of(d->domains, slot), none = { NULL, 0 };
+	struct dkimring ring;
+	const struct dkimring_key *k = &ring.key[DKIMRING_NOW];
+	enum keyfile_state state;
 
-	look(d);
-	if (!d->known) {
+	if (s->hopeless || (d->imported && !s->ed25519))
+		return;
+	state = dkimring_load(s->ed25519, s->domain, false, &ring);
+	if (state == KEYFILE_WHOLE && (!s->known || k->number != s->number)) {
+		flush(d);
+		if (take(s, (struct slice){ k->secret, k->n })) {
+			s->number = k->number;
+			prepare(d, s);
+		} else {
+			state = KEYFILE_DAMAGED;
+		}
+	}
+	if (!s->known && state != KEYFILE_NEW) {
+		s->hopeless = true;
+		log_event("nokey", "effect", "submission answers 451");
+	}
+	explicit_bzero(&ring, sizeof ring);
+}
+
+static void look(struct dkimkey *d)
+{
+	int64_t ms = DKIMKEY_AGAIN_MS;
+
+	for (size_t i = 0; i < d->slots; i++) {
+		look_for(d, &d->slot[i]);
+		if (!d->slot[i].known && !d->slot[i].hopeless)
+			ms = DKIMKEY_LOOK_MS;
+	}
+	d->timer.due = d->loop->now + ms;
+}
+
+/* The key of a domain's number, for one algorithm. */
+static struct dkimkey_slot *slot_of(struct dkimkey *d, unsigned domain, bool ed25519)
+{
+	size_t each = (size_t)d->rsa + d->ed25519, i = domain * each + (ed25519 && d->rsa);
+
+	if (i >= d->slots || d->slot[i].ed25519 != ed25519)
+		return NULL;
+	return &d->slot[i];
+}
+
+static bool shaped(struct dkimkey *d, const struct dkimkey_slot *s, struct slice preimage)
+{
+	uint8_t mem[256];
+	struct buf b = BUF(mem);
+
+	selector(d, s, &b);
+	return preimage.p &&
+	       dkim_preimage_check(preimage, s->ed25519, s->domain, buf_slice(&b));
+}
+
+/* preimage.p NULL: it did not come as it should. */
+static void judge(struct dkimkey *d, const struct token *t, struct dkimkey_slot *s,
+		  uint32_t number, struct slice preimage)
+{
+	struct holder_reply other = { .result = HOLDER_OTHER_KEY };
+	struct slice none = { NULL, 0 };
+
+	if (s && !s->known)
+		look_for(d, s);
+	if (s && !s->known) {
 		product_answer(t, HOLDER_NOT_YET, none);
-	} else if (!preimage.p || !domain.n ||
-		   !dkim_preimage_check(preimage, d->ed25519, domain, d->selector)) {
+	} else if (s && number != s->number) {
+		other.number = s->number;
+		chan_answer(t, &other, sizeof other, none);
+	} else if (!s || !shaped(d, s, preimage)) {
 		product_answer(t, HOLDER_REFUSED, none);
 	} else {
+		if (d->of != s)
+			flush(d);
+		d->of = s;
 		hash(preimage, d->sum[d->waiting]);
 		d->token[d->waiting++] = *t;
 		d->batch.due = d->loop->now;
-		if (d->waiting == width(d))
+		if (d->waiting == width(s))
 			flush(d);
 	}
 }
@@ -185,7 +225,7 @@ static void on_sign(void *ctx, struct call *c)
 {
 	const struct holder_dkim_sign *m = c->msg;
 
-	judge(ctx, &c->token, m->slot, c->tail);
+	judge(ctx, &c->token, slot_of(ctx, m->slot, m->ed25519), m->number, c->tail);
 }
 
 /* Sealed, so what is judged is what is signed; read once into memory of ours all the same. */
@@ -199,19 +239,25 @@ static void on_long(void *ctx, struct call *c)
 	if (memfd_check(c->fd[0], HOLDER_LONG_MAX, &size) && size == m->size &&
 	    memfd_read(c->fd[0], 0, d->preimage, size))
 		preimage = (struct slice){ d->preimage, size };
-	judge(d, &c->token, m->slot, preimage);
+	judge(d, &c->token, slot_of(d, m->slot, m->ed25519), m->number, preimage);
 }
 
 static void on_record(void *ctx, struct call *c)
 {
-	struct dkimkey *d = ctx;
-	uint8_t text[DKIMKEY_RECORD];
-	struct buf b = BUF(text);
+	const struct holder_dkim_record *m = c->msg;
+	struct dkimkey_slot *s = slot_of(ctx, m->slot, m->ed25519);
+	struct holder_reply r = { .result = s ? HOLDER_NOT_YET : HOLDER_REFUSED };
+	uint8_t mem[DKIMKEY_RECORD];
+	struct buf b = BUF(mem);
 
-	look(d);
-	if (d->known)
-		dkimkey_record(d, &b);
-	product_answer(&c->token, d->known ? HOLDER_DONE : HOLDER_NOT_YET, buf_slice(&b));
+	if (s)
+		look_for(ctx, s);
+	if (s && s->known) {
+		r.result = HOLDER_DONE;
+		r.number = s->number;
+		dkimkey_record(s, &b);
+	}
+	chan_answer(&c->token, &r, sizeof r, buf_slice(&b));
 }
 
 const struct rule dkimkey_rules[HOLDER_TYPES] = {
@@ -242,61 +288,66 @@ static void on_batch(struct watch *w, short got)
 }
 
 /* The key that the image brings along, where it does. */
-static bool import(struct dkimkey *d, int fd)
+static void import(struct dkimkey *d, int fd)
 {
 	uint8_t mem[DKIMRSA_OCTETS_MAX];
-	ssize_t n = fd < 0 ? 0 : pread(fd, mem, sizeof mem, 0);
+	ssize_t n = fd < 0 || !d->rsa ? 0 : pread(fd, mem, sizeof mem, 0);
 
-	if (n <= 0)
-		return false;
-	if (!take(d, (struct slice){ mem, (size_t)n }))
-		bug("the imported key is none");
+	d->imported = n > 0;
+	for (size_t i = 0; d->imported && i < d->slots; i++) {
+		struct dkimkey_slot *s = &d->slot[i];
+
+		if (s->ed25519)
+			continue;
+		if (!take(s, (struct slice){ mem, (size_t)n }))
+			bug("the imported key is none");
+		s->number = 1;
+		prepare(d, s);
+	}
 	explicit_bzero(mem, sizeof mem);
-	return true;
 }
 
-void dkimkey_init(struct dkimkey *d, struct loop *l, bool ed25519, struct slice domains,
-		  struct slice selector, int file)
+static void tell_unused(const struct dkimkey *d, bool ed25519)
 {
-	memset(d, 0, sizeof *d);
-	d->ed25519 = ed25519;
-	d->imported = import(d, file);
-	d->domains = domains;
-	d->selector = selector;
-	d->loop = l;
+	struct logline l;
+
+	if ((ed25519 ? d->ed25519 : d->rsa) ||
+	    !dkimring_there(ed25519, d->slots ? d->slot[0].domain : SLICE("")))
+		return;
+	log_begin(&l, "unused");
+	log_text(&l, "key", ed25519 ? "ed25519" : "rsa");
+	log_text(&l, "effect", "it is kept, and signs nothing");
+	log_send(&l);
+}
+
+void dkimkey_init(struct dkimkey *d, struct slice domains, int file)
+{
+	struct slice words = domains, domain;
+
+	d->slots = 0;
+	while (slice_word(&words).n)
+		d->slots += (size_t)d->rsa + d->ed25519;
+	d->slot = arena_reserve(d->slots * sizeof *d->slot);
+	words = domains;
+	for (size_t i = 0; (domain = slice_word(&words)).n;) {
+		if (d->rsa)
+			d->slot[i++].domain = domain;
+		if (d->ed25519)
+			d->slot[i++] =
+				(struct dkimkey_slot){ .domain = domain, .ed25519 = true };
+	}
 	d->preimage = arena_reserve(HOLDER_LONG_MAX);
 	d->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
 	d->batch = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_batch };
-	loop_add(l, &d->timer);
-	loop_add(l, &d->batch);
+	loop_add(d->loop, &d->timer);
+	loop_add(d->loop, &d->batch);
+	import(d, file);
+	tell_unused(d, false);
+	tell_unused(d, true);
 	look(d);
 }
 
 void dkimkey_wipe(struct dkimkey *d)
 {
-	explicit_bzero(&d->rsa, sizeof d->rsa);
-	explicit_bzero(&d->ed, sizeof d->ed);
-}
-
-void dkimkey_keygen(bool ed25519, unsigned bits)
-{
-	static struct dkimkey d; /* the process's context */
-	uint8_t mem[SIGNATURE_MAX], *sig = mem;
-	static const uint8_t sum[1][br_sha256_SIZE] = { "try" };
-
-	d.ed25519 = ed25519;
-	/* holder.dkim only looks: mending is done here, at every boot. */
-	if (load(&d, true) == KEYFILE_NEW) {
-		if (ed25519)
-			dkimed_make(&d.ed);
-		else
-			dkimrsa_make(&d.rsa, bits);
-		if (!sign(&d, sum, &sig, 1))
-			bug("the new key does not work");
-		if (!keyfile_save(kind(ed25519),
-				  ed25519 ? (struct slice){ d.ed.seed, sizeof d.ed.seed }
-					  : dkimrsa_secret(&d.rsa)))
-			log_event("unkept", "secret", "dkim");
-	}
-	dkimkey_wipe(&d);
+	explicit_bzero(d->slot, d->slots * sizeof *d->slot);
 }

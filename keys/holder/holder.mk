@@ -1,7 +1,7 @@
 # keys/holder/holder.mk: private-key operations; no SMTP, no TLS engine, no maps
 
 PROGS += holder
-holder-y := $(addprefix keys/holder/,main.o keyfile.o keyrand.o product.o acctkey.o selfsign.o tlskey.o srskey.o srslong.o dkimkey.o dkimrsa.o dkimed.o mont52.o mont64.o rsa64.o) $(lib-core)
+holder-y := $(addprefix keys/holder/,main.o keyfile.o keyrand.o product.o acctkey.o selfsign.o tlskey.o srskey.o srslong.o dkimkey.o dkimrsa.o dkimring.o dkimlife.o dkimed.o mont52.o mont64.o rsa64.o) $(lib-core)
 holder-y += $(addprefix smtpd/proto/,base64.o certinfo.o date.o der.o dkim_key.o dkim_preimage.o header.o ipaddr.o path.o utf8.o srs.o taglist.o)
 holder-libs := bearssl sodium
 holder-deny := br_ssl_% cdb_% path_parse path_take dot_% reply_% command_%

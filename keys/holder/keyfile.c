@@ -17,12 +17,12 @@ static const char *const folders[COPIES][KEYFILE_KINDS] = {
 	{ NULL, "b/tls", "b/srs", "b/dkim", "b/ed25519", "b/account", "b/tls", "b/acme" },
 };
 
-/* The file of a kind, and its name while it is written. */
-static const char *name_of(enum keyfile_kind kind, bool aside)
+/* A file's name while it is written: no domain begins with a dot. */
+static const char aside[] = ".new";
+
+static const char *name_of(enum keyfile_kind kind)
 {
-	if (kind == KEYFILE_CHAIN)
-		return aside ? "chain.new" : "chain";
-	return aside ? "key.new" : "key";
+	return kind == KEYFILE_CHAIN ? "chain" : "key";
 }
 
 static void complain(const char *folder, const char *what, const char *why)
@@ -40,19 +40,28 @@ static int open_folder(const char *folder)
 	return openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void put_head(enum keyfile_kind kind, struct slice content, struct buf *b)
+static void put_head(uint32_t serial, enum keyfile_kind kind, struct slice content,
+		     struct buf *b)
 {
 	uint8_t sum[SUM];
 	crypto_generichash_state s;
 
 	buf_put(b, SLICE("tinpost\0"));
-	buf_be32(b, kind);
+	buf_be32(b, serial << 8 | kind);
 	buf_be32(b, (uint32_t)content.n);
 	crypto_generichash_init(&s, NULL, 0, SUM);
 	crypto_generichash_update(&s, b->p, b->len);
 	crypto_generichash_update(&s, content.p, content.n);
 	crypto_generichash_final(&s, sum, SUM);
 	buf_put(b, (struct slice){ sum, SUM });
+}
+
+/* Of a file that is believed. */
+static uint32_t serial_of(struct slice file)
+{
+	struct cur c = CUR(slice_from(file, 8));
+
+	return file.n < HEAD ? 0 : cur_be32(&c) >> 8;
 }
 
 static bool believed(enum keyfile_kind kind, struct slice file)
@@ -63,7 +72,7 @@ static bool believed(enum keyfile_kind kind, struct slice file)
 
 	if (file.n < HEAD || content.n > KEYFILE_MAX)
 		return false;
-	put_head(kind, content, &want);
+	put_head(serial_of(file), kind, content, &want);
 	return slice_eq(slice_head(file, HEAD), buf_slice(&want));
 }
 
@@ -82,7 +91,8 @@ static bool read_all(int fd, struct buf *b)
 	return true;
 }
 
-static enum keyfile_state load_copy(enum keyfile_kind kind, const char *folder, struct buf *b)
+static enum keyfile_state load_copy(enum keyfile_kind kind, const char *folder,
+				    const char *name, struct buf *b)
 {
 	int dir = open_folder(folder), fd;
 	enum keyfile_state state = KEYFILE_DAMAGED;
@@ -90,7 +100,7 @@ static enum keyfile_state load_copy(enum keyfile_kind kind, const char *folder, 
 	b->len = 0;
 	if (dir < 0)
 		return KEYFILE_NOWHERE;
-	fd = openat(dir, name_of(kind, false), O_RDONLY | O_CLOEXEC);
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		state = KEYFILE_NEW;
 	else if (fd < 0 || !read_all(fd, b))
@@ -119,9 +129,8 @@ static bool write_all(int fd, struct slice s)
 	return true;
 }
 
-static bool save_copy(enum keyfile_kind kind, const char *folder, struct slice file)
+static bool save_copy(const char *folder, const char *name, struct slice file)
 {
-	const char *aside = name_of(kind, true);
 	int dir = open_folder(folder), fd = -1;
 	bool ok = false;
 
@@ -129,7 +138,7 @@ static bool save_copy(enum keyfile_kind kind, const char *folder, struct slice f
 		fd = openat(dir, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		ok = write_all(fd, file) && fsync(fd) == 0 &&
-		     renameat(dir, aside, dir, name_of(kind, false)) == 0 && fsync(dir) == 0;
+		     renameat(dir, aside, dir, name) == 0 && fsync(dir) == 0;
 	if (!ok)
 		complain(folder, "unwritten", strerror(errno));
 	if (fd >= 0)
@@ -139,35 +148,54 @@ static bool save_copy(enum keyfile_kind kind, const char *folder, struct slice f
 	return ok;
 }
 
+/* Which of the copies counts; -1: none is whole. */
+static int newest(const enum keyfile_state *state, const struct buf *copy)
+{
+	int best = -1;
+
+	for (int i = 0; i < COPIES; i++)
+		if (state[i] == KEYFILE_WHOLE &&
+		    (best < 0 ||
+		     serial_of(buf_slice(&copy[i])) > serial_of(buf_slice(&copy[best]))))
+			best = i;
+	return best;
+}
+
 enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out)
+{
+	return keyfile_load_as(kind, name_of(kind), mend, out);
+}
+
+enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, bool mend,
+				   struct buf *out)
 {
 	/* One octet more than a whole file: a longer one is damaged. */
 	uint8_t mem[COPIES][WHOLE_MAX + 1];
 	struct buf copy[COPIES] = { BUF(mem[0]), BUF(mem[1]) };
 	enum keyfile_state state[COPIES], all = KEYFILE_NOWHERE;
 	struct slice good = { NULL, 0 };
+	int best;
 
-	for (int i = 0; i < COPIES; i++)
-		state[i] = load_copy(kind, folders[i][kind], &copy[i]);
 	for (int i = 0; i < COPIES; i++) {
-		if (state[i] == KEYFILE_WHOLE && !good.p)
-			good = buf_slice(&copy[i]);
+		state[i] = load_copy(kind, folders[i][kind], name, &copy[i]);
 		if (state[i] > all)
 			all = state[i];
 	}
-	if (good.p) {
+	best = newest(state, copy);
+	if (best >= 0) {
+		good = buf_slice(&copy[best]);
 		all = KEYFILE_WHOLE;
 		buf_put(out, slice_from(good, HEAD));
 	}
 	for (int i = 0; i < COPIES && mend && good.p; i++)
 		if (state[i] != KEYFILE_NOWHERE && !slice_eq(buf_slice(&copy[i]), good) &&
-		    save_copy(kind, folders[i][kind], good))
+		    save_copy(folders[i][kind], name, good))
 			complain(folders[i][kind], "mended", "yes");
 	sodium_memzero(mem, sizeof mem);
 	return all;
 }
 
-bool keyfile_there(enum keyfile_kind kind)
+bool keyfile_there(enum keyfile_kind kind, const char *name)
 {
 	bool there = false;
 
@@ -175,7 +203,7 @@ bool keyfile_there(enum keyfile_kind kind)
 		int dir = open_folder(folders[i][kind]), fd = -1;
 
 		if (dir >= 0)
-			fd = openat(dir, name_of(kind, false), O_RDONLY | O_CLOEXEC);
+			fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 		there = fd >= 0;
 		if (fd >= 0)
 			close(fd);
@@ -187,14 +215,35 @@ bool keyfile_there(enum keyfile_kind kind)
 
 bool keyfile_save(enum keyfile_kind kind, struct slice content)
 {
+	return keyfile_save_as(kind, name_of(kind), content);
+}
+
+/* One more than those of the copies that are there. */
+static uint32_t next_serial(enum keyfile_kind kind, const char *name, uint8_t *mem)
+{
+	uint32_t last = 0;
+
+	for (int i = 0; i < COPIES; i++) {
+		struct buf b = { mem, WHOLE_MAX, 0, false };
+
+		if (load_copy(kind, folders[i][kind], name, &b) == KEYFILE_WHOLE &&
+		    serial_of(buf_slice(&b)) > last)
+			last = serial_of(buf_slice(&b));
+	}
+	return last + 1;
+}
+
+bool keyfile_save_as(enum keyfile_kind kind, const char *name, struct slice content)
+{
 	uint8_t mem[WHOLE_MAX];
+	uint32_t serial = next_serial(kind, name, mem);
 	struct buf file = BUF(mem);
 	bool ok = false;
 
-	put_head(kind, content, &file);
+	put_head(serial, kind, content, &file);
 	buf_put(&file, content);
 	for (int i = 0; i < COPIES && !file.bad; i++)
-		ok |= save_copy(kind, folders[i][kind], buf_slice(&file));
+		ok |= save_copy(folders[i][kind], name, buf_slice(&file));
 	sodium_memzero(mem, sizeof mem);
 	return ok;
 }

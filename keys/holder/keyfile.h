@@ -5,10 +5,12 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * Secrets on disk: one file per kind, in two copies, `a/KIND/key` and `b/KIND/key` below the root directory
- * (chains are `chain` beside the key).
- * Layout: magic[8], kind (4), length (4, big endian), BLAKE2b-256 of what precedes it and the content, content.
- * A copy is written aside, flushed and renamed, a before b, so that one of them is whole at any time.
+ * Secrets on disk: one file per kind, in two copies, `a/KIND/key` and `b/KIND/key` below the root directory (chains are
+ * `chain` beside the key, those of DKIM have the mail domain's name).
+ * Layout: magic[8], serial (3), kind (1), length (4, big endian), BLAKE2b-256 of what precedes it and the content,
+ * the content.
+ * A copy is written aside, flushed and renamed, a before b, so that one of them is whole at any time. The serial
+ * grows with every save: the higher one of two whole copies counts.
  */
 enum keyfile_kind {
 	KEYFILE_TLS = 1,
@@ -30,12 +32,15 @@ enum keyfile_state {
 
 enum { KEYFILE_MAX = 8192 }; /* octets of content */
 
-/* Puts the content of the first whole copy; mend: writes it over the other one where that differs. Says on the log
+/* Puts the content of the newest whole copy; mend: writes it over the other one where that differs. Says on the log
  * what it found wrong. */
 enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out);
+enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, bool mend,
+				   struct buf *out);
 /* True when there is a file, whatever it holds. */
-bool keyfile_there(enum keyfile_kind kind);
+bool keyfile_there(enum keyfile_kind kind, const char *name);
 /* True when at least one copy is on disk. */
 bool keyfile_save(enum keyfile_kind kind, struct slice content);
+bool keyfile_save_as(enum keyfile_kind kind, const char *name, struct slice content);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/holder/acctkey.h"
 #include "keys/holder/dkimkey.h"
+#include "keys/holder/dkimlife.h"
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
 #include "smtpd/lib/proc.h"
@@ -14,6 +16,7 @@ struct holder { /* the process's context: one kind of key */
 		struct srskey srs;
 		struct dkimkey dkim;
 		struct acctkey account;
+		struct dkimlife life;
 	} u;
 };
 
@@ -27,6 +30,8 @@ static _Noreturn void on_stop(struct proc *p)
 		srskey_wipe(&h->u.srs);
 	else if (p->me == P_HOLDER_ACME)
 		acctkey_wipe(&h->u.account);
+	else if (p->me == P_KEYGEN)
+		dkimlife_wipe(&h->u.life);
 	else
 		dkimkey_wipe(&h->u.dkim);
 	_exit(0);
@@ -54,6 +59,33 @@ static void shut(struct proc *p, enum grant_kind what)
 	p->grant[what] = -1;
 }
 
+static int64_t now(void)
+{
+	return time(NULL);
+}
+
+/* Which keys sign, and so are made: an imported one is there already. */
+static const bool rsa = ON(CONFIG_KEYS_DKIM_RSA),
+		  ed25519 = ON(CONFIG_KEYS_DKIM_ED25519) || ON(CONFIG_KEYS_DKIM_SECOND);
+
+static void start_keygen(struct holder *h)
+{
+	h->u.life = (struct dkimlife){
+		.loop = &h->proc.loop,
+		.dns = proc_chan(&h->proc, PROG_DNS),
+		.now = now,
+		.domains = slice_of(CONFIG_SMTPD_DOMAINS),
+		.selector = slice_of(CONFIG_KEYS_DKIM_SELECTOR),
+		.rsa = rsa,
+		.ed25519 = ed25519,
+		.imported = sizeof CONFIG_KEYS_DKIM_FILE > 1,
+		.retired = ON(CONFIG_KEYS_DKIM_TELL_RETIRED),
+		.bits = CONFIG_KEYS_DKIM_BITS,
+		.days = CONFIG_KEYS_DKIM_DAYS,
+	};
+	dkimlife_init(&h->u.life);
+}
+
 static void start(struct holder *h)
 {
 	const struct rule *rules = dkimkey_rules;
@@ -70,9 +102,11 @@ static void start(struct holder *h)
 		acctkey_init(&h->u.account, h->proc.grant[GRANT_BINDING]);
 		rules = acctkey_rules;
 	} else {
-		dkimkey_init(&h->u.dkim, &h->proc.loop, ON(CONFIG_KEYS_DKIM_ED25519),
-			     slice_of(CONFIG_SMTPD_DOMAINS),
-			     slice_of(CONFIG_KEYS_DKIM_SELECTOR),
+		h->u.dkim = (struct dkimkey){ .rsa = rsa,
+					      .ed25519 = ed25519,
+					      .loop = &h->proc.loop,
+					      .selector = slice_of(CONFIG_KEYS_DKIM_SELECTOR) };
+		dkimkey_init(&h->u.dkim, slice_of(CONFIG_SMTPD_DOMAINS),
 			     h->proc.grant[GRANT_DKIM_KEY]);
 		shut(&h->proc, GRANT_DKIM_KEY);
 	}
@@ -85,13 +119,10 @@ int main(void)
 
 	proc_start(&h.proc, PROG_HOLDER, 2);
 	h.proc.stop = on_stop;
-	if (h.proc.me != P_KEYGEN)
+	if (h.proc.me == P_KEYGEN)
+		start_keygen(&h);
+	else
 		start(&h);
 	proc_seal(&h.proc);
-	if (h.proc.me == P_KEYGEN) {
-		if (sizeof CONFIG_KEYS_DKIM_FILE == 1)
-			dkimkey_keygen(ON(CONFIG_KEYS_DKIM_ED25519), CONFIG_KEYS_DKIM_BITS);
-		_exit(0);
-	}
 	loop_run(&h.proc.loop);
 }

@@ -87,6 +87,12 @@ struct job { /* one request of front that waits for another process */
 	int64_t time;	   /* unix s, when the letter was taken */
 	uint8_t body_hash[32];
 	uint8_t sha256[32]; /* mx: of the text */
+	/* submit: which signature it waits for, and the key that is asked for it */
+	bool second;
+	uint8_t asked; /* times, for this signature */
+	uint32_t number[2];
+	uint8_t first[HOLDER_SIG_MAX]; /* the signature before the second one */
+	uint16_t first_n;
 	/* submit: who sends, and what quota_take() counted; account_n 0: nothing was */
 	uint8_t account[QUOTA_NAME];
 	uint8_t account_n;
@@ -104,6 +110,8 @@ struct check {
 	struct map aliases;
 	struct alias_domains domains;
 	struct quota quota; /* sub */
+	/* sub: the keys that sign, as far as holder.dkim told; 0: the first one. By domain and signature */
+	uint32_t dkim_number[256][2];
 	struct stops stops; /* mx */
 	struct rates rates; /* mx: forwarded letters by sender and by recipient, rate_key() */
 	unsigned hourly[CHECK_RATES];
@@ -133,7 +141,7 @@ enum {
 	JOB_HEADER = HEADER_OCTETS + 16 * 1024,
 	HEADER_SCRATCH = HEADER_OCTETS + 4,
 	NOTICE = 2048 + LEGS * (PATH_OCTETS + ANSWER_TEXT + 32),
-	JOB_FIELD = 4096, /* the DKIM-Signature field */
+	JOB_FIELD = 8192, /* the DKIM-Signature fields */
 	JOB_LOG = 720,
 	HOLDER_MS = 5000,
 	DOWN_MS = OUT_MX_MS + 20 * 1000, /* longer than out's own time */

@@ -10,6 +10,7 @@
 #include "smtpd/msg/queue.h"
 #include "smtpd/proto/date.h"
 #include "smtpd/proto/dkim_canon.h"
+#include "smtpd/proto/dkim_key.h"
 #include "smtpd/proto/dkim_sign.h"
 
 /*
@@ -18,7 +19,12 @@
  * into j->header, signed once, and the queue gets it in place of the original one (j->skip octets of text).
  *
  *   submit_letter ── HOLDER_DKIM_SIGN ── on_signed ── QUEUE_LETTER ── on_queued
+ *
+ * Which key signs changes at times; holder.dkim tells when it is another one than was asked for, and is asked once
+ * more. With KEYS_DKIM_SECOND the same way is gone twice, RSA's signature waits in j->first.
  */
+
+enum { SELECTOR = 256 };
 
 static const struct say no_key = { 451,
 				   { 4, 3, 0 },
@@ -49,17 +55,43 @@ static struct job *job_of(struct ask *a)
 	return OWNER(struct job, ask, a);
 }
 
-static struct dkim_sign signer(const struct job *j)
+static struct slice mail_domain(const struct job *j)
 {
-	struct slice words = j->check->domains.mail;
-	struct dkim_sign s = { .selector = SLICE(CONFIG_KEYS_DKIM_SELECTOR),
-			       .time = (uint64_t)j->time,
-			       .body_sha256 = j->body_hash,
-			       .ed25519 = ON(CONFIG_KEYS_DKIM_ED25519) };
+	struct slice words = j->check->domains.mail, domain = { NULL, 0 };
 
 	for (unsigned i = 0; i <= j->slot; i++)
-		s.domain = slice_word(&words);
+		domain = slice_word(&words);
+	return domain;
+}
+
+static bool is_ed25519(bool second)
+{
+	return second || ON(CONFIG_KEYS_DKIM_ED25519);
+}
+
+/* selector: room for it. */
+static struct dkim_sign signer(const struct job *j, bool second, struct buf *selector)
+{
+	struct dkim_sign s = { .domain = mail_domain(j),
+			       .time = (uint64_t)j->time,
+			       .body_sha256 = j->body_hash,
+			       .ed25519 = is_ed25519(second) };
+
+	dkim_key_selector(SLICE(CONFIG_KEYS_DKIM_SELECTOR), second, j->number[second],
+			  selector);
+	s.selector = buf_slice(selector);
 	return s;
+}
+
+static void ask_signature(struct job *j);
+
+static void field_put(const struct job *j, bool second, struct slice signature, struct buf *out)
+{
+	uint8_t mem[SELECTOR];
+	struct buf b = BUF(mem);
+	struct dkim_sign s = signer(j, second, &b);
+
+	dkim_sign_field(&s, buf_slice(&j->header), signature, out);
 }
 
 static void on_queued(struct ask *a, const void *reply, struct slice tail)
@@ -71,21 +103,36 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 {
 	struct job *j = job_of(a);
 	const struct holder_reply *r = reply;
-	struct dkim_sign s = signer(j);
 	struct queue_letter m = { .text_size = j->size, .skip = j->skip };
 	uint8_t bytes[JOB_FIELD];
 	struct buf field = BUF(bytes);
 	int fd[MSG_FDS];
 
-	if (!r || r->result == HOLDER_NOT_YET) {
+	if (!r || r->result == HOLDER_NOT_YET ||
+	    (r->result == HOLDER_OTHER_KEY && (!r->number || j->asked > 1))) {
 		job_say(j, &no_key);
+		return;
+	}
+	if (r->result == HOLDER_OTHER_KEY) {
+		j->check->dkim_number[j->slot][j->second] = r->number;
+		ask_signature(j);
 		return;
 	}
 	if (r->result != HOLDER_DONE) {
 		job_say(j, &not_signed);
 		return;
 	}
-	dkim_sign_field(&s, buf_slice(&j->header), tail, &field);
+	if (ON(CONFIG_KEYS_DKIM_SECOND) && !j->second) {
+		memcpy(j->first, tail.p, tail.n);
+		j->first_n = (uint16_t)tail.n;
+		j->second = true;
+		j->asked = 0;
+		ask_signature(j);
+		return;
+	}
+	if (j->second)
+		field_put(j, false, (struct slice){ j->first, j->first_n }, &field);
+	field_put(j, j->second, tail, &field);
 	if (field.bad || !letter_head(j, buf_slice(&field))) {
 		job_say(j, &say_trouble);
 		return;
@@ -100,7 +147,9 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 
 static bool ask_holder(struct job *j, struct slice preimage)
 {
-	struct holder_dkim_sign m = { .slot = (uint8_t)j->slot };
+	struct holder_dkim_sign m = { .slot = (uint8_t)j->slot,
+				      .ed25519 = is_ed25519(j->second),
+				      .number = j->number[j->second] };
 
 	return chan_ask(j->check->holder, &j->ask, &m, sizeof m, preimage, NULL, 0,
 			&want_signed, HOLDER_MS);
@@ -109,7 +158,10 @@ static bool ask_holder(struct job *j, struct slice preimage)
 /* A header with hundreds of addresses in To: does not fit a message. */
 static bool ask_holder_long(struct job *j, struct slice preimage)
 {
-	struct holder_dkim_long m = { .slot = (uint8_t)j->slot, .size = (uint32_t)preimage.n };
+	struct holder_dkim_long m = { .slot = (uint8_t)j->slot,
+				      .ed25519 = is_ed25519(j->second),
+				      .number = j->number[j->second],
+				      .size = (uint32_t)preimage.n };
 	int fd = memfd_make("preimage");
 	bool ok = fd >= 0 && memfd_append(fd, 0, preimage) && memfd_seal(fd) &&
 		  chan_ask(j->check->holder, &j->ask, &m, sizeof m, SLICE(""), &fd, 1,
@@ -122,9 +174,14 @@ static bool ask_holder_long(struct job *j, struct slice preimage)
 static void ask_signature(struct job *j)
 {
 	static uint8_t bytes[HOLDER_LONG_MAX]; /* scratch; nothing of it survives this call */
-	struct buf preimage = BUF(bytes);
-	struct dkim_sign s = signer(j);
+	uint8_t mem[SELECTOR];
+	struct buf preimage = BUF(bytes), selector = BUF(mem);
+	uint32_t known = j->check->dkim_number[j->slot][j->second];
+	struct dkim_sign s;
 
+	j->number[j->second] = known ? known : 1;
+	j->asked++;
+	s = signer(j, j->second, &selector);
 	dkim_sign_preimage(&s, buf_slice(&j->header), &preimage);
 	j->ask.done = on_signed;
 	if (j->header.bad || preimage.bad)
@@ -160,7 +217,6 @@ static void write_header(struct job *j, const struct letter *l)
 {
 	struct slice rest = l->header;
 	struct header_field f;
-	struct dkim_sign s = signer(j);
 
 	trace_received(&j->header, j, l, SLICE(""));
 	while (header_next(&rest, &f))
@@ -177,7 +233,7 @@ static void write_header(struct job *j, const struct letter *l)
 		buf_put(&j->header, SLICE("Message-ID: <"));
 		buf_hex(&j->header, (struct slice){ j->id, sizeof j->id });
 		buf_u8(&j->header, '@');
-		buf_put(&j->header, s.domain);
+		buf_put(&j->header, mail_domain(j));
 		buf_put(&j->header, SLICE(">\r\n"));
 	}
 }
@@ -385,6 +441,8 @@ void submit_letter(struct job *j, const struct letter *l)
 void submit_sign(struct job *j, const struct letter *l, unsigned slot)
 {
 	j->slot = slot;
+	j->second = false;
+	j->asked = 0;
 	j->skip = (uint32_t)l->header.n;
 	write_header(j, l);
 	if (!hash_body(j, l->body))

@@ -10,7 +10,7 @@
  * How every process but PID 1 begins: proc_start() reads CTL_START, the program reserves its memory
  * and takes its channels, proc_seal() closes the sandbox and reports ready, loop_run() never returns.
  */
-enum { PROC_CHANS = 8 };
+enum { PROC_CHANS = 10 };
 
 struct proc {
 	struct loop loop;

@@ -4,7 +4,7 @@
 
 #include "smtpd/lib/chan.h"
 
-/* out, check.mx, fetch, acme, selfcheck, clock, net -> dns */
+/* out, check.mx, fetch, acme, keygen, selfcheck, clock, net -> dns */
 enum dns_type { DNS_QUERY = 1, DNS_SERVERS, DNS_TYPES };
 
 enum dns_result {

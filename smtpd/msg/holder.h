@@ -18,20 +18,22 @@ enum holder_type {
 	HOLDER_ALPN_CERT,   /* holder.tls: the certificate of a TLS-ALPN-01 challenge */
 	HOLDER_ACME_REQUEST, /* holder.acme: a request to the authority under the account's key */
 	HOLDER_ACME_PRINT,   /* holder.acme: the thumbprint of that key */
-	HOLDER_DKIM_RECORD, /* holder.dkim: the text of the TXT record of the key in use */
+	HOLDER_DKIM_RECORD, /* holder.dkim: the record of the key in use of domain slot n */
 	HOLDER_TYPES
 };
 
 enum holder_result {
 	HOLDER_DONE,
-	HOLDER_NOT_YET, /* the key does not exist yet: temporary */
+	HOLDER_NOT_YET,	  /* the key does not exist yet: temporary */
+	HOLDER_OTHER_KEY, /* dkim: another key signs now, `number` of the reply */
 	HOLDER_REFUSED, /* the request has not the shape of its purpose, or an SRS address is forged or too old */
 };
 
 struct holder_reply { /* tail: the product, when result is HOLDER_DONE */
 	struct msg h;
 	uint8_t result; /* enum holder_result */
-	uint8_t zero[7];
+	uint8_t zero[3];
+	uint32_t number; /* HOLDER_OTHER_KEY, and of HOLDER_DKIM_RECORD's key */
 };
 
 /* Product: certificates in DER, the end entity first, each after a big-endian 16-bit length. */
@@ -82,11 +84,14 @@ struct holder_acme_print {
 };
 
 /* tail: the preimage of RFC 6376 3.7: canonical header fields ending with the dkim-signature field, b= empty.
- * slot: index of the domain in SMTPD_DOMAINS. Product: the signature octets. */
+ * slot: index of the domain in SMTPD_DOMAINS. number: of the key whose selector the preimage names
+ * (dkim_key_selector()). Product: the signature octets. */
 struct holder_dkim_sign {
 	struct msg h;
 	uint8_t slot;
-	uint8_t zero[7];
+	uint8_t ed25519; /* else RSA */
+	uint8_t zero[2];
+	uint32_t number;
 };
 
 /* The same question. The preimage is a sealed memfd (smtpd/lib/memfd.h) of `size` octets, at most HOLDER_LONG_MAX; all
@@ -94,8 +99,11 @@ struct holder_dkim_sign {
 struct holder_dkim_long {
 	struct msg h;
 	uint8_t slot;
-	uint8_t zero[3];
+	uint8_t ed25519;
+	uint8_t zero[2];
+	uint32_t number;
 	uint32_t size;
+	uint32_t zero2;
 };
 
 /* tail: local part (local_len octets, decoded form), then domain. Product: the new local part (at the SRS domain),
@@ -106,8 +114,12 @@ struct holder_srs {
 	uint16_t zero[3];
 };
 
+/* slot: as above. Product: the text of the TXT record; number in the reply: of the key, which gives its selector. */
 struct holder_dkim_record {
 	struct msg h;
+	uint8_t slot;
+	uint8_t ed25519; /* else RSA */
+	uint8_t zero[6];
 };
 
 enum {
@@ -131,6 +143,7 @@ enum {
 _Static_assert(sizeof(struct holder_reply) == 16, "no padding on the wire");
 _Static_assert(sizeof(struct holder_tls_sign) == 16, "no padding on the wire");
 _Static_assert(sizeof(struct holder_acme_request) == 16, "no padding on the wire");
-_Static_assert(sizeof(struct holder_dkim_long) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct holder_dkim_long) == 24, "no padding on the wire");
+_Static_assert(sizeof(struct holder_dkim_record) == 16, "no padding on the wire");
 
 #endif

@@ -35,6 +35,17 @@ void dkim_key_text(bool ed25519, struct slice key, struct buf *out)
 	base64_put(out, key);
 }
 
+void dkim_key_selector(struct slice base, bool second, uint32_t number, struct buf *out)
+{
+	buf_put(out, base);
+	if (second)
+		buf_put(out, SLICE("-ed25519"));
+	if (number > 1) {
+		buf_u8(out, '-');
+		buf_dec(out, number);
+	}
+}
+
 static bool number(struct cur *c, uint8_t *out, size_t cap, uint16_t *n)
 {
 	struct slice v = der_get(c, DER_INTEGER);

@@ -16,6 +16,10 @@ void dkim_key_spki(struct slice modulus, struct slice exponent, struct buf *out)
 /* "v=DKIM1; k=rsa; p=..."; the key: SubjectPublicKeyInfo, or the 32 octets of Ed25519. */
 void dkim_key_text(bool ed25519, struct slice key, struct buf *out);
 
+/* The selector of key `number` (from 1 up): the first one's is `base` itself. second: of the algorithm that signs
+ * beside the first one. */
+void dkim_key_selector(struct slice base, bool second, uint32_t number, struct buf *out);
+
 struct dkim_key {
 	bool ed25519; /* else RSA */
 	bool testing; /* t=y */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/proto/publish.h"
 
+#include "smtpd/proto/dkim_key.h"
+
 enum role { HOST = 1, SRS = 2, MAIL = 4 };
 
 static const struct {
@@ -15,6 +17,7 @@ static const struct {
 	[PUBLISH_MX] = { "MX", "MX", "", SRS | MAIL },
 	[PUBLISH_SPF] = { "SPF", "TXT", "", HOST | SRS | MAIL },
 	[PUBLISH_DKIM] = { "DKIM", "TXT", "._domainkey.", MAIL },
+	[PUBLISH_DKIM_SECOND] = { "DKIM", "TXT", "._domainkey.", MAIL },
 	[PUBLISH_DMARC] = { "DMARC", "TXT", "_dmarc.", MAIL },
 	[PUBLISH_TLSRPT] = { "TLSRPT", "TXT", "_smtp._tls.", MAIL },
 };
@@ -39,6 +42,7 @@ void publish_configured(struct publish_site *s)
 		.domains = slice_of(CONFIG_SMTPD_DOMAINS),
 		.srs = slice_of(CONFIG_FORWARD_SRS_DOMAIN),
 		.selector = slice_of(CONFIG_KEYS_DKIM_SELECTOR),
+		.second = ON(CONFIG_KEYS_DKIM_SECOND),
 		.ca = slice_of(CONFIG_KEYS_CAA),
 	};
 	if (!words.n && ipaddr_parse(slice_head(own, slice_find(own, '/')), &a) &&
@@ -92,11 +96,17 @@ bool publish_next(const struct publish_site *s, struct publish_at *at)
 	for (; name_at(s, at->slot, &at->domain); at->slot++, what = 0)
 		for (; what < PUBLISH_WHATS; what++)
 			if (rows[what].roles & roles(s, at->slot, at->domain) &&
-			    (what != PUBLISH_CAA || s->ca.n)) {
+			    (what != PUBLISH_CAA || s->ca.n) &&
+			    (what != PUBLISH_DKIM_SECOND || s->second)) {
 				at->what = (enum publish_what)what;
 				return true;
 			}
 	return false;
+}
+
+bool publish_dkim(enum publish_what what)
+{
+	return what == PUBLISH_DKIM || what == PUBLISH_DKIM_SECOND;
 }
 
 const char *publish_type(enum publish_what what)
@@ -118,8 +128,9 @@ void publish_name(const struct publish_site *s, const struct publish_at *at, str
 			ipaddr_put_arpa(out, a);
 		return;
 	}
-	if (at->what == PUBLISH_DKIM)
-		buf_put(out, s->selector);
+	if (publish_dkim(at->what))
+		dkim_key_selector(s->selector, at->what == PUBLISH_DKIM_SECOND, s->dkim_number,
+				  out);
 	buf_put(out, slice_of(rows[at->what].prefix));
 	buf_put(out, at->domain);
 }
@@ -175,6 +186,7 @@ void publish_value(const struct publish_site *s, const struct publish_at *at, st
 		spf(s, at->domain, out);
 		break;
 	case PUBLISH_DKIM:
+	case PUBLISH_DKIM_SECOND:
 		buf_put(out, s->dkim);
 		break;
 	case PUBLISH_DMARC:

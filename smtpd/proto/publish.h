@@ -29,6 +29,7 @@ enum publish_what {
 	PUBLISH_MX,
 	PUBLISH_SPF,
 	PUBLISH_DKIM,
+	PUBLISH_DKIM_SECOND, /* of the Ed25519 key beside it */
 	PUBLISH_DMARC,
 	PUBLISH_TLSRPT,
 	PUBLISH_WHATS
@@ -39,7 +40,9 @@ struct publish_site { /* all borrowed; names in lower case, without a final dot 
 	struct slice domains;	 /* of mail, separated by one space */
 	struct slice srs;	 /* empty: the first of domains */
 	struct ipaddr v4, v6;	 /* as others see us; all zero: not known */
-	struct slice selector;	 /* of the DKIM key */
+	struct slice selector;	 /* of the first DKIM key */
+	bool second;		 /* letters have a second signature */
+	uint32_t dkim_number;	 /* which key signs, dkim_key_selector(); 0: the first */
 	struct slice dkim;	 /* the text of its record; empty: not known */
 	struct slice ca;	 /* as CAA names it (RFC 8659 4.2); empty: no CAA record */
 	struct slice ca_account; /* URI of our account there (RFC 8657 3); empty: not known */
@@ -58,6 +61,8 @@ bool publish_known(const struct ipaddr *a);
 
 /* The next record, those of one name together. False: the end. */
 bool publish_next(const struct publish_site *s, struct publish_at *at);
+/* Is it a DKIM key's? Of those *site holds one at a time: its number and text. */
+bool publish_dkim(enum publish_what what);
 const char *publish_type(enum publish_what what); /* "MX" */
 /* What it is called in a sentence or a log line: "SPF". */
 const char *publish_word(enum publish_what what);

@@ -377,7 +377,7 @@ void rowcheck_init(struct rowcheck *r, const struct publish_site *site,
 	if (needs_own_address(at->what) && !publish_known(own))
 		rowcheck_say(r, at->what == PUBLISH_PTR6 ? ROWCHECK_NONE : ROWCHECK_UNKNOWN,
 			     SLICE("our own address is not known"));
-	else if (at->what == PUBLISH_DKIM && !site->dkim.n)
+	else if (publish_dkim(at->what) && !site->dkim.n)
 		rowcheck_say(r, ROWCHECK_UNKNOWN, SLICE("there is no key yet"));
 	else if (at->what == PUBLISH_SPF)
 		spf_begin(r, own);
@@ -390,11 +390,17 @@ void rowcheck_init(struct rowcheck *r, const struct publish_site *site,
 static bool ask_record(struct rowcheck *r, struct buf *name, uint16_t *type)
 {
 	static const uint16_t types[PUBLISH_WHATS] = {
-		[PUBLISH_A] = DNSMSG_A,	      [PUBLISH_AAAA] = DNSMSG_AAAA,
-		[PUBLISH_PTR] = DNSMSG_PTR,   [PUBLISH_PTR6] = DNSMSG_PTR,
-		[PUBLISH_CAA] = DNSMSG_CAA,   [PUBLISH_MX] = DNSMSG_MX,
-		[PUBLISH_SPF] = DNSMSG_TXT,   [PUBLISH_DKIM] = DNSMSG_TXT,
-		[PUBLISH_DMARC] = DNSMSG_TXT, [PUBLISH_TLSRPT] = DNSMSG_TXT,
+		[PUBLISH_A] = DNSMSG_A,
+		[PUBLISH_AAAA] = DNSMSG_AAAA,
+		[PUBLISH_PTR] = DNSMSG_PTR,
+		[PUBLISH_PTR6] = DNSMSG_PTR,
+		[PUBLISH_CAA] = DNSMSG_CAA,
+		[PUBLISH_MX] = DNSMSG_MX,
+		[PUBLISH_SPF] = DNSMSG_TXT,
+		[PUBLISH_DKIM] = DNSMSG_TXT,
+		[PUBLISH_DKIM_SECOND] = DNSMSG_TXT,
+		[PUBLISH_DMARC] = DNSMSG_TXT,
+		[PUBLISH_TLSRPT] = DNSMSG_TXT,
 	};
 	struct slice s;
 
@@ -454,6 +460,7 @@ static void answer_record(struct rowcheck *r, struct slice records)
 		judge_mx(r, records);
 		break;
 	case PUBLISH_DKIM:
+	case PUBLISH_DKIM_SECOND:
 		judge_dkim(r, records);
 		break;
 	case PUBLISH_TLSRPT:

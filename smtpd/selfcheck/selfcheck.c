@@ -16,9 +16,10 @@
 
 /*
  * NOTES
- * A run: the key of holder.dkim, the route (its exchanger's address tells our own, then port 25), then the rows of
- * publish_next(), each of TLSRPT followed by one of MTA-STS. While a row waits for an answer, `ask` or `socket` is open
- * and `timer` is the next run's no longer. A question that finds no wire is asked again after AGAIN_MS.
+ * A run: the route (its exchanger's address tells our own, then port 25), then the rows of publish_next(), each of a
+ * DKIM key preceded by a question to holder.dkim, each of TLSRPT followed by one of MTA-STS. While a row waits for an
+ * answer, `ask` or `socket` is open and `timer` is the next run's no longer. A question that finds no wire is asked
+ * again after AGAIN_MS.
  */
 enum { AGAIN_MS = 250, ANSWER_MS = 5000, DISCARD = 9, GREETING = 160 };
 
@@ -177,6 +178,7 @@ static bool next_row(struct selfcheck *s)
 	}
 	if (!publish_next(&s->site, &s->at))
 		return false;
+	s->key = publish_dkim(s->at.what);
 	rowcheck_init(&s->row, &s->site, &s->at, ROWCHECK_RECORD);
 	return true;
 }
@@ -246,12 +248,13 @@ static void on_key(struct ask *a, const void *reply, struct slice text)
 	struct selfcheck *s = OWNER(struct selfcheck, ask, a);
 	const struct holder_reply *r = reply;
 
+	s->key = false;
 	if (r && r->result == HOLDER_DONE && text.n) {
 		memcpy(s->dkim, text.p, text.n);
 		s->site.dkim = (struct slice){ s->dkim, text.n };
+		s->site.dkim_number = r->number;
 	}
-	rowcheck_init(&s->row, &s->site, &(struct publish_at){ .domain = s->route },
-		      ROWCHECK_ROUTE);
+	rowcheck_init(&s->row, &s->site, &s->at, ROWCHECK_RECORD);
 	go(s);
 }
 
@@ -266,6 +269,22 @@ static bool ask(struct selfcheck *s, struct chan *to, void *msg, size_t size, st
 	return false;
 }
 
+/* The record of the key that signs for the row's domain. */
+static void ask_key(struct selfcheck *s)
+{
+	static const struct want want = { HOLDER_DKIM_RECORD, sizeof(struct holder_reply),
+					  HOLDER_RECORD_MAX };
+	struct holder_dkim_record m = { .ed25519 = s->at.what == PUBLISH_DKIM_SECOND ||
+						   ON(CONFIG_KEYS_DKIM_ED25519) };
+	struct slice words = s->site.domains;
+
+	while (!slice_ieq(slice_word(&words), s->at.domain))
+		m.slot++;
+	s->site.dkim = none;
+	s->site.dkim_number = 0;
+	ask(s, s->holder, &m, sizeof m, none, &want, ANSWER_MS, on_key);
+}
+
 /* True: the row waits for something. */
 static bool row_waits(struct selfcheck *s)
 {
@@ -278,6 +297,10 @@ static bool row_waits(struct selfcheck *s)
 	struct dns_query q = { .qtype = 0 };
 	struct fetch_sts f = { .h = { .type = 0 } };
 
+	if (s->key) {
+		ask_key(s);
+		return true;
+	}
 	for (; rowcheck_ask(r, &name, &q.qtype); name = (struct buf)BUF(mem)) {
 		if (!name.bad && dnsmsg_question_ok(buf_slice(&name))) {
 			ask(s, s->dns, &q, sizeof q, buf_slice(&name), &want_dns,
@@ -308,17 +331,16 @@ static void go(struct selfcheck *s)
 
 static void begin(struct selfcheck *s)
 {
-	static const struct want want = { HOLDER_DKIM_RECORD, sizeof(struct holder_reply),
-					  HOLDER_RECORD_MAX };
-	struct holder_dkim_record m = { .h = { .type = 0 } };
-
 	s->site = s->given;
 	s->at = (struct publish_at){ .begun = false };
 	s->n = 0;
 	s->loud = s->waits;
 	s->wanted = false;
 	memset(s->count, 0, sizeof s->count);
-	s->running = ask(s, s->holder, &m, sizeof m, none, &want, ANSWER_MS, on_key);
+	s->running = true;
+	rowcheck_init(&s->row, &s->site, &(struct publish_at){ .domain = s->route },
+		      ROWCHECK_ROUTE);
+	go(s);
 }
 
 static void on_timer(struct watch *w, short got)

@@ -21,8 +21,8 @@ enum {
 	SELFCHECK_LAST_MS = 3600 * 1000, /* up to this */
 	SELFCHECK_DNS_MS = 20 * 1000,
 	SELFCHECK_CONNECT_MS = 30 * 1000,
-	/* "a.b " of SMTPD_DOMAINS is one domain, with at most six rows; host, SRS domain and port 25 have nine */
-	SELFCHECK_ROWS = 9 + 6 * (sizeof CONFIG_SMTPD_DOMAINS / 4 + 1),
+	/* "a.b " of SMTPD_DOMAINS is one domain, with at most seven rows; host, SRS domain and port 25 have nine */
+	SELFCHECK_ROWS = 9 + 7 * (sizeof CONFIG_SMTPD_DOMAINS / 4 + 1),
 };
 
 struct selfcheck {
@@ -38,6 +38,7 @@ struct selfcheck {
 	struct publish_at at;
 	struct rowcheck row;
 	size_t n;	      /* of the row; rows come in the same order in each run */
+	bool key;	      /* the row waits for the record of holder.dkim */
 	bool running, wanted; /* wanted: a run was asked for while one is under way */
 	bool loud;	      /* this run tells of all rows */
 	struct token token;

@@ -34,10 +34,12 @@ static void start(void)
 	tlskey_init(&tls, SLICE("mail.example.org"), 1700000000, false);
 	acctkey_init(&account, -1);
 	srskey_init(&srs, SLICE("example.org"), 1);
-	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	dkimkey_init(&ed, &loop, true, SLICE("example.org"), SLICE("sel"), -1);
-	dkim.known = ed.known =
-		true; /* so that the preimage is looked at; all zero it signs nothing */
+	dkim = (struct dkimkey){ .rsa = true, .loop = &loop, .selector = SLICE("sel") };
+	ed = (struct dkimkey){ .ed25519 = true, .loop = &loop, .selector = SLICE("sel") };
+	dkimkey_init(&dkim, SLICE("example.org"), -1);
+	dkimkey_init(&ed, SLICE("example.org"), -1);
+	/* So that the preimage is looked at; all zero it signs nothing. */
+	dkim.slot[0].known = ed.slot[0].known = true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -49,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		struct holder_tls_sign sign;
 		struct holder_dkim_sign dkim;
 		struct holder_dkim_long dkim_long;
+		struct holder_dkim_record record;
 		struct holder_srs srs;
 		struct holder_acme_request request;
 	} m;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """What a zone must hold: printed by `probe records`, read by programs that others wrote."""
+import base64
 import contextlib
 import re
 import subprocess
+import tempfile
 
 import peers
 import world
@@ -71,6 +73,19 @@ def zone_is_read_by_others(w):
         need(got.startswith("pass"), "DMARC: " + got)
 
 
+def of_a_key_that_is_there(w):
+    """With KEYS_DKIM_FILE no console is needed: the record holds the key that OpenSSL finds in the file."""
+    with tempfile.TemporaryDirectory() as d:
+        pem, kept = d + "/key.pem", d + "/key"
+        subprocess.run(["openssl", "genrsa", "-out", pem, "3072"], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run([world.TOP + "/rootfs/dkim-key", pem, kept], check=True)
+        public = subprocess.run(["openssl", "pkey", "-in", pem, "-pubout", "-outform", "DER"], check=True,
+                                stdout=subprocess.PIPE).stdout
+        text = ["".join(re.findall('"([^"]*)"', x)) for n, _, x in LINE.findall(probe("records", "--key", kept))
+                if n == "%s._domainkey.%s" % (peers.SELECTOR, peers.HOME)]
+    need(text == ["v=DKIM1; k=rsa; p=" + base64.b64encode(public).decode()], repr(text))
+
+
 def check(box):
     """Types it: ({(check, name): verdict}, [(name, type, value)] to be published)."""
     at = box.mark()
@@ -127,4 +142,4 @@ def port_25_is_closed(w):
         need(check(box)[0]["port25", peers.ROUTE] == "ok", "port 25 again")
 
 
-CASES = [zone_is_read_by_others, each_record_is_checked, port_25_is_closed]
+CASES = [zone_is_read_by_others, of_a_key_that_is_there, each_record_is_checked, port_25_is_closed]

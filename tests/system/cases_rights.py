@@ -118,7 +118,7 @@ def every_process(w):
 
 
 def key_maker(w):
-    """keygen runs once, on a device without keys, as the user of holder.dkim."""
+    """keygen on a device without keys, as the user of holder.dkim."""
     w.end()
     box = machine.Box(w.files, machine.Box.store("rights"), None)
     try:

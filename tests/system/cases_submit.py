@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Ports 465 and 587: accounts, signatures, refusals."""
 import base64
+import hashlib
 import os
 import re
 
+import machine
 import peers
 import world
 from cases_policy import over_tls
@@ -45,6 +47,49 @@ def ed25519(w):
     box = w.appliance()
     box.wait(r"holder\.dkim: ev=unused key=ed25519 ")
     need(w.publish(box) == rsa, "the RSA key is another one")
+
+
+def age(path):
+    """The keys in this file have signed since 1970 (keys/README.md)."""
+    with open(path, "rb") as f:
+        file = f.read()
+    head, content = file[:16], bytearray(file[48:])
+    at = 0
+    while at < len(content):
+        content[at + 5:at + 13] = (1).to_bytes(8, "big")
+        at += 15 + int.from_bytes(content[at + 13:at + 15], "big")
+    with open(path, "wb") as f:
+        f.write(head + hashlib.blake2b(head + content, digest_size=32).digest() + content)
+
+
+def rotation(w):
+    """The time of a key is over: the next one signs when its record is there, without a restart, and not before."""
+    keys = machine.Box.store("rotation")
+    for copy in "ab":
+        os.makedirs(os.path.join(keys, copy))
+    second = r"ev=publish name=%s-2\._domainkey\.%s " % (peers.SELECTOR, peers.HOME)
+    with w.other(keys, w.data) as box:
+        line = box.wait(r"keygen: " + second)
+        record = line.split('value="', 1)[1].split('"')[0]
+        first = w.publish(box)
+        need(record != first, "one key under two selectors")
+    for copy in "ab":
+        age(os.path.join(keys, copy, "dkim", peers.HOME))
+    with w.other(keys, w.data) as box:
+        need(w.publish(box) == first, "another key signs, and its record is nowhere")
+        mark, text = letter(APP, to=peers.TO)
+        expect(submit(text, w.account, rcpt=peers.TO), 250)
+        need(b"s=%s;" % peers.SELECTOR.encode() in w.standin.wait(mark), "another selector")
+        peers.publish(w.names, "%s-2._domainkey.%s" % (peers.SELECTOR, peers.HOME), record)
+        box.wait(r"keygen: ev=rotated name=%s-2\." % peers.SELECTOR, 60)
+        box.wait(r"keygen: ev=withdraw name=%s\._domainkey\." % peers.SELECTOR)
+        need(record in box.wait(r"holder\.dkim: " + second, 120), "another key than the one that was shown")
+        mark, text = letter(APP, to=peers.TO)
+        expect(submit(text, w.account, rcpt=peers.TO), 250)
+        got = w.standin.wait(mark)
+        need(b"s=%s-2;" % peers.SELECTOR.encode() in got, "the old selector")
+        for judge, verdict in peers.judge(got).items():
+            need(verdict.startswith("pass"), "%s says: %s" % (judge, verdict))
 
 
 def swaks_through_each_port(w):
@@ -277,7 +322,7 @@ def refused_for_good(w):
         need(not f.letters, "delivered")
 
 
-CASES = [signed_and_verified, ed25519, long_lists_of_addresses, networks, utf8, swaks_through_each_port, missing_fields_are_added,
+CASES = [signed_and_verified, ed25519, rotation, long_lists_of_addresses, networks, utf8, swaks_through_each_port, missing_fields_are_added,
          auth_login, auth_needs_tls, wrong_passwords, foreign_senders_are_refused, receipts_have_no_sender,
          own_domain_through_the_alias_map, many_recipients_and_places, elsewhere_is_opportunistic, answer_too_big_for_udp,
          refused_for_good]

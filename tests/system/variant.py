@@ -14,11 +14,11 @@ VARIANTS = {
     # forward lane bears little.
     "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y", "FORWARD_BURST": "2", "FORWARD_MINUTE": "1", "FORWARD_WAIT": "1",
             "DNS_TLS_SERVERS": '"%s@8853#other.example %s#dot.example"' % (world.DNS, world.DNS)},
-    # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked.
-    # Forwarded letters tell how they were judged; a list of clients is asked. CRAM-MD5 is offered
-    "smarthost": {"SMARTHOST_HOST": '"relay.example"', "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
-                  "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y", "FORWARD_DNSBL": '"list.example"',
-                  "AUTH_LEGACY_CRAM_MD5": "y"},
+    # all letters by way of a provider; tried again at once, and soon late; random letter case in the names that are asked,
+    # two signatures. Forwarded letters tell how they were judged; a list of clients is asked. CRAM-MD5 is offered
+    "smarthost": {"SMARTHOST_HOST": '"relay.example"', "KEYS_DKIM_SECOND": "y", "SMTPD_QUEUE_RETRY": "1",
+                  "SMTPD_QUEUE_RETRY_MAX": "1", "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y",
+                  "FORWARD_DNSBL": '"list.example"', "AUTH_LEGACY_CRAM_MD5": "y"},
     # strangers' letters that cannot be forwarded at once are kept, and tried again at once; the smaller machine's sizes
     "spool": {"FORWARD_SPOOL": "y", "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1", "SMTPD_QUEUE_LIFETIME": "60"},
     # a certificate from the authority of cases_acme.py

@@ -13,6 +13,12 @@ static struct loop loop;
 static struct dkimkey dkim;
 static struct dkimrsa made;
 
+static void start(int fd)
+{
+	dkim = (struct dkimkey){ .rsa = true, .loop = &loop, .selector = SLICE("sel") };
+	dkimkey_init(&dkim, SLICE("a.example example.org"), fd);
+}
+
 /* Signs with the key that its record shows; there is no folder of keys here. */
 static void imported(unsigned bits)
 {
@@ -26,17 +32,17 @@ static void imported(unsigned bits)
 
 	dkimrsa_make(&made, bits);
 	CHECK(memfd_append(fd, 0, dkimrsa_secret(&made)) && memfd_seal(fd));
-	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"), fd);
+	start(fd);
 	close(fd);
-	CHECK(dkim.known && dkim.timer.due == LOOP_NEVER);
-	dkimkey_record(&dkim, &record);
+	CHECK(dkim.slots == 2 && dkim.slot[0].known && dkim.slot[1].known);
+	dkimkey_record(&dkim.slot[1], &record);
 	CHECK_EQ(dkim_key_parse(buf_slice(&record), &k), DKIM_KEY_OK);
 	CHECK_EQ(k.modulus_n, bits / 8);
 	pk = (br_rsa_public_key){ k.modulus, k.modulus_n, k.exponent, k.exponent_n };
-	CHECK_EQ(dkimrsa_width(&dkim.rsa) > 1 && bits != 2048, 0);
+	CHECK_EQ(dkimrsa_width(&dkim.slot[1].key.rsa) > 1 && bits != 2048, 0);
 	for (int slow = 0; slow < 2; slow++) {
-		dkim.rsa.fast &= !slow;
-		CHECK(dkimrsa_sign(&dkim.rsa, sum, &out, 1));
+		dkim.slot[1].key.rsa.fast &= !slow;
+		CHECK(dkimrsa_sign(&dkim.slot[1].key.rsa, sum, &out, 1));
 		CHECK(br_rsa_i31_pkcs1_vrfy(sig, bits / 8, BR_HASH_OID_SHA256, sizeof back, &pk,
 					    back) &&
 		      !memcmp(back, sum, sizeof back));
@@ -61,9 +67,8 @@ int main(void)
 	imported(3072);
 	imported(4096);
 	/* Nothing was imported, and there is no key device. */
-	dkimkey_init(&dkim, &loop, false, SLICE("example.org"), SLICE("sel"),
-		     memfd_make("none"));
-	CHECK(!dkim.known && dkim.hopeless);
+	start(memfd_make("none"));
+	CHECK(!dkim.slot[1].known && dkim.slot[1].hopeless);
 	sizes();
 	TEST_END();
 }

@@ -9,6 +9,7 @@
 
 #include "init/topology.h"
 #include "keys/holder/dkimkey.h"
+#include "keys/holder/dkimlife.h"
 #include "keys/holder/keyfile.h"
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
@@ -27,6 +28,7 @@ static struct {
 static struct {
 	int calls, lost;
 	unsigned result;
+	uint32_t number;
 	uint8_t mem[HOLDER_CERT_TAIL];
 	struct buf product;
 } seen;
@@ -43,6 +45,7 @@ static void on_reply(struct ask *a, const void *reply, struct slice tail)
 	seen.calls++;
 	seen.lost += !r;
 	seen.result = r ? r->result : 99;
+	seen.number = r ? r->number : 0;
 	seen.product = BUF(seen.mem);
 	buf_put(&seen.product, tail);
 }
@@ -280,6 +283,42 @@ static void srs_older_file(void)
 
 /* ---- holder.dkim and keygen ---- */
 
+static const struct slice both = SLICE("other.example example.org");
+
+static void start(bool ed25519, struct slice domains)
+{
+	memset(&dkim, 0, sizeof dkim);
+	dkim.rsa = !ed25519;
+	dkim.ed25519 = ed25519;
+	dkim.loop = &t.loop;
+	dkim.selector = SLICE("sel");
+	dkimkey_init(&dkim, domains, -1);
+}
+
+static int64_t noon(void)
+{
+	return 1700000000;
+}
+
+/* One round of keygen. */
+static void keygen(bool ed25519, struct slice domains)
+{
+	static struct dkimlife l;
+
+	l = (struct dkimlife){ .loop = &t.loop,
+			       .now = noon,
+			       .domains = domains,
+			       .selector = SLICE("sel"),
+			       .rsa = !ed25519,
+			       .ed25519 = ed25519,
+			       .bits = 2048 };
+	dkimlife_init(&l);
+	while (!l.round)
+		loop_round(&t.loop);
+	loop_drop(&t.loop, &l.timer);
+	dkimlife_wipe(&l);
+}
+
 static const struct slice letter =
 	SLICE("From: app@example.org\r\nTo: x@y.example\r\nSubject: hi\r\n");
 
@@ -289,7 +328,7 @@ static unsigned ask_dkim(uint8_t slot, const char *domain, const char *selector)
 {
 	static const uint8_t hash[32] = { 1 };
 	struct dkim_sign s = { slice_of(domain), slice_of(selector), 1700000000, hash, ask_ed };
-	struct holder_dkim_sign m = { .slot = slot };
+	struct holder_dkim_sign m = { .slot = slot, .ed25519 = ask_ed, .number = 1 };
 	uint8_t mem[4096];
 	struct buf b = BUF(mem);
 
@@ -305,7 +344,7 @@ static unsigned ask_dkim_long(size_t n, bool seal, uint32_t more)
 	static uint8_t text[600 * 1024], mem[600 * 1024];
 	struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, hash, false };
 	struct buf h = BUF(text), b = BUF(mem);
-	struct holder_dkim_long m = { .slot = 1 };
+	struct holder_dkim_long m = { .slot = 1, .number = 1 };
 	unsigned result;
 
 	buf_put(&h, SLICE("From: app@example.org\r\nTo: x@y.example"));
@@ -333,7 +372,7 @@ static void dkim_long(void)
 	CHECK_EQ(ask_dkim_long(400, true, 1), HOLDER_REFUSED);
 	CHECK_EQ(ask_dkim_long(400, true, (uint32_t)-1), HOLDER_REFUSED);
 	ask_fd = dup(STDERR_FILENO);
-	CHECK_EQ(ask(HOLDER_DKIM_LONG, &(struct holder_dkim_long){ .slot = 1 },
+	CHECK_EQ(ask(HOLDER_DKIM_LONG, &(struct holder_dkim_long){ .slot = 1, .number = 1 },
 		     sizeof(struct holder_dkim_long), SLICE("")),
 		 HOLDER_REFUSED);
 	memfd_close(&ask_fd);
@@ -345,10 +384,36 @@ static void record(void)
 	uint8_t text[DKIMKEY_RECORD], der[400];
 	struct buf b = BUF(text), d = BUF(der);
 
-	dkimkey_record(&dkim, &b);
+	dkimkey_record(&dkim.slot[dkim.slots - 1], &b);
 	CHECK(!b.bad && slice_iprefix(buf_slice(&b), SLICE("v=DKIM1; k=rsa; p=")));
 	CHECK(base64_get(slice_from(buf_slice(&b), 18), &d) && d.len == 294);
-	CHECK(!memcmp(der + 33, dkim.rsa.secret + 5 * 128, 256));
+	CHECK(!memcmp(der + 33, dkim.slot[dkim.slots - 1].key.rsa.secret + 5 * 128, 256));
+}
+
+static unsigned ask_record(uint8_t slot, bool ed25519)
+{
+	struct holder_dkim_record m = { .slot = slot, .ed25519 = ed25519 };
+
+	return ask(HOLDER_DKIM_RECORD, &m, sizeof m, SLICE(""));
+}
+
+/* Each domain's own record, and the number of its key. */
+static void records(void)
+{
+	uint8_t mem[DKIMKEY_RECORD];
+	struct buf want = BUF(mem);
+
+	unwire();
+	wire(P_SELFCHECK, dkimkey_rules, &dkim);
+	dkimkey_record(&dkim.slot[1], &want);
+	CHECK(ask_record(1, false) == HOLDER_DONE && seen.number == 1 &&
+	      slice_eq(buf_slice(&seen.product), buf_slice(&want)));
+	CHECK(ask_record(0, false) == HOLDER_DONE &&
+	      !slice_eq(buf_slice(&seen.product), buf_slice(&want)));
+	CHECK_EQ(ask_record(2, false), HOLDER_REFUSED);
+	CHECK_EQ(ask_record(1, true), HOLDER_REFUSED);
+	unwire();
+	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 }
 
 static void drop(void)
@@ -369,8 +434,8 @@ static void on_signed(struct ask *a, const void *reply, struct slice tail)
 {
 	static const uint8_t e[] = { 1, 0, 1 };
 	struct signing *l = (struct signing *)(void *)a;
-	br_rsa_public_key pk = { dkim.rsa.secret + 5 * 128, 256, (uint8_t *)(uintptr_t)e,
-				 sizeof e };
+	br_rsa_public_key pk = { dkim.slot[dkim.slots - 1].key.rsa.secret + 5 * 128, 256,
+				 (uint8_t *)(uintptr_t)e, sizeof e };
 	uint8_t back[32];
 
 	l->right = reply && tail.n == 256 &&
@@ -392,7 +457,7 @@ static void dkim_together(void)
 		uint8_t body[32] = { i }, mem[4096];
 		struct dkim_sign s = { SLICE("example.org"), SLICE("sel"), 1700000000, body,
 				       false };
-		struct holder_dkim_sign m = { .slot = 1 };
+		struct holder_dkim_sign m = { .slot = 1, .number = 1 };
 		struct buf b = BUF(mem);
 		br_sha256_context h;
 
@@ -413,17 +478,17 @@ static void dkim_together(void)
 
 static void dkim_holder(void)
 {
-	struct holder_dkim_sign m = { 0 };
+	struct holder_dkim_sign m = { .number = 1 };
 
-	dkimkey_init(&dkim, &t.loop, false, SLICE("other.example example.org"), SLICE("sel"),
-		     -1);
+	start(false, both);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
-	CHECK(!dkim.hopeless && dkim.timer.due != LOOP_NEVER);
-	dkimkey_keygen(false, 2048);
+	CHECK(!dkim.slot[0].hopeless && dkim.timer.due != LOOP_NEVER);
+	keygen(false, both);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
 	CHECK_EQ(seen.product.len, 256);
 	record();
+	records();
 	dkim_together();
 	dkim_long();
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_REFUSED);
@@ -437,14 +502,14 @@ static void dkim_holder(void)
 	m.slot = 1;
 	CHECK_EQ(ask(HOLDER_DKIM_SIGN, &m, sizeof m, SLICE("anything")), HOLDER_REFUSED);
 	CHECK_EQ(ask(HOLDER_DKIM_SIGN, &m, sizeof m, SLICE("")), HOLDER_REFUSED);
-	CHECK_EQ(dkim.rsa.fast, !ON(CONFIG_KEYS_RSA_BEARSSL) && mont64_kernel(0));
+	CHECK_EQ(dkim.slot[1].key.rsa.fast, !ON(CONFIG_KEYS_RSA_BEARSSL) && mont64_kernel(0));
 	/* A fault in one half of the CRT: the other code steps in, for good. */
-	dkim.rsa.rsa64.dp[9] ^= 1;
-	dkim.rsa.rsa64.wide.e[0][9] ^= 1;
+	dkim.slot[1].key.rsa.rsa64.dp[9] ^= 1;
+	dkim.slot[1].key.rsa.rsa64.wide.e[0][9] ^= 1;
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
-	CHECK(!dkim.rsa.fast);
+	CHECK(!dkim.slot[1].key.rsa.fast);
 	dkim_together();
-	dkim.rsa.secret[2 * 128 + 9] ^= 1; /* and in that one */
+	dkim.slot[dkim.slots - 1].key.rsa.secret[2 * 128 + 9] ^= 1; /* and in that one */
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
 	unwire();
 	drop();
@@ -455,15 +520,16 @@ static void keygen_again(void)
 {
 	uint8_t old[7 * 128];
 
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	CHECK(dkim.known);
-	memcpy(old, dkim.rsa.secret, sizeof old);
+	start(false, SLICE("example.org"));
+	CHECK(dkim.slot[0].known);
+	memcpy(old, dkim.slot[dkim.slots - 1].key.rsa.secret, sizeof old);
 	drop();
-	CHECK(!unlink("b/dkim/key"));
-	dkimkey_keygen(false, 2048);
-	CHECK(!access("b/dkim/key", F_OK) && !unlink("a/dkim/key"));
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	CHECK(dkim.known && !memcmp(old, dkim.rsa.secret, sizeof old));
+	CHECK(!unlink("b/dkim/example.org"));
+	keygen(false, both);
+	CHECK(!access("b/dkim/example.org", F_OK) && !unlink("a/dkim/example.org"));
+	start(false, SLICE("example.org"));
+	CHECK(dkim.slot[0].known &&
+	      !memcmp(old, dkim.slot[dkim.slots - 1].key.rsa.secret, sizeof old));
 	drop();
 }
 
@@ -477,7 +543,7 @@ static void ed_signature(void)
 	struct dkim_key k;
 	br_sha256_context h;
 
-	dkimkey_record(&dkim, &r);
+	dkimkey_record(&dkim.slot[dkim.slots - 1], &r);
 	CHECK(dkim_key_parse(buf_slice(&r), &k) == DKIM_KEY_OK && k.ed25519);
 	dkim_sign_preimage(&s, letter, &b);
 	br_sha256_init(&h);
@@ -492,17 +558,16 @@ static void ed_holder(void)
 {
 	uint8_t rsa[7 * 128];
 
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	CHECK(dkim.known);
-	memcpy(rsa, dkim.rsa.secret, sizeof rsa);
+	start(false, SLICE("example.org"));
+	CHECK(dkim.slot[0].known);
+	memcpy(rsa, dkim.slot[dkim.slots - 1].key.rsa.secret, sizeof rsa);
 	drop();
-	dkimkey_init(&dkim, &t.loop, true, SLICE("other.example example.org"), SLICE("sel"),
-		     -1);
+	start(true, both);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	ask_ed = true;
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_NOT_YET);
-	CHECK(!dkim.hopeless && !keyfile_there(KEYFILE_ED25519));
-	dkimkey_keygen(true, 2048);
+	CHECK(!dkim.slot[0].hopeless && !keyfile_there(KEYFILE_ED25519, "example.org"));
+	keygen(true, both);
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_DONE);
 	ed_signature();
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_REFUSED);
@@ -510,18 +575,20 @@ static void ed_holder(void)
 	ask_ed = false;
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
 	ask_ed = true;
-	dkim.ed.pair[9] ^= 1; /* a fault */
+	dkim.slot[1].key.ed.pair[9] ^= 1; /* a fault */
 	CHECK_EQ(ask_dkim(1, "example.org", "sel"), HOLDER_REFUSED);
 	unwire();
 	drop();
 	ask_ed = false;
-	CHECK(!unlink("b/ed25519/key"));
-	dkimkey_keygen(true, 2048); /* mends */
-	CHECK(!access("b/ed25519/key", F_OK));
-	dkimkey_keygen(false, 2048);
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	CHECK(dkim.known && !memcmp(rsa, dkim.rsa.secret, sizeof rsa));
-	CHECK(keyfile_there(KEYFILE_ED25519) && keyfile_there(KEYFILE_DKIM));
+	CHECK(!unlink("b/ed25519/example.org"));
+	keygen(true, both); /* mends */
+	CHECK(!access("b/ed25519/example.org", F_OK));
+	keygen(false, both);
+	start(false, SLICE("example.org"));
+	CHECK(dkim.slot[0].known &&
+	      !memcmp(rsa, dkim.slot[dkim.slots - 1].key.rsa.secret, sizeof rsa));
+	CHECK(keyfile_there(KEYFILE_ED25519, "example.org") &&
+	      keyfile_there(KEYFILE_DKIM, "example.org"));
 	drop();
 }
 
@@ -541,20 +608,21 @@ static void ed_confused(void)
 	uint8_t was[KEYFILE_MAX], is[KEYFILE_MAX];
 	size_t n;
 
-	CHECK(!unlink("b/ed25519/key") && !unlink("a/ed25519/key"));
-	CHECK(!link("a/dkim/key", "a/ed25519/key"));
+	CHECK(!unlink("b/ed25519/example.org") && !unlink("a/ed25519/example.org"));
+	CHECK(!link("a/dkim/example.org", "a/ed25519/example.org"));
 	for (int round = 0; round < 2; round++) {
-		CHECK(!round ||
-		      keyfile_save(KEYFILE_ED25519, SLICE("thirty-one octets are no seed..")));
-		n = file_get("a/ed25519/key", was, sizeof was);
-		dkimkey_keygen(true, 2048);
-		dkimkey_init(&dkim, &t.loop, true, SLICE("example.org"), SLICE("sel"), -1);
-		CHECK(!dkim.known && dkim.hopeless);
+		CHECK(!round || keyfile_save_as(KEYFILE_ED25519, "example.org",
+						SLICE("thirty-one octets are no seed..")));
+		n = file_get("a/ed25519/example.org", was, sizeof was);
+		keygen(true, both);
+		start(true, SLICE("example.org"));
+		CHECK(!dkim.slot[0].known && dkim.slot[0].hopeless);
 		drop();
-		CHECK(file_get("a/ed25519/key", is, sizeof is) == n && !memcmp(was, is, n));
+		CHECK(file_get("a/ed25519/example.org", is, sizeof is) == n &&
+		      !memcmp(was, is, n));
 	}
 	dkimkey_wipe(&dkim);
-	CHECK(sodium_is_zero(dkim.ed.seed, sizeof dkim.ed.seed));
+	CHECK(sodium_is_zero((uint8_t *)dkim.slot, sizeof *dkim.slot));
 }
 
 /* Without a key device, and with a damaged file: forwarding has its secrets, submission waits for good. */
@@ -568,17 +636,18 @@ static void nothing_to_keep(void)
 	tlskey_init(&tls, SLICE("a.b"), 1700000000, false);
 	CHECK(tls.chain.n && memcmp(first, tls.secret, 32));
 	srskey_init(&srs, SLICE("a.b"), 1);
-	dkimkey_keygen(false, 2048);
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	CHECK(dkim.hopeless && dkim.timer.due == LOOP_NEVER);
+	keygen(false, both);
+	start(false, SLICE("example.org"));
+	CHECK(dkim.slot[0].hopeless);
 	wire(P_CHECK_SUB, dkimkey_rules, &dkim);
 	CHECK_EQ(ask_dkim(0, "example.org", "sel"), HOLDER_NOT_YET);
 	unwire();
 	drop();
-	CHECK(!mkdir("a", 0700) && !mkdir("a/dkim", 0700) && !mkdir("a/dkim/key", 0700));
-	dkimkey_keygen(false, 2048);
-	dkimkey_init(&dkim, &t.loop, false, SLICE("example.org"), SLICE("sel"), -1);
-	CHECK(dkim.hopeless);
+	CHECK(!mkdir("a", 0700) && !mkdir("a/dkim", 0700) &&
+	      !mkdir("a/dkim/example.org", 0700));
+	keygen(false, both);
+	start(false, SLICE("example.org"));
+	CHECK(dkim.slot[0].hopeless);
 	drop();
 }
 

@@ -14,6 +14,7 @@
 #include "init/wire.h"
 #include "keys/holder/dkimkey.h"
 #include "smtpd/lib/chan.h"
+#include "smtpd/lib/proc.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wires.h"
 
@@ -88,6 +89,12 @@ static void test_credit(void)
 static void test_tables(void)
 {
 	for (int i = 0; i < P_MAX; i++) {
+		size_t channels = 0;
+
+		for (int k = 0; k < CH_MAX; k++)
+			channels += chan_rows[k].asks == (unsigned)i ||
+				    chan_rows[k].answers == (unsigned)i;
+		CHECK(channels <= PROC_CHANS);
 		CHECK(proc_rows[i].name && program_paths[proc_rows[i].program]);
 		for (int k = 0; k < i; k++)
 			CHECK(tables_uid((enum proc_id)i) != tables_uid((enum proc_id)k) ||

@@ -3,6 +3,7 @@
 #include "keys/holder/keyfile.h"
 
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,23 +40,23 @@ static size_t get(const char *path, uint8_t *out, size_t cap)
 static void life(void)
 {
 	CHECK_EQ(load(true), KEYFILE_NOWHERE);
-	CHECK(!keyfile_there(KEYFILE_SRS));
+	CHECK(!keyfile_there(KEYFILE_SRS, "key"));
 	CHECK(!keyfile_save(KEYFILE_SRS, SLICE("x")));
 	CHECK(!mkdir("a", 0700) && !mkdir("a/srs", 0700));
 	CHECK_EQ(load(true), KEYFILE_NEW);
-	CHECK(!keyfile_there(KEYFILE_SRS));
+	CHECK(!keyfile_there(KEYFILE_SRS, "key"));
 	CHECK(keyfile_save(KEYFILE_SRS, SLICE("secret\0one")));
 	CHECK_EQ(load(false), KEYFILE_WHOLE);
 	CHECK_SLICE(buf_slice(&got), "secret\0one");
-	CHECK(access("a/srs/key.new", F_OK) != 0);
+	CHECK(access("a/srs/.new", F_OK) != 0);
 	CHECK(!mkdir("b", 0700) && !mkdir("b/srs", 0700));
 	CHECK_EQ(load(false), KEYFILE_WHOLE);
 	CHECK(access("b/srs/key", F_OK) != 0);
-	CHECK(keyfile_there(KEYFILE_SRS) && !keyfile_there(KEYFILE_TLS));
+	CHECK(keyfile_there(KEYFILE_SRS, "key") && !keyfile_there(KEYFILE_TLS, "key"));
 	CHECK_EQ(load(true), KEYFILE_WHOLE);
 	CHECK(!access("b/srs/key", F_OK));
 	CHECK(!unlink("a/srs/key"));
-	CHECK(keyfile_there(KEYFILE_SRS));
+	CHECK(keyfile_there(KEYFILE_SRS, "key"));
 	CHECK_EQ(load(true), KEYFILE_WHOLE);
 	CHECK_SLICE(buf_slice(&got), "secret\0one");
 	CHECK(!access("a/srs/key", F_OK));
@@ -113,6 +114,53 @@ static void strange(void)
 	CHECK_EQ(load(true), KEYFILE_DAMAGED);
 }
 
+/* A disk that refused one save keeps what it had: the newer copy counts, on whichever it lies. */
+static void newer(void)
+{
+	for (int i = 0; i < 2; i++) {
+		const char *gone = i ? "b/tls" : "a/tls";
+
+		CHECK(keyfile_save(KEYFILE_TLS, SLICE("first")));
+		CHECK(!rename(gone, "aside"));
+		CHECK(keyfile_save(KEYFILE_TLS, SLICE("second")));
+		CHECK(!rename("aside", gone));
+		got = BUF(room);
+		CHECK_EQ(keyfile_load(KEYFILE_TLS, true, &got), KEYFILE_WHOLE);
+		CHECK_SLICE(buf_slice(&got), "second");
+		CHECK(!rename(i ? "a/tls" : "b/tls", "aside"));
+		got = BUF(room);
+		CHECK_EQ(keyfile_load(KEYFILE_TLS, true, &got), KEYFILE_WHOLE);
+		CHECK_SLICE(buf_slice(&got), "second");
+		CHECK(!rename("aside", i ? "a/tls" : "b/tls"));
+	}
+}
+
+/* A file without a serial, as builds had it that kept none. */
+static void older(void)
+{
+	static const uint8_t head[16] = "tinpost\0\0\0\0\1\0\0\0\4";
+	uint8_t file[16 + 32 + 4];
+	crypto_generichash_state s;
+
+	memcpy(file, head, 16);
+	memcpy(file + 48, "then", 4);
+	crypto_generichash_init(&s, NULL, 0, 32);
+	crypto_generichash_update(&s, head, 16);
+	crypto_generichash_update(&s, file + 48, 4);
+	crypto_generichash_final(&s, file + 16, 32);
+	put("a/tls/key", (char *)file, sizeof file);
+	CHECK(!unlink("b/tls/key"));
+	got = BUF(room);
+	CHECK_EQ(keyfile_load(KEYFILE_TLS, true, &got), KEYFILE_WHOLE);
+	CHECK_SLICE(buf_slice(&got), "then");
+	put("a/tls/key", (char *)file, sizeof file);
+	CHECK(keyfile_save(KEYFILE_TLS, SLICE("now")));
+	put("b/tls/key", (char *)file, sizeof file);
+	got = BUF(room);
+	CHECK_EQ(keyfile_load(KEYFILE_TLS, true, &got), KEYFILE_WHOLE);
+	CHECK_SLICE(buf_slice(&got), "now");
+}
+
 static void sizes(void)
 {
 	static uint8_t big[KEYFILE_MAX + 1];
@@ -129,6 +177,9 @@ int main(void)
 	life();
 	damage();
 	strange();
+	CHECK(!mkdir("b/tls", 0700));
+	newer();
+	older();
 	sizes();
 	TEST_END();
 }

@@ -72,6 +72,22 @@ static void every_record(void)
 		"_smtp._tls.b.example TXT v=TLSRPTv1; rua=mailto:postmaster@b.example\n");
 }
 
+/* Each key under its own name; the text is what the caller asked of that key. */
+static void keys_by_number(void)
+{
+	struct publish_site s = site("mail.a.example", "a.example", "");
+	uint8_t mem[4096];
+	struct buf b = BUF(mem);
+
+	s.second = true;
+	s.dkim_number = 2;
+	s.dkim = SLICE("text");
+	all(&s, &b);
+	buf_u8(&b, 0);
+	CHECK(strstr((char *)mem, "\ns1-2._domainkey.a.example TXT text\n"
+				  "s1-ed25519-2._domainkey.a.example TXT text\n_dmarc."));
+}
+
 /* One name in several parts has each record once: two SPF records would be none (RFC 7208 4.5). */
 static void one_name_for_all(void)
 {
@@ -165,6 +181,7 @@ static void lines(void)
 int main(void)
 {
 	every_record();
+	keys_by_number();
 	one_name_for_all();
 	dmarc_means_what_it_says();
 	lines();

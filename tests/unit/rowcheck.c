@@ -24,7 +24,8 @@ static const char good[] = HOST
 	" A 192.0.2.10\n" PTR " PTR " HOST ".\n" HOST " TXT \"v=spf1 a -all\"\n" HOME
 	" MX 10 " HOST ".\n" HOME " MX 20 backup.example.\n" HOME " TXT \"v=spf1 a:" HOST
 	" -all\"\n" HOME " TXT \"other=text\"\n"
-	"s1._domainkey." HOME " TXT \"v=DKIM1; k=ed25519; \" \"p=" KEY "\"\n"
+	"s1-ed25519-3._domainkey." HOME " TXT \"v=DKIM1; k=ed25519; p=" KEY "\"\n"
+	"s1-3._domainkey." HOME " TXT \"v=DKIM1; k=ed25519; p=" KEY "\"\n"
 	"_dmarc." HOME " TXT \"v=DMARC1; p=reject\"\n"
 	"_smtp._tls." HOME " TXT \"v=TLSRPTv1; rua=mailto:x@y.example\"\n";
 
@@ -55,6 +56,8 @@ static void boot(void)
 	w.site = (struct publish_site){ .host = SLICE(HOST),
 					.domains = SLICE(HOME),
 					.selector = SLICE("s1"),
+					.second = true,
+					.dkim_number = 3,
 					.dkim = SLICE("v=DKIM1; k=ed25519; p=" KEY),
 					.ca = SLICE("ca.example") };
 	CHECK(ipaddr_parse(SLICE("192.0.2.10"), &w.site.v4));
@@ -89,11 +92,12 @@ static void all(void)
 }
 
 static const enum rowcheck_verdict fine[PUBLISH_WHATS] = {
-	[PUBLISH_A] = ROWCHECK_OK,     [PUBLISH_AAAA] = ROWCHECK_NONE,
-	[PUBLISH_PTR] = ROWCHECK_OK,   [PUBLISH_PTR6] = ROWCHECK_NONE,
-	[PUBLISH_CAA] = ROWCHECK_NONE, [PUBLISH_MX] = ROWCHECK_OK,
-	[PUBLISH_SPF] = ROWCHECK_OK,   [PUBLISH_DKIM] = ROWCHECK_OK,
-	[PUBLISH_DMARC] = ROWCHECK_OK, [PUBLISH_TLSRPT] = ROWCHECK_OK,
+	[PUBLISH_A] = ROWCHECK_OK,	     [PUBLISH_AAAA] = ROWCHECK_NONE,
+	[PUBLISH_PTR] = ROWCHECK_OK,	     [PUBLISH_PTR6] = ROWCHECK_NONE,
+	[PUBLISH_CAA] = ROWCHECK_NONE,	     [PUBLISH_MX] = ROWCHECK_OK,
+	[PUBLISH_SPF] = ROWCHECK_OK,	     [PUBLISH_DKIM] = ROWCHECK_OK,
+	[PUBLISH_DKIM_SECOND] = ROWCHECK_OK, [PUBLISH_DMARC] = ROWCHECK_OK,
+	[PUBLISH_TLSRPT] = ROWCHECK_OK,
 };
 
 /* What is changed gets its verdict, and nothing else another one than before. */
@@ -114,18 +118,20 @@ static void one_changed(void)
 		{ "", HOME " MX 5 other.example.\n", PUBLISH_MX, ROWCHECK_WRONG },
 		{ "", HOME " MX 10 other.example.\n", PUBLISH_MX, ROWCHECK_OK },
 		{ "", HOME " TXT \"v=spf1 -all\"\n", PUBLISH_SPF, ROWCHECK_WRONG },
-		{ "s1._domainkey." HOME, "", PUBLISH_DKIM, ROWCHECK_WRONG },
-		{ "s1._domainkey." HOME,
-		  "s1._domainkey." HOME
+		{ "s1-3._domainkey." HOME, "", PUBLISH_DKIM, ROWCHECK_WRONG },
+		{ "s1-3._domainkey." HOME,
+		  "s1-3._domainkey." HOME
 		  " TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHUR8=\"\n",
 		  PUBLISH_DKIM, ROWCHECK_WRONG },
-		{ "s1._domainkey." HOME, "s1._domainkey." HOME " TXT \"v=DKIM1; p=\"\n",
+		{ "s1-3._domainkey." HOME, "s1-3._domainkey." HOME " TXT \"v=DKIM1; p=\"\n",
 		  PUBLISH_DKIM, ROWCHECK_WRONG },
-		{ "", "s1._domainkey." HOME " TXT \"v=DKIM1; p=\"\n", PUBLISH_DKIM,
+		{ "", "s1-3._domainkey." HOME " TXT \"v=DKIM1; p=\"\n", PUBLISH_DKIM,
 		  ROWCHECK_WRONG },
-		{ "s1._domainkey." HOME,
-		  "s1._domainkey." HOME " TXT \" v = DKIM1;n=note; k=ed25519; p= " KEY " \"\n",
+		{ "s1-3._domainkey." HOME,
+		  "s1-3._domainkey." HOME " TXT \" v = DKIM1;n=note; k=ed25519; p= " KEY
+		  " \"\n",
 		  PUBLISH_DKIM, ROWCHECK_OK },
+		{ "s1-ed25519-3._domainkey." HOME, "", PUBLISH_DKIM_SECOND, ROWCHECK_WRONG },
 		{ "_dmarc." HOME, "", PUBLISH_DMARC, ROWCHECK_WRONG },
 		{ "", "_dmarc." HOME " TXT \"v=DMARC1; p=none\"\n", PUBLISH_DMARC,
 		  ROWCHECK_WRONG },

@@ -7,6 +7,7 @@
 
 #include "smtpd/lib/memfd.h"
 #include "smtpd/msg/queue.h"
+#include "smtpd/proto/dkim_key.h"
 #include "tests/unit/test.h"
 #include "tests/unit/wires.h"
 
@@ -184,6 +185,53 @@ static void put_alias(struct cdb_make *m, const char *name, const char *to)
 		     (unsigned)strlen(to));
 }
 
+static void answer(enum holder_result result, uint32_t number)
+{
+	struct holder_reply r = { .h = { .type = HOLDER_DKIM_SIGN, .id = got.h.id },
+				  .result = (uint8_t)result,
+				  .number = number };
+
+	wires_put(CH_CHECK_SUB_HOLDER_DKIM, &r, sizeof r,
+		  result == HOLDER_DONE ? SLICE("signature") : SLICE(""), -1, -1);
+}
+
+/* The number that holder.dkim is asked for; the selector in the preimage is that number's. */
+static uint32_t number_asked(void)
+{
+	const struct holder_dkim_sign *m = (const void *)&got;
+	struct slice preimage = { got.b + sizeof *m, got_n - sizeof *m };
+	uint8_t mem[300];
+	struct buf s = BUF(mem);
+	size_t at = slice_rfind(preimage, '\n'), i = at;
+
+	CHECK_EQ(got.h.type, HOLDER_DKIM_SIGN);
+	buf_put(&s, SLICE("; s="));
+	dkim_key_selector(SLICE(CONFIG_KEYS_DKIM_SELECTOR), false, m->number, &s);
+	buf_put(&s, SLICE("; "));
+	while (i < preimage.n && !slice_iprefix(slice_from(preimage, i), buf_slice(&s)))
+		i++;
+	CHECK(i < preimage.n);
+	return m->number;
+}
+
+/* Another key signs than was asked for: it is asked once more, for that one, and so is every later letter. */
+static void another_key(void)
+{
+	static const char text[] = "From: me@%s\r\nTo: x@b.example\r\n\r\nx\r\n";
+
+	CHECK_EQ(letter("me@%s", text), 0);
+	CHECK_EQ(number_asked(), 1);
+	answer(HOLDER_OTHER_KEY, 7);
+	CHECK(get(CH_CHECK_SUB_HOLDER_DKIM));
+	CHECK_EQ(number_asked(), 7);
+	answer(HOLDER_OTHER_KEY, 8); /* one that never agrees */
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
+	CHECK_EQ(letter("me@%s", text), 0);
+	CHECK_EQ(number_asked(), 7);
+	answer(HOLDER_NOT_YET, 0);
+	CHECK(get(CH_FRONT_SUB_CHECK_SUB) && got.answer.code == 451);
+}
+
 int main(void)
 {
 	struct cdb_make m;
@@ -206,5 +254,6 @@ int main(void)
 	null_sender();
 	malformed();
 	same_twice();
+	another_key();
 	TEST_END();
 }

@@ -23,7 +23,7 @@ static const struct {
 	  "dmarc --zone FILE [--spf RESULT:DOMAIN] [--time T] [LETTER]\n"
 	  "probe dmarc --zone FILE --from DOMAIN [--spf RESULT:DOMAIN] [--dkim [RESULT:]DOMAIN ...]" },
 	{ "records", probe_records,
-	  "records [--address A ...] [--account URI] [--dkim FILE]   (what .config asks a zone to hold)" },
+	  "records [--address A ...] [--account URI] [--key FILE] [--dkim FILE]   (what .config asks a zone to hold)" },
 	{ "cdb", probe_cdb, "cdb FILE KEY" },
 };
 

@@ -56,7 +56,7 @@ static bool next_line(struct slice *text, struct slice *line)
 	return line->n || text->n;
 }
 
-/* "ev=publish name=S._domainkey.D type=TXT value=..." of the console. */
+/* "ev=publish name=S._domainkey.D type=TXT value=..." of the console, or "ev=retired name=...": value is empty. */
 static bool is_key_of(struct slice line, struct slice domain, struct slice *name,
 		      struct slice *value)
 {
@@ -64,6 +64,8 @@ static bool is_key_of(struct slice line, struct slice domain, struct slice *name
 	size_t n = sizeof mid - 1;
 
 	*name = field(line, "ev=publish name=");
+	if (!name->n)
+		*name = field(line, "ev=retired name=");
 	*value = field(line, " type=TXT value=");
 	return slice_iends(*name, domain) && name->n > domain.n + n &&
 	       slice_iends(slice_head(*name, name->n - domain.n), SLICE("._domainkey."));
@@ -85,7 +87,7 @@ static void must_be_key(const char *file, struct slice value)
 }
 
 /* All records of the file for one domain are shown, or judged at first; a name that comes again counts where it stands
- * last. */
+ * last; so does its end. */
 static void keys(const char *file, struct slice text, struct slice domain, bool show)
 {
 	struct slice line, later, name, value, other, more;
@@ -102,6 +104,8 @@ static void keys(const char *file, struct slice text, struct slice domain, bool 
 		if (again)
 			continue;
 		is_key_of(line, domain, &name, &value);
+		if (!value.n)
+			continue;
 		n++;
 		if (show)
 			print(name, "TXT", value);
@@ -122,7 +126,7 @@ struct records {
 static void print_unknown(const struct publish_at *at, struct slice name)
 {
 	const char *why =
-		at->what == PUBLISH_DKIM
+		publish_dkim(at->what)
 			? "(made at the first boot, which shows it on the console: save that, and DKIM=FILE)"
 		: at->what == PUBLISH_A || at->what == PUBLISH_PTR
 			? "(not in .config: INIT_PUBLIC_ADDRESS, or ADDRESS=... here, says what DHCP gives)"
@@ -139,8 +143,11 @@ static void print_at(const struct records *r, const struct publish_at *at)
 
 	publish_name(&r->site, at, &name);
 	publish_value(&r->site, at, &value);
-	if (at->what == PUBLISH_DKIM && !value.len && r->file) {
-		keys(r->file, r->keys, at->domain, true);
+	if (at->what == PUBLISH_DKIM_SECOND) /* a text of one record is the first key's */
+		value.len = 0;
+	if (publish_dkim(at->what) && r->file && !r->site.dkim.n) {
+		if (at->what == PUBLISH_DKIM) /* all keys at once */
+			keys(r->file, r->keys, at->domain, true);
 	} else if (!value.len || !name.len) {
 		print_unknown(at, buf_slice(&name));
 	} else {
@@ -177,6 +184,19 @@ static void print_all(const struct records *r)
 			print_at(r, &at);
 }
 
+/* The record of an imported key: its modulus is the end of what rootfs/dkim-key keeps. */
+static void of_imported(struct records *r, struct slice secret)
+{
+	static const uint8_t exponent[] = { 1, 0, 1 };
+	static uint8_t mem[2][PUBLISH_VALUE];
+	struct buf spki = BUF(mem[0]), text = BUF(mem[1]);
+
+	dkim_key_spki(slice_from(secret, secret.n / 7 * 5),
+		      (struct slice){ exponent, sizeof exponent }, &spki);
+	dkim_key_text(false, buf_slice(&spki), &text);
+	r->site.dkim = buf_slice(&text);
+}
+
 static bool read_options(struct records *r, struct probe_args *a)
 {
 	const char *text = probe_option(a, "account");
@@ -190,6 +210,9 @@ static bool read_options(struct records *r, struct probe_args *a)
 				return false;
 			*(ipaddr_v4(&ip) ? &r->site.v4 : &r->site.v6) = ip;
 		}
+	text = probe_option(a, "key");
+	if (text)
+		of_imported(r, probe_read(text));
 	r->file = probe_option(a, "dkim");
 	if (r->file)
 		r->keys = probe_read(r->file);
@@ -197,6 +220,7 @@ static bool read_options(struct records *r, struct probe_args *a)
 		r->site.dkim = slice_head(r->keys, slice_find(r->keys, '\n'));
 		must_be_key(r->file, r->site.dkim);
 	} else if (r->file) {
+		r->site.dkim.n = 0;
 		for (words = r->site.domains; (word = slice_word(&words)).n;)
 			keys(r->file, r->keys, word, false);
 	}
@@ -210,7 +234,7 @@ int probe_records(struct probe_args a)
 
 	publish_configured(&r.site);
 	if (!read_options(&r, &a))
-		return probe_wrong("records takes --address, --account and --dkim");
+		return probe_wrong("records takes --address, --account, --key and --dkim");
 	print_all(&r);
 	return 0;
 }
