@@ -80,8 +80,9 @@ static void on_page(struct ask *ask, const void *reply, struct slice tail)
 	}
 	if (ok && tail.n && (a->word.verb == WORD_REMOVE || a->word.verb == WORD_DISCARD)) {
 		a->sure = (struct word){ .verb = a->word.verb, .letter = a->word.letter };
-		say(a, a->word.verb == WORD_REMOVE ? "End it, and tell the sender? y"
-						   : "End it, and tell NOBODY? y");
+		say(a, a->word.verb == WORD_DISCARD ? "End it, and tell NOBODY? y"
+		       : a->spool		    ? "End it, and tell postmaster? y"
+						    : "End it, and tell the sender? y");
 	}
 	listen(a);
 }
@@ -194,6 +195,22 @@ static void ask_check(struct admin *a)
 		say(a, "The check is not there now; try again.");
 }
 
+static void change(struct admin *a)
+{
+	struct chan *other = a->other;
+
+	if (!other) {
+		say(a, "There is no other queue.");
+		return;
+	}
+	a->other = a->queue;
+	a->queue = other;
+	a->spool = !a->spool;
+	a->next.letter = 0;
+	say(a, a->spool ? "From here on: forwarded letters that were kept."
+			: "From here on: submitted letters.");
+}
+
 static void help(struct admin *a)
 {
 	struct buf b = BUF(a->text);
@@ -239,6 +256,9 @@ static void run(struct admin *a)
 		break;
 	case WORD_CHECK:
 		ask_check(a);
+		break;
+	case WORD_OTHER:
+		change(a);
 		break;
 	case WORD_YES:
 		if (sure.verb)

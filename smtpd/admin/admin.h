@@ -13,6 +13,9 @@ enum { ADMIN_WATCHES = 1 };
 
 struct admin {
 	struct chan *queue, *selfcheck; /* borrowed */
+	struct chan *
+		other; /* borrowed: queue.mx, or queue while that is spoken to; NULL: there is but one */
+	bool spool; /* it is queue.mx that is spoken to */
 	struct watch input;
 	int output;
 	int64_t pause; /* ms after the input ended; doubles */

@@ -8,7 +8,9 @@ int main(void)
 	static struct admin admin;
 
 	proc_start(&proc, PROG_ADMIN, ADMIN_WATCHES);
-	admin_init(&admin, &proc.loop, proc_chan(&proc, PROG_QUEUE),
+	if (ON(CONFIG_FORWARD_SPOOL))
+		admin.other = proc_chan_to(&proc, P_QUEUE_MX);
+	admin_init(&admin, &proc.loop, proc_chan_to(&proc, P_QUEUE),
 		   proc_chan(&proc, PROG_SELFCHECK), proc.grant[GRANT_INPUT],
 		   proc.grant[GRANT_CONSOLE]);
 	proc_seal(&proc);

@@ -28,6 +28,10 @@ static const struct {
 	[WORD_FLUSH] = { 'f', "flush", ARG_NONE, "tries all letters now" },
 	[WORD_CHECK] = { 'c', "check", ARG_NONE,
 			 "looks up all DNS records of this machine now" },
+	[WORD_OTHER] = { 'o', "other", ARG_NONE,
+			 ON(CONFIG_FORWARD_SPOOL)
+				 ? "the other queue: kept forwarded letters, submitted ones"
+				 : NULL },
 	[WORD_YES] = { 'y', "yes", ARG_NONE, NULL },
 };
 

@@ -32,6 +32,7 @@ enum word_verb {
 	WORD_DISCARD,
 	WORD_FLUSH,
 	WORD_CHECK,
+	WORD_OTHER,
 	WORD_YES,
 	WORD_VERBS
 };

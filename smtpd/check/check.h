@@ -46,6 +46,7 @@ struct letter {
 struct check;
 struct judge;
 
+enum { CHECK_WATCHES = 2 }; /* mx: `room` and `judging` */
 enum { LEGS = CONFIG_SMTPD_VIRTUAL_DESTINATIONS };
 
 struct leg { /* mx: a letter's way to one destination */

@@ -42,7 +42,7 @@ static void start(enum proc_id me)
 
 	wires_reserve();
 	wires_start(me, 0, key, &map, FUZZ_MX);
-	proc_start(&c.proc, PROG_CHECK, 4);
+	proc_start(&c.proc, PROG_CHECK, 16); /* old wires of a round are still there */
 	check_init(&c);
 	wires_connect(&c.proc);
 }
@@ -154,6 +154,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		start(FUZZ_MX ? P_CHECK_MX : P_CHECK_SUB);
 	started = true;
 	ch = c.mx ? CH_FRONT_MX_CHECK_MX : CH_FRONT_SUB_CHECK_SUB;
+	if (c.mx && kind & 2) { /* a notice of queue.mx */
+		ch = CH_QUEUE_MX_CHECK_MX;
+		h.type = CHECK_REPORT;
+	}
 	if (in.bad || n > 60000)
 		return 0;
 	if (kind & 1)

@@ -37,9 +37,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct report r = { .hostname = SLICE("mail.example.org"),
 			    .domain = SLICE("example.org") };
 	struct buf out = BUF(room);
-	bool eight, full = cur_u8(&c) & 1;
+	uint8_t kind = cur_u8(&c);
+	bool eight, full = kind & 1;
 
 	r.to = piece(&c);
+	r.notice = kind & 2;
+	r.sender = r.to;
+	r.untold = kind / 4;
 	r.envid = piece(&c);
 	r.now = cur_be32(&c);
 	r.arrived = cur_be32(&c) * 256ull;

@@ -14,6 +14,7 @@
 static struct world {
 	struct loop loop;
 	struct chan near, far;
+	struct chan other_near, other_far; /* queue.mx */
 	struct chan check_near, check_far; /* to a selfcheck that has the numbers of `done` */
 	struct selfcheck_done done;
 	unsigned checks;
@@ -26,6 +27,7 @@ static struct world {
 	struct queue_act act;
 	unsigned asked;
 	uint32_t how, more;
+	bool spool;	  /* queue.mx was asked */
 	bool odd, silent; /* answers nonsense; does not answer yet */
 } w;
 
@@ -44,6 +46,7 @@ static void page(const struct token *t, uint64_t first)
 static void on_list(void *ctx, struct call *c)
 {
 	(void)ctx;
+	w.spool = c->token.chan == &w.other_far;
 	memcpy(&w.list, c->msg, sizeof w.list);
 	CHECK(slice_cstr(c->tail, w.filter, sizeof w.filter));
 	w.asked++;
@@ -63,6 +66,7 @@ static void on_act(void *ctx, struct call *c)
 	struct queue_acted m = { .how = w.how };
 
 	(void)ctx;
+	w.spool = c->token.chan == &w.other_far;
 	memcpy(&w.act, c->msg, sizeof w.act);
 	w.asked++;
 	if (!w.silent)
@@ -99,6 +103,10 @@ static void wire(void)
 	chan_wire(&w.far, sv[1], generation);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv))
 		abort();
+	chan_wire(&w.other_near, sv[0], generation);
+	chan_wire(&w.other_far, sv[1], generation);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv))
+		abort();
 	chan_wire(&w.check_near, sv[0], generation);
 	chan_wire(&w.check_far, sv[1], generation);
 }
@@ -112,11 +120,15 @@ static void boot(void)
 		abort();
 	w.keys = in[1];
 	w.screen = out[0];
-	loop_init(&w.loop, 12);
+	loop_init(&w.loop, 16);
 	chan_init(&w.near, &w.loop, P_QUEUE, 1, w.rx[0]);
 	chan_init(&w.far, &w.loop, P_ADMIN, 1, w.rx[1]);
 	w.far.rules = rules;
 	w.far.nrules = QUEUE_TYPES;
+	chan_init(&w.other_near, &w.loop, P_QUEUE_MX, 1, w.rx[0]);
+	chan_init(&w.other_far, &w.loop, P_ADMIN, 1, w.rx[1]);
+	w.other_far.rules = rules;
+	w.other_far.nrules = QUEUE_TYPES;
 	chan_init(&w.check_near, &w.loop, P_SELFCHECK, 1, w.rx[0]);
 	chan_init(&w.check_far, &w.loop, P_ADMIN, 1, w.rx[1]);
 	w.check_far.rules = check_rules;
@@ -256,6 +268,32 @@ static void test_check(void)
 	CHECK(!w.a.check.chan);
 }
 
+/* With two queues the words are for one at a time. */
+static void test_other(void)
+{
+	boot();
+	SAYS("o\n", "no other queue");
+	SAYS("l\n", "3 letters");
+	CHECK(!w.spool);
+	w.a.other = &w.other_near;
+	w.more = 2;
+	SAYS("l\n", "and 2 more: m");
+	SAYS("other\n", "forwarded letters that were kept");
+	SAYS("m\n", "Nothing follows.");
+	SAYS("l\n", "and 2 more: m");
+	CHECK(w.spool);
+	w.more = 0;
+	SAYS("v 7\n", "tell postmaster? y");
+	SAYS("o\n", "submitted letters"); /* after "It stays." */
+	SAYS("y\n", "nothing to say yes to");
+	SAYS("h 7\n", "Done.");
+	CHECK(!w.spool);
+	SAYS("v 7\n", "tell the sender? y");
+	SAYS("o\n", "forwarded letters that were kept");
+	SAYS("V 7\ny\n", "Done.");
+	CHECK(w.spool && w.act.what == QUEUE_DISCARD);
+}
+
 /* A keyboard that ended is looked at now and then, not all the time. */
 static void test_end(void)
 {
@@ -278,6 +316,7 @@ int main(void)
 	test_pages();
 	test_flow();
 	test_check();
+	test_other();
 	test_end();
 	TEST_END();
 }

@@ -338,7 +338,7 @@ int main(void)
 	map = make_map();
 	wires_start(P_CHECK_MX, 0, key, &map, 1);
 	close(map);
-	proc_start(&c.proc, PROG_CHECK, 4);
+	proc_start(&c.proc, PROG_CHECK, CHECK_WATCHES + 1);
 	check_init(&c);
 	c.spool = proc_chan_to(&c.proc, P_QUEUE_MX);
 	c.spools = true;
