@@ -36,7 +36,7 @@ bool dkimring_parse(struct slice content, struct dkimring *r)
 		k.n = cur_be16(&c);
 		secret = cur_take(&c, k.n);
 		if (c.bad || role < least || role >= DKIMRING_ROLES || k.number <= above ||
-		    k.n > sizeof k.secret)
+		    !k.n || k.n > sizeof k.secret)
 			return false;
 		memcpy(k.secret, secret.p, secret.n);
 		above = k.number;
