@@ -75,8 +75,8 @@ static bool take_targets(struct outbound *o, const struct call *c, struct target
 		t->state = TARGET_OPEN;
 		t->flags = 0;
 		memcpy(&t->index, c->tail.p + to->n * size, size);
-		if (c->from !=
-		    P_CHECK_MX) /* results are held until a queue has acknowledged them */
+		/* results are held until a queue has acknowledged them */
+		if (c->from != P_CHECK_MX)
 			find_target(o, m->seq, t);
 	}
 	return true;

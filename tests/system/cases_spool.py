@@ -2,6 +2,7 @@
 """FORWARD_SPOOL: strangers' letters that cannot be forwarded at once are kept; nobody is bounced (RULES P7, F6)."""
 import contextlib
 import os
+import subprocess
 
 import machine
 import peers
@@ -17,12 +18,12 @@ RATE = "421-4.7.28 Gmail has detected an unusual rate\r\n421 4.7.28 of email"
 
 
 @contextlib.contextmanager
-def spool(w, data=""):
+def spool(w, data="", files=None):
     """An appliance with the symbol, and a disk of its own; data None: without one."""
     need(os.path.exists(variant.rootfs("spool")), "the variant was not built")
     w.end()
     where = None if data is None else machine.Box.store(data or "spool%d" % machine.Box.count)
-    with machine.Box(w.files, w.keys, where, rootfs=variant.rootfs("spool")) as box:
+    with machine.Box({**w.files, **(files or {})}, w.keys, where, rootfs=variant.rootfs("spool")) as box:
         yield box
 
 
@@ -107,6 +108,7 @@ def each_process_dies(w):
                 world.until("a letter after it", 30, lambda t=text: forward(t)[0] == 250)
                 f.wait(last)
                 need(copies(f, mark) == 1, "%s died: %d copies" % (name, copies(f, mark)))
+        need(not [x for x in box.lines if "ev=bug" in x], "one died by itself")
 
 
 def dies_past_the_dot(w):
@@ -173,5 +175,57 @@ def apart(w):
         need(os.path.exists(where + "/mx/seg.0000"), "no segment")
 
 
+def takes(code, sender, rcpt=HELLO):
+    """What the client hears at RCPT, or, where that is 250, at the end."""
+    with Client() as c:
+        c.hello()
+        expect(c.send(sender, rcpt, letter(sender)[1]), code)
+
+
+def rates(w):
+    """RULES F7: so many letters of one sender, and for one address, in an hour; then 450 at RCPT. Others do not notice."""
+    ann, bob, also = "ann@stranger.example", "bob@stranger.example", "also@" + peers.HOME
+    with spool(w), w.fake() as f:
+        for _ in range(25):
+            takes(250, ann)
+        takes(450, ann)
+        takes(450, ann, also)
+        for _ in range(3):
+            takes(250, bob)
+        takes(450, bob)
+        takes(250, bob, also)
+        need(len(f.letters) == 29, "%d letters" % len(f.letters))
+
+
+def map_of(w, home, row):
+    """The alias map of the domain, with this row."""
+    name = peers.path("srv/lists/" + home)
+    peers.put("srv/lists/" + home, row + "\n")
+    w.tool("tinpost-virtual", "--domains", home, "--forward-to", peers.TO, name, name + ".cdb")
+    with open(name + ".cdb", "rb") as f:
+        return {machine.VIRTUAL: f.read()}
+
+
+def two_in_a_circle(w):
+    """Two appliances that forward to each other: the letter goes round once, and its sender hears 554."""
+    second = "192.0.2.11"
+    rows = ["loop.example MX 10 second.example.org.", "second.example.org A " + second]
+    w.names.add_all(rows)
+    try:
+        with spool(w, files=map_of(w, "loop.example", "box@loop.example %s" % HELLO)) as two:
+            for words in (("del", world.APPLIANCE + "/24"), ("add", second + "/24")):
+                subprocess.run(["nsenter", "-t", str(two.init), "-n", "ip", "addr", *words, "dev", "eth0"], check=True)
+            one = machine.Box({**w.files, **map_of(w, peers.HOME, HELLO + " box@loop.example")}, w.keys,
+                              machine.Box.store("circle"))
+            with one:
+                expect(forward(fresh()[1]), 554, "5.4.6")
+                seen = [len([x for x in box.lines if "check.mx: ev=letter" in x and "code=554" in x]) for box in (one, two)]
+                need(seen == [2, 1], "letters: %r" % seen)
+                need(not [x for x in two.lines if "queue.mx: ev=queued" in x], "it was kept")
+    finally:
+        for row in rows:
+            w.names.drop(row.split()[0])
+
+
 CASES = [away_and_back, the_first_word_stands, refused_later, each_process_dies, dies_past_the_dot, restart, without_data,
-         told_to_stop, apart]
+         told_to_stop, apart, rates, two_in_a_circle]

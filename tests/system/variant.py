@@ -19,8 +19,12 @@ VARIANTS = {
     "smarthost": {"SMARTHOST_HOST": '"relay.example"', "KEYS_DKIM_SECOND": "y", "SMTPD_QUEUE_RETRY": "1",
                   "SMTPD_QUEUE_RETRY_MAX": "1", "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y",
                   "FORWARD_DNSBL": '"list.example"', "AUTH_LEGACY_CRAM_MD5": "y"},
-    # strangers' letters that cannot be forwarded at once are kept, and tried again at once; the smaller machine's sizes
-    "spool": {"FORWARD_SPOOL": "y", "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1", "SMTPD_QUEUE_LIFETIME": "60"},
+    # strangers' letters that cannot be forwarded at once are kept, and tried again at once; few of them in an hour. Another
+    # name and a further domain, to forward to the usual one
+    "spool": {"FORWARD_SPOOL": "y", "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
+              "FORWARD_SENDER_LETTERS": "25", "FORWARD_RCPT_LETTERS": "28", "SMTPD_HOSTNAME": '"second.example.org"',
+              "SMTPD_DOMAINS": '"%s loop.example"' % world.config.get("SMTPD_DOMAINS", "example.org").split()[0],
+              "FORWARD_SRS_DOMAIN": '"loop.example"'},
     # a certificate from the authority of cases_acme.py
     "acme": {"KEYS_TLS_SELFSIGNED": "n", "KEYS_ACME": "y", "KEYS_ACME_DIRECTORY": '"https://acme.example:14000/dir"'},
 }

@@ -63,9 +63,15 @@ static void comes_back(void)
 	CHECK_EQ(letters(), 1);
 	until(&w.nreport, 1, 100);
 	CHECK_EQ(w.q->journal.g.rcpt[w.q->journal.g.letter[newest()].first].attempts, 2);
+	/* Nobody is told that it is late. */
+	w.q->journal.g.letter[newest()].born -= CONFIG_SMTPD_QUEUE_WARN * 1000ll + 1000;
 	hurry();
 	CHECK(until(&w.ndeliver, 2, 5000));
-	say(1, 250);
+	say(1, 451);
+	CHECK(!until(&w.nreport, 1, 300));
+	hurry();
+	CHECK(until(&w.ndeliver, 3, 5000));
+	say(2, 250);
 	until_none();
 	CHECK_EQ(w.nreport, 0);
 }
