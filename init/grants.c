@@ -242,6 +242,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_cache("/keys/a/seen");
 	case GRANT_BINDING:
 		return open_file("/etc/tinpost/binding");
+	case GRANT_COMMAND_LINE:
+		return open_file("/proc/cmdline");
 	case GRANT_DHCP_PACKET:
 		return dhcp_socket(g);
 	case GRANT_ROUTE_SOCKET:

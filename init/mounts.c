@@ -36,6 +36,8 @@ static const struct {
 	{ "tmpfs", "/empty", SAFE | MS_RDONLY, "mode=555,size=4k" },
 };
 
+#define SIX "net/ipv6/conf/" CONFIG_INIT_INTERFACE "/"
+
 static const struct {
 	const char *path, *value;
 } settings[] = {
@@ -53,10 +55,24 @@ static const struct {
 	{ "net/ipv4/conf/all/secure_redirects", "0" },
 	{ "net/ipv4/conf/all/send_redirects", "0" },
 	{ "net/ipv4/conf/all/accept_source_route", "0" },
+	/* A host takes redirects when either word allows it; what default says goes to all interfaces. */
+	{ "net/ipv4/conf/default/accept_redirects", "0" },
+	{ "net/ipv4/conf/default/secure_redirects", "0" },
+	/* Answers to pings count as well: one a second to each address after a burst of six, 200 in all. */
+	{ "net/ipv4/icmp_ratemask", "6169" },
+	{ "net/ipv4/icmp_ratelimit", "1000" },
+	{ "net/ipv4/icmp_msgs_per_sec", "200" },
+	{ "net/ipv6/icmp/ratelimit", "1000" },
 	{ "net/ipv4/icmp_echo_ignore_broadcasts", "1" },
 	{ "net/ipv4/icmp_ignore_bogus_error_responses", "1" },
 	{ "net/ipv6/conf/all/accept_redirects", "0" },
 	{ "net/ipv6/conf/default/accept_redirects", "0" },
+	{ "net/ipv6/conf/default/accept_ra", ON(CONFIG_INIT_NET_RA) ? "1" : "0" },
+	/* In IPv6 only the interface's own words count. */
+	{ SIX "accept_redirects", "0" },
+	{ SIX "accept_ra", ON(CONFIG_INIT_NET_RA) ? "1" : "0" },
+	{ SIX "disable_ipv6",
+	  CONFIG_INIT_VLAN ? "1" : "0" }, /* below a VLAN there is nothing of ours */
 };
 
 bool mounts_machine(void)

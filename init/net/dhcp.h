@@ -60,9 +60,9 @@ enum dhcp_kind {
 void dhcp_put(struct buf *b, const struct dhcp_request *r); /* at most DHCP_PACKET_MAX octets */
 /*
  * Is this packet an answer to that transaction of this interface? An OFFER and an ACK are
- * complete: a host address, mask, server and lease time. Options 1, 3, 6, 26, 42, 51, 53, 54, 58 and 59 are read, each at
- * most once; names are not, and neither are the fields that option 52 would lend to options: nothing that
- * we ask for needs the room. The UDP checksum is not looked at: on virtual networks it is filled in later.
+ * complete: a host address, mask, server and lease time. Options 1, 3, 6, 26, 42, 51, 53, 54, 58 and 59 are read, each
+ * at most once; names are not, and neither are the fields that option 52 would lend to options: nothing that we ask
+ * for needs the room. The UDP checksum is not looked at: on virtual networks it is filled in later.
  * Not DHCP_GOOD: *out untouched.
  */
 enum dhcp_kind dhcp_parse(struct slice packet, uint32_t xid, const uint8_t mac[DHCP_MAC],

@@ -3,9 +3,11 @@
 
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
@@ -13,29 +15,20 @@
 
 enum { LOOK_MS = 1000, ASK_MS = 5000, V4_BITS = 96 };
 
-static uint32_t v4_of(const struct ipaddr *a)
-{
-	return (uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 | (uint32_t)a->b[14] << 8 |
-	       a->b[15];
-}
-
 static struct ipaddr of_v4(uint32_t v)
 {
-	struct ipaddr a = { { [10] = 0xff,
-			      0xff,
-			      (uint8_t)(v >> 24),
-			      (uint8_t)(v >> 16),
-			      (uint8_t)(v >> 8),
-			      (uint8_t)v } };
-
-	return a;
+	return ipaddr_of4((const uint8_t[]){ (uint8_t)(v >> 24), (uint8_t)(v >> 16),
+					     (uint8_t)(v >> 8), (uint8_t)v });
 }
 
-static void put_v4(struct buf *b, uint32_t v)
+static struct ipaddr_net net_of(const struct dhcp_reply *r)
 {
-	struct ipaddr a = of_v4(v);
+	return (struct ipaddr_net){ of_v4(r->address), r->prefix + V4_BITS };
+}
 
-	ipaddr_put(b, &a);
+static int route_socket(const struct ifsetup *s)
+{
+	return s->proc->grant[GRANT_ROUTE_SOCKET];
 }
 
 static void log_failed(const char *what)
@@ -43,63 +36,57 @@ static void log_failed(const char *what)
 	log_event("failed", "what", what);
 }
 
-/* address=192.0.2.10/24 gateway=192.0.2.1 dns=192.0.2.53,192.0.2.54 */
-static void log_address(uint32_t address, unsigned prefix, uint32_t gateway,
-			const uint32_t *dns, unsigned n)
+static void log_list(struct logline *l, const char *key, const struct plan_list *list,
+		     const char *none)
 {
-	struct logline l;
-	uint8_t text[DHCP_LIST_MAX * 16 + 8];
+	uint8_t text[PLAN_SERVERS * (IPADDR_TEXT + 1)];
 	struct buf b = BUF(text);
 
-	log_begin(&l, "address");
-	put_v4(&b, address);
-	buf_u8(&b, '/');
-	buf_dec(&b, prefix);
-	log_bytes(&l, "address", buf_slice(&b));
-	b.len = 0;
-	if (gateway)
-		put_v4(&b, gateway);
-	log_bytes(&l, "gateway", gateway ? buf_slice(&b) : SLICE("none"));
-	b.len = 0;
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < list->n; i++) {
 		if (i)
 			buf_u8(&b, ',');
-		put_v4(&b, dns[i]);
+		ipaddr_put(&b, &list->a[i]);
 	}
-	log_bytes(&l, "dns", n ? buf_slice(&b) : SLICE("configured"));
+	log_bytes(l, key, list->n ? buf_slice(&b) : slice_of(none));
+}
+
+/* address=192.0.2.10/24 gateway=192.0.2.1 dns=192.0.2.53,192.0.2.54 */
+static void log_address(const struct ipaddr_net *a, const struct plan_list *gateway,
+			const struct plan_list *dns)
+{
+	struct logline l;
+	uint8_t text[IPADDR_TEXT + 4];
+	struct buf b = BUF(text);
+
+	ipaddr_put(&b, &a->addr);
+	buf_u8(&b, '/');
+	buf_dec(&b, a->bits - (ipaddr_v4(&a->addr) ? V4_BITS : 0));
+	log_begin(&l, "address");
+	log_bytes(&l, "address", buf_slice(&b));
+	log_list(&l, "gateway", gateway, "none");
+	log_list(&l, "dns", dns, "configured");
 	log_send(&l);
 }
 
-static bool set_up(struct ifsetup *s, uint32_t address, unsigned prefix, uint32_t gateway,
-		   uint32_t seconds)
+static bool set_up(struct ifsetup *s, const struct ipaddr_net *address,
+		   const struct plan_list *gateway, uint32_t seconds)
 {
-	int fd = s->proc->grant[GRANT_ROUTE_SOCKET];
-
-	if (!rtnl_address(fd, s->link.index, address, prefix, seconds)) {
+	if (!rtnl_address(route_socket(s), s->link.index, address, seconds)) {
 		log_failed("address");
 		return false;
 	}
-	if (gateway && !rtnl_gateway(fd, s->link.index, gateway))
-		log_failed("route");
+	for (unsigned i = 0; i < gateway->n; i++)
+		if (ipaddr_v4(&gateway->a[i]) == ipaddr_v4(&address->addr) &&
+		    !rtnl_gateway(route_socket(s), s->link.index, &gateway->a[i]))
+			log_failed("route");
 	return true;
 }
 
 static void set_static(struct ifsetup *s)
 {
-	struct ipaddr_net net;
-	struct ipaddr gateway;
-	uint32_t via = 0;
-
-	if (!ipaddr_net_parse(slice_of(CONFIG_INIT_ADDRESS), &net) || !ipaddr_v4(&net.addr)) {
-		log_event("failed", "symbol", "INIT_ADDRESS");
-		return;
-	}
-	if (ipaddr_parse4(slice_of(CONFIG_INIT_GATEWAY), &gateway))
-		via = v4_of(&gateway);
-	else if (sizeof CONFIG_INIT_GATEWAY > 1)
-		log_event("failed", "symbol", "INIT_GATEWAY");
-	if (set_up(s, v4_of(&net.addr), net.bits - V4_BITS, via, UINT32_MAX))
-		log_address(v4_of(&net.addr), net.bits - V4_BITS, via, NULL, 0);
+	for (unsigned i = 0; i < s->plan.addresses; i++)
+		if (set_up(s, &s->plan.address[i], &s->plan.gateway, UINT32_MAX))
+			log_address(&s->plan.address[i], &s->plan.gateway, &s->plan.dns);
 }
 
 static const struct want servers_set = { DNS_SERVERS, sizeof(struct dns_servers_set), 0 };
@@ -125,31 +112,51 @@ static void on_wired(struct chan *c)
 	tell_dns(c->ctx);
 }
 
+static void add_server(struct dns_servers *d, const struct ipaddr *a)
+{
+	if (d->n < DNS_SERVERS_MAX)
+		memcpy(d->addr[d->n++], a->b, sizeof a->b);
+}
+
+/* What the command line said, then DHCP, then routers. */
+static void collect_servers(struct ifsetup *s)
+{
+	s->servers.n = 0;
+	for (unsigned i = 0; i < s->plan.dns.n; i++)
+		add_server(&s->servers, &s->plan.dns.a[i]);
+	for (unsigned i = 0; s->lease.state >= LEASE_BOUND && i < s->lease.now.dns.n; i++) {
+		struct ipaddr a = of_v4(s->lease.now.dns.a[i]);
+
+		add_server(&s->servers, &a);
+	}
+	for (unsigned i = 0; i < s->six.n; i++)
+		add_server(&s->servers, &s->six.a[i]);
+	tell_dns(s);
+}
+
 static void use_lease(struct ifsetup *s)
 {
 	const struct dhcp_reply *r = &s->lease.now;
+	struct ipaddr_net net = net_of(r);
+	struct plan_list gateway = { .n = r->router != 0, .a = { of_v4(r->router) } },
+			 dns = { .n = 0 };
 
-	if (r->mtu && !rtnl_mtu(s->proc->grant[GRANT_ROUTE_SOCKET], s->link.index, r->mtu))
+	if (r->mtu && !rtnl_mtu(route_socket(s), s->link.index, r->mtu))
 		log_failed("mtu");
-	if (!set_up(s, r->address, r->prefix, r->router, r->lease))
+	if (!set_up(s, &net, &gateway, r->lease))
 		return;
-	log_address(r->address, r->prefix, r->router, r->dns.a, r->dns.n);
-	s->servers.n = r->dns.n;
-	for (unsigned i = 0; i < r->dns.n; i++) {
-		struct ipaddr a = of_v4(r->dns.a[i]);
-
-		memcpy(s->servers.addr[i], a.b, sizeof a.b);
-	}
-	tell_dns(s);
+	for (unsigned i = 0; i < r->dns.n; i++)
+		dns.a[dns.n++] = of_v4(r->dns.a[i]);
+	log_address(&net, &gateway, &dns);
+	collect_servers(s);
 }
 
 static void lose_lease(struct ifsetup *s)
 {
-	const struct dhcp_reply *r = &s->lease.now;
+	struct ipaddr_net net = net_of(&s->lease.now);
 
 	log_event("lease_lost", NULL, NULL);
-	if (!rtnl_drop_address(s->proc->grant[GRANT_ROUTE_SOCKET], s->link.index, r->address,
-			       r->prefix))
+	if (!rtnl_drop_address(route_socket(s), s->link.index, &net))
 		log_failed("address");
 }
 
@@ -174,6 +181,15 @@ static void send_packet(struct ifsetup *s)
 		log_failed("send"); /* the next try follows */
 }
 
+static void set_timer(struct ifsetup *s)
+{
+	s->timer.due = !s->link.index ? s->proc->loop.now + LOOK_MS
+		       : s->plan.dhcp ? s->lease.due
+				      : LOOP_NEVER;
+	if (s->six.n && s->six_until < s->timer.due)
+		s->timer.due = s->six_until;
+}
+
 static void act(struct ifsetup *s, enum lease_act what)
 {
 	if (what == LEASE_SEND)
@@ -184,7 +200,7 @@ static void act(struct ifsetup *s, enum lease_act what)
 		lose_lease(s);
 	else if (what == LEASE_ODD)
 		log_event("ignored", "why", "malformed_dhcp");
-	s->timer.due = s->lease.due;
+	set_timer(s);
 }
 
 static uint32_t draw(void)
@@ -228,6 +244,7 @@ static void start_dhcp(struct ifsetup *s)
 		log_failed("bind");
 		return;
 	}
+	loop_drop(&s->proc->loop, &s->packet);
 	s->packet = (struct watch){
 		.fd = fd, .want = POLLIN, .due = LOOP_NEVER, .ready = on_packet
 	};
@@ -236,26 +253,46 @@ static void start_dhcp(struct ifsetup *s)
 	act(s, lease_tick(&s->lease, s->proc->loop.now, draw()));
 }
 
-/* The interface is looked for until it is there; then the timer is the lease's. */
+/* The interface itself, or the part of it that carries our tag. False: not there yet. */
+static bool find(struct ifsetup *s)
+{
+	static const char vlan[] = "vlan";
+
+	if (!rtnl_find(route_socket(s), s->plan.interface, &s->link))
+		return false;
+	if (!s->link.up && !rtnl_up(route_socket(s), s->link.index))
+		log_failed("link");
+	if (!CONFIG_INIT_VLAN)
+		return true;
+	if (!rtnl_vlan(route_socket(s), s->link.index, CONFIG_INIT_VLAN, vlan)) {
+		log_failed("vlan");
+		return false;
+	}
+	return rtnl_find(route_socket(s), vlan, &s->link) &&
+	       (s->link.up || rtnl_up(route_socket(s), s->link.index));
+}
+
 static void look(struct ifsetup *s)
 {
-	int fd = s->proc->grant[GRANT_ROUTE_SOCKET];
+	struct rtnl_link before = { 0 };
 
-	if (!rtnl_find(fd, CONFIG_INIT_INTERFACE, &s->link)) {
+	if (!find(s)) {
 		if (!s->told)
-			log_event("missing", "interface", CONFIG_INIT_INTERFACE);
+			log_event("missing", "interface", s->plan.interface);
 		s->told = true;
-		s->link.index = 0;
-		s->timer.due = loop_clock() + LOOK_MS;
+		s->link = before;
+		set_timer(s);
 		return;
 	}
-	s->timer.due = LOOP_NEVER;
-	if (!s->link.up && !rtnl_up(fd, s->link.index))
-		log_failed("link");
-	if (ON(CONFIG_INIT_NET_STATIC))
-		set_static(s);
-	else
+	s->told = false;
+	/* What the driver says of its carrier comes once it is up. */
+	rtnl_find(route_socket(s), CONFIG_INIT_VLAN ? "vlan" : s->plan.interface, &s->link);
+	set_static(s);
+	if (s->plan.dns.n)
+		collect_servers(s);
+	if (s->plan.dhcp)
 		start_dhcp(s);
+	set_timer(s);
 }
 
 static void on_timer(struct watch *w, short got)
@@ -263,10 +300,95 @@ static void on_timer(struct watch *w, short got)
 	struct ifsetup *s = OWNER(struct ifsetup, timer, w);
 
 	(void)got;
-	if (s->link.index)
+	if (s->six.n && s->proc->loop.now >= s->six_until) {
+		s->six.n = 0;
+		collect_servers(s);
+	}
+	if (!s->link.index)
+		look(s);
+	else if (s->plan.dhcp)
 		act(s, lease_tick(&s->lease, s->proc->loop.now, draw()));
 	else
-		look(s);
+		set_timer(s);
+}
+
+static void on_link(struct ifsetup *s, bool carrier)
+{
+	if (carrier == s->link.carrier)
+		return;
+	s->link.carrier = carrier;
+	log_event("link", "state", carrier ? "up" : "down");
+	if (!carrier || !s->plan.dhcp)
+		return;
+	lease_link(&s->lease, s->proc->loop.now);
+	act(s, lease_tick(&s->lease, s->proc->loop.now, draw()));
+}
+
+static void on_options(struct ifsetup *s, struct slice options)
+{
+	struct rdnss r;
+	struct logline l;
+
+	if (!rdnss_parse(options, &r))
+		return;
+	if (!r.seconds)
+		r.n = 0;
+	if (r.n != s->six.n || memcmp(r.a, s->six.a, sizeof r.a) != 0) {
+		struct plan_list dns = { .n = r.n };
+
+		memcpy(dns.a, r.a, sizeof dns.a);
+		log_begin(&l, "router");
+		log_list(&l, "dns", &dns, "none");
+		log_send(&l);
+		s->six = r;
+		collect_servers(s);
+	}
+	s->six_until = s->proc->loop.now + (int64_t)r.seconds * 1000;
+	set_timer(s);
+}
+
+static void on_event(struct watch *w, short got)
+{
+	struct ifsetup *s = OWNER(struct ifsetup, events, w);
+	uint8_t datagram[8192];
+	struct sockaddr_nl from = { 0 };
+	socklen_t len = sizeof from;
+	ssize_t n = recvfrom(w->fd, datagram, sizeof datagram, MSG_DONTWAIT,
+			     (struct sockaddr *)&from, &len);
+	struct slice rest = { datagram, n > 0 && !from.nl_pid ? (size_t)n : 0 };
+	struct rtnl_event e;
+
+	(void)got;
+	while (s->link.index && rtnl_event(&rest, &e)) {
+		if (e.index != s->link.index)
+			continue;
+		if (e.what == RTNL_LINK)
+			on_link(s, e.carrier);
+		else if (e.what == RTNL_OPTIONS)
+			on_options(s, e.options);
+		else if (e.what == RTNL_GONE)
+			s->link.index = 0; /* a card that was pulled: looked for again */
+		set_timer(s);
+	}
+}
+
+/* What the boot loader says goes before what was built; a container's machine is not ours. */
+static void make_plan(struct ifsetup *s)
+{
+	uint8_t text[4096];
+	ssize_t n = read(s->proc->grant[GRANT_COMMAND_LINE], text, sizeof text);
+	struct slice line = { text, n > 0 ? (size_t)n : 0 };
+	bool odd = false;
+
+	if (!plan_configured(&s->plan, SLICE(CONFIG_INIT_INTERFACE), ON(CONFIG_INIT_NET_DHCP),
+			     SLICE(CONFIG_INIT_ADDRESS), SLICE(CONFIG_INIT_GATEWAY)))
+		log_event("failed", "symbol", "INIT_ADDRESS,INIT_GATEWAY");
+	while (line.n && line.p[line.n - 1] == '\n')
+		line.n--;
+	if (!(s->proc->flags & CTL_CONTAINER) && plan_command_line(line, &s->plan, &odd))
+		log_event("command_line", "interface", s->plan.interface);
+	if (odd)
+		log_event("ignored", "why", "ip_of_command_line");
 }
 
 void ifsetup_init(struct ifsetup *s, struct proc *p)
@@ -276,8 +398,14 @@ void ifsetup_init(struct ifsetup *s, struct proc *p)
 	s->proc = p;
 	dns->wired = on_wired;
 	dns->ctx = s;
+	s->packet.fd = -1;
 	s->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
+	s->events = (struct watch){
+		.fd = rtnl_listen(), .want = POLLIN, .due = LOOP_NEVER, .ready = on_event
+	};
 	loop_add(&p->loop, &s->timer);
-	if (!ON(CONFIG_INIT_NET_NONE))
+	loop_add(&p->loop, &s->events);
+	make_plan(s);
+	if (!ON(CONFIG_INIT_NET_NONE) || s->plan.dhcp || s->plan.addresses)
 		look(s);
 }

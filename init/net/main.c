@@ -8,7 +8,7 @@ static struct net {
 
 int main(void)
 {
-	proc_start(&state.proc, PROG_NET, 2);
+	proc_start(&state.proc, PROG_NET, IFSETUP_WATCHES);
 	ifsetup_init(&state.setup, &state.proc);
 	proc_seal(&state.proc);
 	loop_run(&state.proc.loop);

@@ -35,6 +35,7 @@ void publish_configured(struct publish_site *s)
 {
 	struct slice words = slice_of(CONFIG_INIT_PUBLIC_ADDRESS), word;
 	struct slice own = slice_of(ON(CONFIG_INIT_NET_STATIC) ? CONFIG_INIT_ADDRESS : "");
+	struct ipaddr_net net;
 	struct ipaddr a;
 
 	*s = (struct publish_site){
@@ -45,9 +46,10 @@ void publish_configured(struct publish_site *s)
 		.second = ON(CONFIG_KEYS_DKIM_SECOND),
 		.ca = slice_of(CONFIG_KEYS_CAA),
 	};
-	if (!words.n && ipaddr_parse(slice_head(own, slice_find(own, '/')), &a) &&
-	    ipaddr_public(&a))
-		s->v4 = a;
+	while (!words.n && (word = slice_word(&own)).n)
+		if (ipaddr_net_parse(word, &net) && ipaddr_public(&net.addr) &&
+		    !publish_known(ipaddr_v4(&net.addr) ? &s->v4 : &s->v6))
+			*(ipaddr_v4(&net.addr) ? &s->v4 : &s->v6) = net.addr;
 	while ((word = slice_word(&words)).n)
 		if (ipaddr_parse(word, &a))
 			*(ipaddr_v4(&a) ? &s->v4 : &s->v6) = a;

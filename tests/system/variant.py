@@ -10,6 +10,9 @@ VARIANTS = {
     # address by DHCP, time by SNTP
     "network": {"INIT_NET_STATIC": "n", "INIT_NET_DHCP": "y", "INIT_ADDRESS": '""', "INIT_GATEWAY": '""',
                 "INIT_NAMESERVERS": '""', "INIT_NTP_SERVERS": '"time.example"'},
+    # more than one address
+    "addresses": {"INIT_ADDRESS": '"192.0.2.10/24 192.0.2.12/24 2001:db8:7::10/64"',
+             "INIT_GATEWAY": '"192.0.2.1 2001:db8:7::1"'},
     # names over TLS; the server asked first has another name than this. Letters are signed with Ed25519; the
     # forward lane bears little.
     "dot": {"KEYS_DKIM_RSA": "n", "KEYS_DKIM_ED25519": "y", "FORWARD_BURST": "2", "FORWARD_MINUTE": "1", "FORWARD_WAIT": "1",
