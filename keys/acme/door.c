@@ -102,6 +102,7 @@ static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
 
 static void admit(struct door *d, struct door_client *c, int fd)
 {
+	c->number = d->admitted++;
 	c->answered = c->get = false;
 	c->path = BUF(c->path_mem);
 	http_parser_init(&c->parser, HTTP_REQUEST);
@@ -115,18 +116,28 @@ static void admit(struct door *d, struct door_client *c, int fd)
 	stream_tls(&c->s, c->tls);
 }
 
+/* One for who comes: who has been here longest was answered, or says nothing. */
+static struct door_client *place(struct door *d)
+{
+	struct door_client *oldest = d->client;
+
+	for (unsigned i = 0; i < DOOR_CLIENTS; i++) {
+		if (d->client[i].s.watch.fd < 0)
+			return &d->client[i];
+		if (d->client[i].number < oldest->number)
+			oldest = &d->client[i];
+	}
+	stream_close(&oldest->s);
+	return oldest;
+}
+
 static void on_listen(struct watch *w, short got)
 {
 	struct door *d = OWNER(struct door, listen, w);
 	int fd = got ? accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 
-	for (unsigned i = 0; fd >= 0 && i < DOOR_CLIENTS; i++)
-		if (d->client[i].s.watch.fd < 0) {
-			admit(d, &d->client[i], fd);
-			return;
-		}
 	if (fd >= 0)
-		close(fd);
+		admit(d, place(d), fd);
 }
 
 /* ---- open and shut ---- */

@@ -9,14 +9,15 @@
 
 /*
  * The port that strangers can connect to while a challenge waits for its validation, and at no other time: 80 with one
- * file (RFC 8555 8.3), or 443 with one certificate (RFC 8737).
+ * file (RFC 8555 8.3), or 443 with one certificate (RFC 8737). Where all places are taken the oldest client gives way.
  */
-enum { DOOR_CLIENTS = 4, DOOR_MS = 10 * 1000, DOOR_TEXT = 192, DOOR_PATH = 256 };
+enum { DOOR_CLIENTS = 12, DOOR_MS = 10 * 1000, DOOR_TEXT = 192, DOOR_PATH = 256 };
 
 struct door;
 
 struct door_client {
 	struct door *door;
+	uint64_t number; /* counted up */
 	struct stream s;
 	http_parser parser;
 	uint8_t in[1024], out[512], path_mem[DOOR_PATH];
@@ -33,6 +34,7 @@ struct door {
 	char token[DOOR_TEXT + 1], text[DOOR_TEXT + 1];
 	struct tls_identity identity;
 	uint8_t cert[HOLDER_CERT_TAIL];
+	uint64_t admitted;
 	struct door_client client[DOOR_CLIENTS];
 };
 

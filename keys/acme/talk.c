@@ -344,7 +344,11 @@ static void follow(struct talk *t)
 	switch (t->order.status) {
 	case ACMEDOC_PENDING:
 		t->at = 0;
-		begin(t, AUTH);
+		t->walked = !t->walked;
+		if (t->walked)
+			begin(t, AUTH);
+		else
+			poll_later(t, ORDER); /* all are valid, and it still is */
 		return;
 	case ACMEDOC_READY:
 		begin(t, FINALIZE);
@@ -373,7 +377,7 @@ static void got_order(struct talk *t, struct slice text)
 			return;
 		}
 		memcpy(t->file->order, t->location, sizeof t->location);
-		t->file->next_try = 0;
+		t->file->next_try = 0; /* the first restart goes on at once */
 		if (!save(t))
 			return;
 	}
@@ -530,20 +534,32 @@ static void got_certificate(struct talk *t, struct slice text)
 		install(t);
 }
 
+/* A try is counted before it asks for anything: what dies in between is not repeated at once. False: it has ended. */
+static bool count(struct talk *t)
+{
+	if (t->counted)
+		return true;
+	t->counted = true;
+	orderfile_failed(t->file, time(NULL), false);
+	return save(t);
+}
+
 static void begin_new_order(struct talk *t)
 {
 	uint8_t mem[HOLDER_PAYLOAD_MAX];
 	struct buf b = BUF(mem);
 
-	/* Counted before it is asked for: what dies in between is not repeated at once. */
-	if (!t->counted) {
-		t->counted = true;
-		orderfile_failed(t->file, time(NULL), false);
-		if (!save(t))
-			return;
-	}
+	if (!count(t))
+		return;
 	put_new_order(t, &b);
 	post(t, buf_slice(&b));
+}
+
+/* One of before is another try: machines that restart there again and again come to wait. */
+static void begin_order(struct talk *t)
+{
+	if (count(t))
+		post(t, (struct slice){ NULL, 0 });
 }
 
 static void begin_challenge(struct talk *t)
@@ -571,7 +587,7 @@ static const struct {
 	[WINDOW] = { "window", ask_window, got_window },
 	[ACCOUNT] = { "account", begin_read, got_account },
 	[NEW_ORDER] = { "newOrder", begin_new_order, got_order },
-	[ORDER] = { "order", begin_read, got_order },
+	[ORDER] = { "order", begin_order, got_order },
 	[AUTH] = { "authorization", begin_read, got_auth },
 	[CHALLENGE] = { "challenge", begin_challenge, got_challenge },
 	[FINALIZE] = { "finalize", ask_csr, got_order },
@@ -675,7 +691,7 @@ void talk_start(struct talk *t, bool for_window)
 	t->for_window = for_window;
 	t->why = NULL;
 	t->wait = t->nonces = 0;
-	t->counted = t->no_replaces = t->posted = false;
+	t->counted = t->no_replaces = t->posted = t->walked = false;
 	t->nonce[0] = 0;
 	t->deadline = t->env.loop->now + TALK_MS;
 	later(t, PRINT, 0);

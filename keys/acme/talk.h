@@ -54,6 +54,7 @@ struct talk {
 	unsigned nonces; /* refused, in a row */
 	unsigned polls;
 	bool counted, no_replaces, posted;
+	bool walked; /* through the authorizations, since the order was last waited for */
 	char certid[TALK_CERTID]; /* of the certificate to be replaced (RFC 9773 4.1); empty: none */
 	char print[64];		  /* thumbprint of the account's key */
 

@@ -92,14 +92,14 @@ static void put_digest(struct buf *out, struct slice digest)
 	der_close(out, extension);
 }
 
-static void put_extensions(struct buf *out, struct slice host, struct slice digest)
+static void put_extensions(struct buf *out, struct slice names, struct slice digest)
 {
 	size_t all = der_open(out, DER_CONTEXT + 3), list = der_open(out, DER_SEQUENCE);
 
 	buf_put(out, NOT_A_CA);
 	buf_put(out, FOR_SIGNING);
 	buf_put(out, FOR_SERVERS);
-	put_names(out, host);
+	put_names(out, names);
 	if (digest.n)
 		put_digest(out, digest);
 	der_close(out, list);
@@ -157,9 +157,10 @@ static void sign_since(struct buf *out, size_t from, const br_ec_private_key *ke
 	put_signature(out, key, signed_part);
 }
 
-void selfsign_put_alpn(const br_ec_private_key *key, struct slice host, int64_t not_before,
+void selfsign_put_alpn(const br_ec_private_key *key, struct slice names, int64_t not_before,
 		       struct slice digest, struct buf *out)
 {
+	struct slice more = names, host = slice_word(&more);
 	uint8_t spki_mem[128];
 	struct buf spki = BUF(spki_mem);
 	size_t cert, begin, tbs;
@@ -173,22 +174,22 @@ void selfsign_put_alpn(const br_ec_private_key *key, struct slice host, int64_t 
 	begin = out->len;
 	tbs = der_open(out, DER_SEQUENCE);
 	der_put(out, DER_CONTEXT, SLICE("\x02\x01\x02")); /* v3 */
-	put_serial(out, buf_slice(&spki), host, not_before);
+	put_serial(out, buf_slice(&spki), names, not_before);
 	buf_put(out, ECDSA_SHA256);
 	put_name(out, host);
 	put_validity(out, not_before);
 	put_name(out, host);
 	buf_put(out, buf_slice(&spki));
-	put_extensions(out, host, digest);
+	put_extensions(out, names, digest);
 	der_close(out, tbs);
 	sign_since(out, begin, key);
 	der_close(out, cert);
 }
 
-void selfsign_put(const br_ec_private_key *key, struct slice host, int64_t not_before,
+void selfsign_put(const br_ec_private_key *key, struct slice names, int64_t not_before,
 		  struct buf *out)
 {
-	selfsign_put_alpn(key, host, not_before, (struct slice){ NULL, 0 }, out);
+	selfsign_put_alpn(key, names, not_before, (struct slice){ NULL, 0 }, out);
 }
 
 /* No subject: the names are in the extension alone (RULES A1). */

@@ -149,13 +149,13 @@ static void on_chain_set(void *ctx, struct call *c)
 }
 
 /* Puts one certificate behind its length. */
-static void put_own(const struct tlskey *t, struct slice host, struct slice digest,
+static void put_own(const struct tlskey *t, struct slice names, struct slice digest,
 		    struct buf *out)
 {
 	size_t n;
 
 	buf_be16(out, 0);
-	selfsign_put_alpn(&t->key, host, t->not_before, digest, out);
+	selfsign_put_alpn(&t->key, names, t->not_before, digest, out);
 	if (out->bad)
 		return;
 	n = out->len - 2;
@@ -245,7 +245,7 @@ void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool 
 	if (!kept || keyfile_load(KEYFILE_CHAIN, true, &chain) != KEYFILE_WHOLE || chain.bad ||
 	    !fits(t, buf_slice(&chain))) {
 		chain = BUF(t->chain_mem);
-		put_own(t, slice_word(&names), (struct slice){ NULL, 0 }, &chain);
+		put_own(t, names, (struct slice){ NULL, 0 }, &chain);
 	}
 	if (chain.bad)
 		bug("no certificate");

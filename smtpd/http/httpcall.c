@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,6 +78,8 @@ static void try_address(struct httpcall *h)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(h->port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	/* Or the request would wait for the peer's delayed acknowledgement of the handshake. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	memcpy(&to.sin_addr, h->addr[h->at++], 4);
 	if (fd < 0 ||
 	    (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)) {

@@ -8,13 +8,15 @@ import re
 import sys
 
 import machine
+import mail
 import peers
 import variant
 import world
 from cases_tls import AT25, AT465, handshake
-from stage import need
+from stage import expect, need
 
 AUTHORITY = "acme.example"
+ALIAS = "imap.home.example"
 
 
 class Pebble:
@@ -44,12 +46,18 @@ class Pebble:
             return f.read()
 
 
-@contextlib.contextmanager
-def appliance(w, keys, **files):
+def prepared(w, kind="acme"):
+    """The root file system of a variant; its names lead to the authority and to the appliance."""
     w.end()
-    need(os.path.exists(variant.rootfs("acme")), "the variant was not built")
+    need(os.path.exists(variant.rootfs(kind)), "the variant was not built")
     w.names.add("%s A %s" % (AUTHORITY, world.DNS))
-    with machine.Box(dict(w.files, **files), machine.Box.store(keys) if keys else None, None, rootfs=variant.rootfs("acme")) as box:
+    w.names.add("%s A %s" % (ALIAS, world.APPLIANCE))
+    return variant.rootfs(kind)
+
+
+@contextlib.contextmanager
+def appliance(w, keys, kind="acme", **files):
+    with machine.Box(dict(w.files, **files), machine.Box.store(keys), None, rootfs=prepared(w, kind)) as box:
         try:
             yield box
         except Exception:
@@ -57,13 +65,21 @@ def appliance(w, keys, **files):
             raise
 
 
-def shown(at):
+def shown(at, *words):
     """What a port presents: the certificates, end entity first, as OpenSSL prints them."""
-    text = handshake(*at, "-showcerts")
+    text = handshake(*at, "-showcerts", *words)
     out = []
     for pem in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", text, re.S):
         out.append(world.inside("openssl", "x509", "-noout", "-text", input=pem.encode()).stdout.decode())
     return out
+
+
+def number(text):
+    return re.search(r"Serial Number:\s+(\S+)", text)[1]
+
+
+def public(text):
+    return re.search(r"pub:\s+([\s0-9a-f:]+)", text)[1]
 
 
 def in_use(length=1):
@@ -71,11 +87,51 @@ def in_use(length=1):
     for at in (AT25, AT465):
         certs = world.until("the certificate in use", 20, lambda: [x for x in [shown(at)] if "Pebble" in x[0]])[0]
         need(len(certs) == 1 + length, "%d certificates" % len(certs))
-        need("DNS:" + peers.APPLIANCE in certs[0] and "prime256v1" in certs[0], certs[0])
+        need("prime256v1" in certs[0], certs[0])
+        for name in (peers.APPLIANCE, ALIAS):
+            need(shown(at, "-servername", name) == certs, "another chain for " + name)
+            need("DNS:" + name in certs[0], certs[0])
 
 
-def closed():
-    need(not world.connects(world.APPLIANCE, 80), "port 80 is open")
+def closed(port=80):
+    need(not world.connects(world.APPLIANCE, port), "port %d is open" % port)
+
+
+def by_port_443(w):
+    """The proof is a certificate (RFC 8737); port 443 is open for it and at no other time, and nobody asks for port 80."""
+    with Pebble(httpPort=81), appliance(w, "keys-acme5", kind="alpn") as box:
+        box.wait(r"acme: ev=door open=443", 30)
+        box.wait(r"acme: ev=certificate issuer=.*Pebble", 30)
+        in_use()
+        closed(443)
+        closed()
+
+
+def a_renewal_ends_no_connection(w):
+    """What was said over the old certificate goes on over it; who comes later sees the new one, for the same key."""
+    account, token = w.account
+    with Pebble(certificateValidityPeriod=20), appliance(w, "keys-acme6") as box:
+        box.wait(r"acme: ev=certificate issuer=.*Pebble", 30)
+        in_use()
+        old = shown(AT465)[0]
+        with mail.Client(465, tls=True) as early, mail.Client(25) as stranger:
+            early.hello()
+            expect(early.login(account, token), 235)
+            stranger.hello()
+            expect(stranger.starttls(), 220)
+            stranger.hello()
+            at = box.mark()
+            box.kill("acme")       # or it would renew on another day
+            box.wait(r"acme: ev=certificate issuer=.*Pebble", 20, after=at)
+            at = box.mark()
+            box.wait(r"acme: ev=certificate issuer=.*Pebble", 60, after=at)
+            for port in (AT465, AT25):
+                new = world.until("the new certificate", 20, lambda p=port: [x for x in shown(p)[:1] if number(x) != number(old)])[0]
+                need(public(new) == public(old), "another key")
+            expect(early.cmd("NOOP"), 250)
+            mark, text = mail.letter("ann@stranger.example")
+            expect(stranger.send("ann@stranger.example", "hello@" + peers.HOME, text), 250)
+            w.standin.wait(mark)
 
 
 def first_certificate(w):
@@ -118,4 +174,4 @@ def external_account(w):
             box.wait(r"acme: ev=certificate issuer=.*Pebble", 30)
 
 
-CASES = [first_certificate, refused_nonces_and_a_long_chain, external_account]
+CASES = [first_certificate, by_port_443, a_renewal_ends_no_connection, refused_nonces_and_a_long_chain, external_account]

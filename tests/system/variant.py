@@ -6,6 +6,8 @@ import subprocess
 
 import world
 
+ACME = {"KEYS_TLS_SELFSIGNED": "n", "KEYS_ACME": "y", "KEYS_ACME_DIRECTORY": '"https://acme.example:14000/dir"',
+        "KEYS_TLS_NAMES": '"imap.home.example"'}
 VARIANTS = {
     # address by DHCP, time by SNTP
     "network": {"INIT_NET_STATIC": "n", "INIT_NET_DHCP": "y", "INIT_ADDRESS": '""', "INIT_GATEWAY": '""',
@@ -28,8 +30,9 @@ VARIANTS = {
               "FORWARD_SENDER_LETTERS": "25", "FORWARD_RCPT_LETTERS": "28", "SMTPD_HOSTNAME": '"second.example.org"',
               "SMTPD_DOMAINS": '"%s loop.example"' % world.config.get("SMTPD_DOMAINS", "example.org").split()[0],
               "FORWARD_SRS_DOMAIN": '"loop.example"'},
-    # a certificate from the authority of cases_acme.py
-    "acme": {"KEYS_TLS_SELFSIGNED": "n", "KEYS_ACME": "y", "KEYS_ACME_DIRECTORY": '"https://acme.example:14000/dir"'},
+    # a certificate for two names from the authority of cases_acme.py, which looks at port 80, or at 443
+    "acme": ACME,
+    "alpn": dict(ACME, KEYS_ACME_HTTP01="n", KEYS_ACME_TLSALPN01="y"),
 }
 
 

@@ -9,10 +9,6 @@
 #include "smtpd/proto/base64.h"
 #include "tests/unit/acmeworld.h"
 
-enum { DAY = 86400, ALL = 1000 };
-
-static int64_t now;
-
 /* The issuer of the last certificate that is presented. */
 static bool root_is(const char *cn)
 {
@@ -34,25 +30,6 @@ static bool port_open(void)
 
 	close(fd);
 	return yes;
-}
-
-/* A machine without account, order and certificate, before an authority that behaves. */
-static void fresh(void)
-{
-	unlink("a/acme/key");
-	unlink("b/acme/key");
-	unlink("a/tls/chain");
-	unlink("b/tls/chain");
-	tlskey_init(&tls, slice_of(NAMES), 1700000000, true);
-	ca.odd = NULL;
-	ca.odd_times = -1;
-	ca.bad_nonces = ca.orders = ca.accounts = ca.validations = 0;
-	ca.profiles = ca.windows = ca.slow = ca.reused = no_names = false;
-	ca.extra = NULL;
-	ca.from = now - DAY;
-	ca.to = now + 89 * DAY;
-	wish = (struct talk_order){ .names = NAMES, .profile = "", .root = "" };
-	born();
 }
 
 static void first(void)
@@ -333,10 +310,6 @@ static void failures(void)
 
 int main(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	now = ts.tv_sec;
 	world();
 	first();
 	ways();

@@ -4,10 +4,12 @@
 #define TESTS_UNIT_ACMEWORLD_H
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keys/acme/acme.h"
@@ -23,7 +25,9 @@
 
 #define NAMES "mail.example.org www.example.org"
 
-enum { WORLD_BODY = 128 * 1024 };
+enum { WORLD_BODY = 128 * 1024, DAY = 86400, ALL = 1000 };
+
+static int64_t now; /* when the test began, unix s */
 
 static struct loop loop;
 static struct acme *acme; /* anew after each death */
@@ -127,6 +131,7 @@ static struct {
 	int odd_times;	 /* so often; -1: always */
 	int bad_nonces;	 /* so many requests in a row are refused for their nonce */
 	bool profiles, windows, slow, reused;
+	bool stuck;	   /* the order stays pending, whatever is valid */
 	const char *extra; /* further members of an authorization's challenges */
 	int64_t from, to;  /* of the certificates it issues */
 	/* as seen */
@@ -218,8 +223,8 @@ static void validate(int of)
 
 static void say_order(void)
 {
-	if (!strcmp(ca.order_status, "pending") && !strcmp(ca.auth_status[0], "valid") &&
-	    !strcmp(ca.auth_status[1], "valid"))
+	if (!ca.stuck && !strcmp(ca.order_status, "pending") &&
+	    !strcmp(ca.auth_status[0], "valid") && !strcmp(ca.auth_status[1], "valid"))
 		ca.order_status = "ready";
 	if (!strcmp(ca.auth_status[0], "invalid") || !strcmp(ca.auth_status[1], "invalid"))
 		ca.order_status = "invalid";
@@ -397,9 +402,10 @@ static void on_ca(struct stream *s, enum stream_event e)
 
 static void on_listen(struct watch *w, short got)
 {
-	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK);
+	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK), one = 1;
 
 	(void)got;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	stream_close(&ca.s);
 	ca.left.n = 0;
 	stream_open(&ca.s, &loop, fd, BUF(ca.in), BUF(ca.out), on_ca);
@@ -475,19 +481,38 @@ static void die(void)
 }
 
 /* Until nothing is under way, or so many requests were seen. Pauses take no time. */
-static void run(int64_t now, int requests)
+static void run(int64_t at, int requests)
 {
 	int64_t until = loop_clock() + 20000;
 
 	ca.requests = 0;
 	acme->tick.due = LOOP_NEVER;
-	while (acme_turn(acme, now) == 0 && ca.requests < requests && loop_clock() < until) {
+	while (acme_turn(acme, at) == 0 && ca.requests < requests && loop_clock() < until) {
 		if (acme->talk.pause.at)
 			acme->talk.pause.due = 0;
 		loop_round(&loop);
 		acme->tick.due = LOOP_NEVER;
 	}
 	CHECK(loop_clock() < until);
+}
+
+/* A machine without account, order and certificate, before an authority that behaves. */
+static void fresh(void)
+{
+	unlink("a/acme/key");
+	unlink("b/acme/key");
+	unlink("a/tls/chain");
+	unlink("b/tls/chain");
+	tlskey_init(&tls, slice_of(NAMES), 1700000000, true);
+	ca.odd = NULL;
+	ca.odd_times = -1;
+	ca.bad_nonces = ca.orders = ca.accounts = ca.validations = 0;
+	ca.profiles = ca.windows = ca.slow = ca.reused = no_names = ca.stuck = false;
+	ca.extra = NULL;
+	ca.from = now - DAY;
+	ca.to = now + 89 * DAY;
+	wish = (struct talk_order){ .names = NAMES, .profile = "", .root = "" };
+	born();
 }
 
 static void world(void)
@@ -497,6 +522,7 @@ static void world(void)
 	static char pem[4096];
 	size_t line;
 
+	now = time(NULL);
 	CHECK(sodium_init() >= 0);
 	loop_init(&loop, ACME_WATCHES + 32);
 	cert_make(&cert, "ca.example");

@@ -70,6 +70,23 @@ static void names(void)
 	}
 }
 
+/* One certificate for several: each of them, and no other; a stranger to the first changes its number. */
+static void several(void)
+{
+	uint8_t a[SELFSIGN_MAX], c[SELFSIGN_MAX];
+	struct buf b = BUF(a), d = BUF(c);
+	const uint32_t today = 719528 + 20000;
+
+	selfsign_put(&key, SLICE("mx.example.org imap.example.net"), 20000 * 86400ll, &b);
+	selfsign_put(&key, SLICE("mx.example.org"), 20000 * 86400ll, &d);
+	CHECK(!b.bad && memcmp(a + 10, c + 10, 16) != 0);
+	CHECK_EQ(verify(buf_slice(&b), "mx.example.org", today), 0);
+	CHECK_EQ(verify(buf_slice(&b), "imap.example.net", today), 0);
+	CHECK_EQ(verify(buf_slice(&b), "mx.example.org imap.example.net", today),
+		 BR_ERR_X509_BAD_SERVER_NAME);
+	CHECK_EQ(verify(buf_slice(&d), "imap.example.net", today), BR_ERR_X509_BAD_SERVER_NAME);
+}
+
 static void late(void)
 {
 	uint8_t a[SELFSIGN_MAX];
@@ -93,6 +110,7 @@ int main(void)
 	keyrand_init(&rng);
 	CHECK(br_ec_keygen(&rng.vtable, &br_ec_p256_m31, &key, secret, BR_EC_secp256r1) == 32);
 	names();
+	several();
 	late();
 	TEST_END();
 }
