@@ -6,6 +6,7 @@ import random
 import re
 import time
 
+import cases_acme
 import cases_admin
 import lan
 import machine
@@ -116,6 +117,18 @@ def boot_time(w):
         q.__exit__()
 
 
+def certificate_time(w):
+    """A machine without keys, from power-on to the port that shows a certificate of the authority's; nothing is asserted of the time."""
+    rootfs = cases_acme.prepared(w)
+    with cases_acme.Pebble():
+        began = time.monotonic()
+        with machine.Qemu(w.files, "microvm", rootfs=rootfs) as q:
+            q.wait(r"acme: ev=certificate issuer=.*Pebble", 240)
+            got = time.monotonic() - began
+            cases_acme.in_use()
+            print("# power-on to a certificate: %.1f s, in use on both ports: %.1f s" % (got, time.monotonic() - began), flush=True)
+
+
 def queue_commands(w):
     """The serial line of the machine; the power is cut in between."""
     w.end()
@@ -128,5 +141,5 @@ def queue_commands(w):
         cases_admin.commands(w, q, again)
 
 
-CASES = [boot_time, end_to_end, queue_commands, pc_and_power_key, ctrl_alt_del, broken_devices,
+CASES = [boot_time, certificate_time, end_to_end, queue_commands, pc_and_power_key, ctrl_alt_del, broken_devices,
          address_and_time_from_the_network]
