@@ -7,7 +7,7 @@ int main(void)
 	static struct proc proc; /* this and the next two: the process's context */
 	static struct acme acme;
 	static struct tls_anchors anchors;
-	bool alpn = ON(CONFIG_KEYS_ACME_TLSALPN01);
+	bool alpn = ON(CONFIG_KEYS_ACME_TLSALPN01), persist = ON(CONFIG_KEYS_ACME_DNSPERSIST01);
 
 	proc_start(&proc, PROG_ACME, ACME_WATCHES);
 	tls_anchors_read(&anchors, proc.grant[GRANT_PUBLIC_PEM], "public");
@@ -19,7 +19,10 @@ int main(void)
 		.names = CONFIG_SMTPD_HOSTNAME " " CONFIG_KEYS_TLS_NAMES,
 		.profile = CONFIG_KEYS_ACME_PROFILE,
 		.root = CONFIG_KEYS_ACME_CHAIN,
-		.proof = alpn ? TALK_TLSALPN01 : TALK_HTTP01,
+		.proof = alpn	   ? TALK_TLSALPN01
+			 : persist ? TALK_DNSPERSIST01
+				   : TALK_HTTP01,
+		.issuer = CONFIG_KEYS_CAA,
 	};
 	acme_init(&acme, CONFIG_KEYS_ACME_DIRECTORY,
 		  proc.grant[alpn ? GRANT_LISTEN_443 : GRANT_LISTEN_80]);

@@ -4,10 +4,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "keys/acme/persist.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/proto/base64.h"
+#include "smtpd/msg/dns.h"
 #include "smtpd/proto/certinfo.h"
+#include "smtpd/proto/dnsmsg.h"
 
 /*
  * NOTES
@@ -20,6 +23,7 @@ enum stage {
 	DIRECTORY,
 	WINDOW,
 	ACCOUNT,
+	RECORDS, /* in the DNS, one name after the other */
 	NEW_ORDER,
 	ORDER,
 	AUTH,
@@ -32,6 +36,7 @@ enum stage {
 
 enum {
 	HOLDER_WAIT_MS = 20 * 1000,
+	DNS_WAIT_MS = 20 * 1000,
 	NONCES = 24,
 	POLL_S = 2, /* where the authority does not say */
 	POLL_MAX_S = 60,
@@ -43,6 +48,8 @@ static const struct want wants[HOLDER_TYPES] = {
 	PRODUCT(HOLDER_ACME_REQUEST), PRODUCT(HOLDER_ACME_PRINT), PRODUCT(HOLDER_CSR),
 	PRODUCT(HOLDER_ALPN_CERT),    PRODUCT(HOLDER_CHAIN_SET),
 };
+
+static const struct want want_dns = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
 
 static void begin(struct talk *t, enum stage s);
 
@@ -290,6 +297,17 @@ static void ask_window(struct talk *t)
 
 /* ---- replies ---- */
 
+/* The account is known. */
+static void begin_work(struct talk *t)
+{
+	t->names = slice_trim(slice_of(t->what.names));
+	t->missing = false;
+	if (t->what.proof == TALK_DNSPERSIST01)
+		begin(t, RECORDS);
+	else
+		begin(t, t->file->order[0] ? ORDER : NEW_ORDER);
+}
+
 static void got_directory(struct talk *t, struct slice text)
 {
 	if (!acmedoc_directory(&t->json, text, t->what.profile, &t->directory)) {
@@ -307,7 +325,7 @@ static void got_directory(struct talk *t, struct slice text)
 	else if (!t->file->account[0] || t->file->failures > DOUBT)
 		begin(t, ACCOUNT);
 	else
-		begin(t, t->file->order[0] ? ORDER : NEW_ORDER);
+		begin_work(t);
 }
 
 static void got_window(struct talk *t, struct slice text)
@@ -336,7 +354,7 @@ static void got_account(struct talk *t, struct slice text)
 		log_event("account", "terms", t->directory.terms);
 	}
 	if (save(t))
-		begin(t, t->file->order[0] ? ORDER : NEW_ORDER);
+		begin_work(t);
 }
 
 static void follow(struct talk *t)
@@ -445,13 +463,16 @@ static void prepare(struct talk *t)
 {
 	if (t->what.proof == TALK_HTTP01)
 		ready(t, open_file(t));
-	else
+	else if (t->what.proof == TALK_TLSALPN01)
 		ask_cert(t);
+	else
+		begin(t, CHALLENGE);
 }
 
 static const char *const proofs[] = {
 	[TALK_HTTP01] = "http-01",
 	[TALK_TLSALPN01] = "tls-alpn-01",
+	[TALK_DNSPERSIST01] = "dns-persist-01",
 };
 
 static void got_auth(struct talk *t, struct slice text)
@@ -467,13 +488,54 @@ static void got_auth(struct talk *t, struct slice text)
 	} else if (a->status != ACMEDOC_PENDING) {
 		t->file->order[0] = 0;
 		refused(t, a->problem[0] ? a->problem : "an authorization is not valid");
-	} else if (!a->url[0] || !a->token[0]) {
+	} else if (!a->url[0] || (!a->token[0] && t->what.proof != TALK_DNSPERSIST01)) {
 		refused(t, "the challenge is not offered");
 	} else if (t->posted) {
 		poll_later(t, AUTH);
 	} else {
 		prepare(t);
 	}
+}
+
+/* Of one name; then the next one's are looked for. */
+static void on_records(struct ask *a, const void *reply, struct slice records)
+{
+	struct talk *t = OWNER(struct talk, ask, a);
+	const struct dns_reply *r = reply;
+	uint8_t text_mem[PERSIST_TEXT], name_mem[PERSIST_NAME];
+	struct buf text = BUF(text_mem), name = BUF(name_mem);
+
+	if (!r || r->result == DNS_FAILED) {
+		ended(t, TALK_UNREACHED, "name service failed");
+		return;
+	}
+	persist_name(slice_word(&t->names), &name);
+	persist_text(t->what.issuer, t->file->account, &text);
+	if (r->result != DNS_OK || !persist_found(records, buf_slice(&text))) {
+		persist_tell(buf_slice(&name), buf_slice(&text));
+		t->missing = true;
+	}
+	if (t->names.n)
+		begin(t, RECORDS);
+	else if (t->missing)
+		ended(t, TALK_UNREACHED, "a record is not published yet");
+	else
+		begin(t, t->file->order[0] ? ORDER : NEW_ORDER);
+}
+
+/* Before the authority looks: it counts what it looks for in vain. */
+static void ask_records(struct talk *t)
+{
+	struct dns_query q = { .qtype = DNSMSG_TXT };
+	uint8_t mem[PERSIST_NAME];
+	struct buf name = BUF(mem);
+	struct slice names = t->names;
+
+	persist_name(slice_word(&names), &name);
+	t->ask.done = on_records;
+	if (!chan_ask(t->env.dns, &t->ask, &q, sizeof q, buf_slice(&name), NULL, 0, &want_dns,
+		      DNS_WAIT_MS))
+		ended(t, TALK_UNREACHED, "name service is not there");
 }
 
 static void got_challenge(struct talk *t, struct slice text)
@@ -586,6 +648,7 @@ static const struct {
 	[DIRECTORY] = { "directory", begin_directory, got_directory },
 	[WINDOW] = { "window", ask_window, got_window },
 	[ACCOUNT] = { "account", begin_read, got_account },
+	[RECORDS] = { "records", ask_records, NULL },
 	[NEW_ORDER] = { "newOrder", begin_new_order, got_order },
 	[ORDER] = { "order", begin_order, got_order },
 	[AUTH] = { "authorization", begin_read, got_auth },

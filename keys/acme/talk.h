@@ -20,12 +20,13 @@ enum {
 	TALK_CERTID = 128,
 };
 
-enum talk_proof { TALK_HTTP01, TALK_TLSALPN01 };
+enum talk_proof { TALK_HTTP01, TALK_TLSALPN01, TALK_DNSPERSIST01 };
 
 struct talk_order {		    /* static texts */
 	const char *names;	    /* with one space between */
 	const char *profile, *root; /* empty: whatever the authority gives */
 	enum talk_proof proof;
+	const char *issuer; /* TALK_DNSPERSIST01: the authority's name in the records */
 };
 
 enum talk_end {
@@ -61,7 +62,9 @@ struct talk {
 	struct acmedoc_directory directory;
 	struct acmedoc_order order;
 	struct acmedoc_auth auth;
-	unsigned at; /* index of the authorization at hand */
+	unsigned at;	    /* index of the authorization at hand */
+	struct slice names; /* whose records are still to be looked for */
+	bool missing;	    /* one of those that were */
 	struct acmedoc_problem problem;
 	char nonce[HOLDER_NONCE_MAX + 1];
 	/* of the reply at hand */

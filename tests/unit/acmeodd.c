@@ -123,6 +123,31 @@ static void wrong_clock(void)
 	die();
 }
 
+/* dns-persist-01: nothing is ordered before the records of all names are there, and no port is opened. */
+static void records_that_stay(void)
+{
+	char right[200];
+
+	snprintf(right, sizeof right, "ca.example; accounturi=" BASE "/me", ca.port);
+	fresh();
+	acme->talk.what.proof = TALK_DNSPERSIST01;
+	acme->talk.what.issuer = "ca.example";
+	run(now + DAY, ALL); /* of the machine's own clock nothing is due */
+	CHECK(!acme->file.failures && acme->unreached == 1 && !ca.orders);
+	strcpy(records[0], right);
+	snprintf(records[1], sizeof records[1], "ca.example; accounturi=" BASE "/m", ca.port);
+	run(acme->retry_at, ALL); /* of another account, and a longer name for ours */
+	snprintf(records[1], sizeof records[1], "%s2", right);
+	run(acme->retry_at, ALL);
+	snprintf(records[1], sizeof records[1], "x%s", right);
+	run(acme->retry_at, ALL);
+	CHECK(!acme->file.failures && acme->unreached == 4 && !ca.orders);
+	snprintf(records[1], sizeof records[1], "%s; persistUntil=1", right);
+	run(acme->retry_at, ALL);
+	CHECK(acme->issued && ca.orders == 1 && !ca.validations && !acme->talk.door.admitted);
+	die();
+}
+
 int main(void)
 {
 	world();
@@ -130,5 +155,6 @@ int main(void)
 	restarts();
 	refused_orders();
 	wrong_clock();
+	records_that_stay();
 	TEST_END();
 }

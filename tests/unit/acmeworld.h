@@ -20,6 +20,7 @@
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/certinfo.h"
 #include "smtpd/proto/der.h"
+#include "smtpd/proto/dnsmsg.h"
 #include "tests/unit/cert.h"
 #include "tests/unit/test.h"
 
@@ -44,11 +45,34 @@ static uint8_t world_rx[6][MSG_MAX];
 
 static bool no_names;
 
+static char records[2][300]; /* in the DNS, for each of our names */
+
+static void answer_text(struct call *c)
+{
+	static const char *const name[] = { "_validation-persist.mail.example.org",
+					    "_validation-persist.www.example.org" };
+	unsigned i = slice_eq(c->tail, slice_of(name[1]));
+	struct dns_reply r = { .result = *records[i] ? DNS_OK : DNS_NXDOMAIN,
+			       .n = *records[i] != 0 };
+	uint8_t mem[400];
+	struct buf b = BUF(mem);
+
+	CHECK(slice_eq(c->tail, slice_of(name[i])));
+	buf_be16(&b, (uint16_t)strlen(records[i]));
+	buf_put(&b, slice_of(records[i]));
+	chan_answer(&c->token, &r, sizeof r, slice_head(buf_slice(&b), r.n ? b.len : 0));
+}
+
 static void on_dns(void *ctx, struct call *c)
 {
 	struct dns_reply r = { .result = no_names ? DNS_FAILED : DNS_OK, .n = !no_names };
+	const struct dns_query *q = c->msg;
 
 	(void)ctx;
+	if (q->qtype == DNSMSG_TXT && !no_names) {
+		answer_text(c);
+		return;
+	}
 	chan_answer(&c->token, &r, sizeof r, no_names ? SLICE("") : SLICE("\0\4\177\0\0\1"));
 }
 
@@ -241,9 +265,11 @@ static void say_auth(int i)
 	static const char *const name[] = { "mail.example.org", "www.example.org" };
 
 	say("{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},"
-	    "\"challenges\":[%s{\"type\":\"http-01\",\"status\":\"pending\",\"url\":\"" BASE
+	    "\"challenges\":[%s{\"type\":\"dns-persist-01\",\"url\":\"" BASE
+	    "/chall/%d\",\"issuer-domain-names\":[\"ca.example\"]},"
+	    "{\"type\":\"http-01\",\"status\":\"pending\",\"url\":\"" BASE
 	    "/chall/%d\",\"token\":\"token_%d\"}]}",
-	    ca.auth_status[i], name[i], ca.extra ? ca.extra : "", ca.port, i, i);
+	    ca.auth_status[i], name[i], ca.extra ? ca.extra : "", ca.port, i, ca.port, i, i);
 }
 
 static bool is(const char *path, const char *want)
@@ -304,7 +330,10 @@ static int respond(const char *path, struct slice in, char *fields)
 		say_auth(path[7] - '0');
 	} else if (!strncmp(path, "/chall/", 7)) {
 		CHECK(is(payload_of(in), "{}"));
-		validate(path[7] - '0');
+		if (acme->talk.what.proof == TALK_HTTP01)
+			validate(path[7] - '0');
+		else
+			ca.auth_status[path[7] - '0'] = "valid";
 		say("{}");
 	} else if (is(path, "/finalize")) {
 		CHECK(!strncmp(payload_of(in), "{\"csr\":\"MI", 10));
