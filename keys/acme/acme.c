@@ -7,6 +7,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/msg/selfcheck.h"
 #include "smtpd/proto/base64.h"
 #include "smtpd/proto/certinfo.h"
 
@@ -201,6 +202,37 @@ static int64_t believed(int64_t at, int64_t now)
 	return at > now + WAIT_MAX ? now : at;
 }
 
+/* ---- the account, for CAA records that name it ---- */
+
+static void on_told(struct ask *ask, const void *reply, struct slice nothing)
+{
+	struct acme *a = OWNER(struct acme, tell, ask);
+
+	(void)nothing;
+	if (!reply)
+		a->told[0] = 0; /* again with the next turn */
+}
+
+static void tell_account(struct acme *a)
+{
+	static const struct want want = { SELFCHECK_ACCOUNT, sizeof(struct selfcheck_noted),
+					  0 };
+	struct selfcheck_account m = { .h = { .type = 0 } };
+
+	if (!a->selfcheck || a->tell.chan || !strcmp(a->told, a->file.account))
+		return;
+	a->tell.done = on_told;
+	if (chan_ask(a->selfcheck, &a->tell, &m, sizeof m, slice_of(a->file.account), NULL, 0,
+		     &want, HOLDER_MS))
+		memcpy(a->told, a->file.account, sizeof a->told);
+}
+
+/* A selfcheck that was started again has forgotten it. */
+static void on_wired(struct chan *c)
+{
+	((struct acme *)c->owner)->told[0] = 0;
+}
+
 int64_t acme_turn(struct acme *a, int64_t now)
 {
 	int64_t due = renew_at(a), wait = believed(a->file.next_try, now);
@@ -208,6 +240,7 @@ int64_t acme_turn(struct acme *a, int64_t now)
 	a->now = now;
 	a->retry_at = believed(a->retry_at, now);
 	a->window_at = believed(a->window_at, now);
+	tell_account(a);
 	if (a->talk.busy || a->ask.chan)
 		return 0;
 	if (!a->known) {
@@ -241,6 +274,11 @@ static void on_tick(struct watch *w, short got)
 void acme_init(struct acme *a, const char *directory, int listen_fd)
 {
 	struct loop *l = a->talk.env.loop;
+
+	if (a->selfcheck) {
+		a->selfcheck->owner = a;
+		a->selfcheck->wired = on_wired;
+	}
 
 	a->talk.file = &a->file;
 	a->talk.done = on_done;

@@ -14,7 +14,10 @@ struct acme {
 	struct talk talk;
 	struct orderfile file;
 	struct watch tick;
-	struct ask ask;		       /* for the chain at hand */
+	struct ask ask;		/* for the chain at hand */
+	struct chan *selfcheck; /* who is told our account's URL; NULL: nobody */
+	struct ask tell;
+	acmedoc_url told;
 	bool known;		       /* what holder presents */
 	bool issued;		       /* it is an authority's */
 	int64_t not_before, not_after; /* unix s, of what holder presents */

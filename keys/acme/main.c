@@ -15,6 +15,7 @@ int main(void)
 		(struct httpcall_env){ &proc.loop, proc_chan(&proc, PROG_DNS), &anchors };
 	acme.talk.tls_holder = proc_chan_to(&proc, P_HOLDER_TLS);
 	acme.talk.account_holder = proc_chan_to(&proc, P_HOLDER_ACME);
+	acme.selfcheck = proc_chan(&proc, PROG_SELFCHECK);
 	acme.talk.what = (struct talk_order){
 		.names = CONFIG_SMTPD_HOSTNAME " " CONFIG_KEYS_TLS_NAMES,
 		.profile = CONFIG_KEYS_ACME_PROFILE,

@@ -4,8 +4,8 @@
 
 #include "smtpd/lib/chan.h"
 
-/* admin -> selfcheck */
-enum selfcheck_type { SELFCHECK_RUN = 1, SELFCHECK_TYPES };
+/* admin, acme -> selfcheck */
+enum selfcheck_type { SELFCHECK_RUN = 1, SELFCHECK_ACCOUNT, SELFCHECK_TYPES };
 
 /* Check all records now, or as soon as the run under way is over; every one gets a log line. Answered when it is done,
  * within SELFCHECK_MS. */
@@ -18,7 +18,17 @@ struct selfcheck_done { /* how many records are */
 	uint16_t ok, none, unknown, wrong;
 };
 
-enum { SELFCHECK_MS = 300 * 1000 };
+/* acme only. tail: the URL of our account at the certificate authority, which CAA records may name (RFC 8657 3):
+ * printable ASCII without space, `;`, quotes and backslash; any other is not taken. Answered at once. */
+struct selfcheck_account {
+	struct msg h;
+};
+
+struct selfcheck_noted {
+	struct msg h;
+};
+
+enum { SELFCHECK_MS = 300 * 1000, SELFCHECK_URL = 512 };
 
 _Static_assert(sizeof(struct selfcheck_done) == 16, "no padding on the wire");
 

@@ -355,6 +355,14 @@ static void on_timer(struct watch *w, short got)
 		begin(s);
 }
 
+/* A run, now or after the one under way. */
+static void again(struct selfcheck *s)
+{
+	s->wanted = s->running;
+	if (!s->running)
+		s->timer.due = s->loop->now;
+}
+
 static void on_run(void *ctx, struct call *c)
 {
 	struct selfcheck *s = ctx;
@@ -364,15 +372,41 @@ static void on_run(void *ctx, struct call *c)
 	}
 	s->token = c->token;
 	s->waits = true;
-	s->wanted = s->running;
-	if (!s->running)
-		s->timer.due = s->loop->now;
+	again(s);
+}
+
+static bool is_url(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ';' || s.p[i] == '"' ||
+		    s.p[i] == '\\')
+			return false;
+	return s.n > 0;
+}
+
+static void on_account(void *ctx, struct call *c)
+{
+	struct selfcheck *s = ctx;
+	struct selfcheck_noted m = { .h = { .type = 0 } };
+
+	if (is_url(c->tail) && !slice_eq(c->tail, s->given.ca_account)) {
+		if (s->running) /* the run under way compares with the old one: without */
+			s->site.ca_account = none;
+		memcpy(s->account, c->tail.p, c->tail.n);
+		s->given.ca_account = (struct slice){ s->account, c->tail.n };
+		again(s);
+	}
+	chan_answer(&c->token, &m, sizeof m, none);
 }
 
 const struct rule selfcheck_rules[SELFCHECK_TYPES] = {
 	[SELFCHECK_RUN] = { .from = 1u << P_ADMIN,
 			    .size = sizeof(struct selfcheck_run),
 			    .run = on_run },
+	[SELFCHECK_ACCOUNT] = { .from = 1u << P_ACME,
+				.size = sizeof(struct selfcheck_account),
+				.tail_max = SELFCHECK_URL,
+				.run = on_account },
 };
 
 void selfcheck_init(struct selfcheck *s, struct loop *l, const struct publish_site *site,

@@ -47,6 +47,7 @@ struct selfcheck {
 	uint16_t count[ROWCHECK_VERDICTS];
 	uint8_t last[SELFCHECK_ROWS]; /* verdicts of the run before, 1 + enum rowcheck_verdict */
 	uint8_t dkim[HOLDER_RECORD_MAX];
+	uint8_t account[SELFCHECK_URL]; /* given.ca_account */
 };
 
 extern const struct rule selfcheck_rules[SELFCHECK_TYPES];
