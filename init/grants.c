@@ -238,6 +238,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_file("/etc/tinpost/public.pem");
 	case GRANT_STS_CACHE:
 		return open_cache("/keys/a/sts.cache");
+	case GRANT_SAVED_TIME:
+		return open_cache("/keys/a/clock");
 	case GRANT_SEEN:
 		return open_cache("/keys/a/seen");
 	case GRANT_BINDING:

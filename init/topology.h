@@ -62,6 +62,7 @@ enum grant_kind {
 	GRANT_BINDING,	 /* of the account at the certificate authority */
 	GRANT_LISTEN_80, /* bound, but not listening: acme opens and closes them */
 	GRANT_LISTEN_443,
+	GRANT_SAVED_TIME,
 	GRANT_SEEN, /* deliveries that a sender may not know of */
 	GRANT_MAX
 };

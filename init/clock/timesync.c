@@ -18,7 +18,8 @@
  * NOTES
  * One of three things is going on: a name is looked up (ask is busy), a question is out
  * (watch.fd >= 0), or we wait. The deadline of the watch bounds the last two; the first is
- * bounded by the ask. Each ends in good() or failed().
+ * bounded by the ask. A round asks each server once; each of them ends in answered() or skip(), and the round in
+ * decide(). The clock is set between rounds alone, so that the offsets of one can be compared.
  */
 
 enum {
@@ -28,6 +29,8 @@ enum {
 	LAST_RETRY_MS = 15 * 60 * 1000,
 	PERIOD_MS = 60 * 60 * 1000,
 	TYPE_A = 1,
+	ERROR_NS = 10 * 1000 * 1000, /* what a server may be wrong by itself */
+	DAY = 24 * 60 * 60,
 };
 
 #define SECOND INT64_C(1000000000)
@@ -58,11 +61,10 @@ static void close_question(struct timesync *t)
 	t->watch.want = 0;
 }
 
-static void failed(struct timesync *t, const char *why)
+static void again(struct timesync *t, const char *why)
 {
 	int64_t ms = FIRST_RETRY_MS;
 
-	close_question(t);
 	for (unsigned i = 0; i < t->failures && ms < LAST_RETRY_MS; i++)
 		ms *= 2;
 	if (ms > LAST_RETRY_MS)
@@ -70,8 +72,21 @@ static void failed(struct timesync *t, const char *why)
 	/* The first ones are a network that comes up. */
 	if (++t->failures > 3)
 		log_event("no_time", "why", why);
-	t->server++;
 	t->watch.due = loop_clock() + ms + (int64_t)(draw() % FIRST_RETRY_MS);
+}
+
+static void next_server(struct timesync *t)
+{
+	close_question(t);
+	t->server++;
+	t->watch.due = loop_clock();
+}
+
+/* This server has no vote in this round. */
+static void skip(struct timesync *t, const char *why)
+{
+	t->why = why;
+	next_server(t);
 }
 
 static bool step(int64_t offset)
@@ -89,25 +104,82 @@ static bool slew(int64_t offset)
 	return adjtimex(&tx) >= 0;
 }
 
-static void good(struct timesync *t, const struct sntp_answer *a, int64_t answered)
+static void keep(struct timesync *t)
 {
-	int64_t offset = sntp_offset(a, t->asked, answered);
+	int64_t now = wall() / SECOND;
+
+	if (t->state != TIMESYNC_NTP)
+		return;
+	t->saved = now;
+	if (!saved_write(t->proc->grant[GRANT_SAVED_TIME], now))
+		log_event("failed", "what", "save");
+}
+
+static void become(struct timesync *t, enum timesync_state state)
+{
+	static const char *const names[] = { "unset", "build", "saved", "ntp" };
+
+	if (t->state == state && t->told)
+		return;
+	t->state = state;
+	t->told = true;
+	log_event("state", "state", names[state]);
+}
+
+/* Whether the time is to be trusted every process can ask of the kernel (adjtimex, STA_UNSYNC); it forgets when the
+ * clock is set, and by itself after some hours. */
+static void publish(void)
+{
+	struct timex tx = { .modes = ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR, .status = 0 };
+
+	if (adjtimex(&tx) < 0)
+		log_event("failed", "what", "adjtimex");
+}
+
+static void set(struct timesync *t, int64_t offset)
+{
 	bool far = offset > SECOND || offset < -SECOND;
+	bool ok = far ? step(offset) : slew(offset);
 	struct logline l;
 
-	if (a->sent / SECOND < BUILD_TIME) {
-		failed(t, "before_build");
-		return;
-	}
-	close_question(t);
 	log_begin(&l, "time");
 	log_num(&l, "offset_ms", offset / 1000000);
-	log_num(&l, "stratum", a->stratum);
-	log_text(&l, "set",
-		 (far ? step(offset) : slew(offset)) ? far ? "step" : "slew" : "failed");
+	log_num(&l, "servers", t->votes);
+	log_text(&l, "set", !ok ? "failed" : far ? "step" : "slew");
 	log_send(&l);
 	t->failures = 0;
 	t->watch.due = loop_clock() + PERIOD_MS + (int64_t)(draw() % (PERIOD_MS / 8));
+	if (!ok)
+		return;
+	become(t, TIMESYNC_NTP);
+	publish();
+	if (wall() / SECOND - t->saved >= DAY || t->saved > wall() / SECOND)
+		keep(t);
+}
+
+static void decide(struct timesync *t)
+{
+	int64_t offset;
+
+	if (!t->votes)
+		again(t, t->why ? t->why : "no_server");
+	else if (!vote_count(t->vote, t->votes, &offset))
+		again(t, "servers_disagree");
+	else if (wall() + offset < (int64_t)BUILD_TIME * SECOND)
+		again(t, "before_build");
+	else
+		set(t, offset);
+	t->server = t->votes = 0;
+	t->why = NULL;
+}
+
+static void answered(struct timesync *t, const struct sntp_answer *a, int64_t at)
+{
+	int64_t trip = at - t->asked;
+
+	t->vote[t->votes++] = (struct vote){ .offset = sntp_offset(a, t->asked, at),
+					     .error = (trip > 0 ? trip / 2 : 0) + ERROR_NS };
+	next_server(t);
 }
 
 static void receive(struct timesync *t)
@@ -115,22 +187,23 @@ static void receive(struct timesync *t)
 	uint8_t packet[512];
 	struct sntp_answer a;
 	ssize_t n = recvfrom(t->watch.fd, packet, sizeof packet, MSG_DONTWAIT, NULL, NULL);
-	int64_t answered = wall();
+	int64_t at = wall();
 
 	if (n < 0) {
-		failed(t, "refused");
+		skip(t, "refused");
 		return;
 	}
 	switch (sntp_parse((struct slice){ packet, (size_t)n }, t->cookie, &a)) {
 	case SNTP_BAD:
 		return; /* the true answer may still come */
 	case SNTP_KISS:
+		log_event("kiss", "code", a.kiss);
 		t->failures +=
 			6; /* whatever the code says: leave it alone for a minute and more */
-		failed(t, a.kiss);
+		skip(t, "kiss");
 		return;
 	case SNTP_TIME:
-		good(t, &a, answered);
+		answered(t, &a, at);
 		return;
 	}
 }
@@ -151,7 +224,7 @@ static void question(struct timesync *t, const uint8_t addr[4])
 	t->asked = wall();
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
 	    sendto(fd, b.p, b.len, 0, NULL, 0) != (ssize_t)b.len)
-		failed(t, "unreachable");
+		skip(t, "unreachable");
 }
 
 static void on_name(struct ask *a, const void *reply, struct slice tail)
@@ -162,14 +235,14 @@ static void on_name(struct ask *a, const void *reply, struct slice tail)
 	struct slice addr;
 
 	if (!r || r->result != DNS_OK || !r->n) {
-		failed(t, "name");
+		skip(t, "name");
 		return;
 	}
 	addr = cur_take(&c, cur_be16(&c));
 	if (addr.n == 4)
 		question(t, addr.p);
 	else
-		failed(t, "name");
+		skip(t, "name");
 }
 
 static struct slice nth_server(unsigned n)
@@ -188,9 +261,9 @@ static void begin(struct timesync *t)
 	struct slice name = nth_server(t->server);
 	struct ipaddr a;
 
-	if (!name.n) {
-		t->server = 0;
-		name = nth_server(0);
+	if (!name.n || t->votes == TIMESYNC_SERVERS) {
+		decide(t);
+		return;
 	}
 	t->watch.due = LOOP_NEVER;
 	t->ask.done = on_name;
@@ -198,7 +271,7 @@ static void begin(struct timesync *t)
 		question(t, a.b + 12);
 	else if (!chan_ask(proc_chan(t->proc, PROG_DNS), &t->ask, &q, sizeof q, name, NULL, 0,
 			   &want, LOOKUP_MS))
-		failed(t, "dns");
+		skip(t, "dns");
 }
 
 static void on_watch(struct watch *w, short got)
@@ -210,7 +283,21 @@ static void on_watch(struct watch *w, short got)
 	else if (got)
 		receive(t);
 	else
-		failed(t, "silence");
+		skip(t, "silence");
+}
+
+/* It is later than when we knew it last: a battery that is dead says otherwise. */
+static void recall(struct timesync *t)
+{
+	int64_t now = wall() / SECOND;
+
+	become(t, now < BUILD_TIME ? TIMESYNC_UNSET : TIMESYNC_BUILD);
+	if (!saved_read(t->proc->grant[GRANT_SAVED_TIME], &t->saved) || t->saved < BUILD_TIME) {
+		t->saved = 0;
+		return;
+	}
+	if (now >= t->saved || step((t->saved - now) * SECOND))
+		become(t, TIMESYNC_SAVED);
 }
 
 void timesync_init(struct timesync *t, struct proc *p)
@@ -218,4 +305,11 @@ void timesync_init(struct timesync *t, struct proc *p)
 	t->proc = p;
 	t->watch = (struct watch){ .fd = -1, .due = loop_clock(), .ready = on_watch };
 	loop_add(&p->loop, &t->watch);
+	recall(t);
+}
+
+void timesync_stop(struct timesync *t)
+{
+	if (t->proc)
+		keep(t);
 }

@@ -57,7 +57,7 @@ class Ntp:
     """Tells the host's time to whoever asks."""
 
     def __init__(self):
-        self.asked = 0
+        self.asked, self.silent = 0, False
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((world.DNS, 123))
         threading.Thread(target=self.serve, daemon=True).start()
@@ -65,7 +65,7 @@ class Ntp:
     def serve(self):
         while True:
             data, peer = self.sock.recvfrom(512)
-            if len(data) < 48 or data[0] & 7 != 3:
+            if self.silent or len(data) < 48 or data[0] & 7 != 3:
                 continue
             self.asked += 1
             now = time.time() + 2208988800     # RFC 5905: seconds since 1900
