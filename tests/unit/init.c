@@ -184,28 +184,28 @@ static void test_start(void)
 {
 	enum { BUG = 70 };
 	const struct ctl_start good = { .type = CTL_START,
-					.proc = P_CLOCK,
+					.proc = P_SELFCHECK,
 					.build_id = BUILD_ID };
 	struct ctl_start m = good;
 
-	CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 0), 0);
+	CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 0), 0);
 	for (size_t i = 0; i < sizeof m.build_id; i++) {
 		m.build_id[i] ^= 1;
-		CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 0), BUG);
+		CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 0), BUG);
 		m = good;
 	}
 	CHECK_EQ(told(&m, sizeof m, PROG_NET, 0), BUG);
-	CHECK_EQ(told(&m, sizeof m - 1, PROG_CLOCK, 0), BUG);
-	CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 1), BUG); /* one more than it says */
+	CHECK_EQ(told(&m, sizeof m - 1, PROG_SELFCHECK, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 1), BUG); /* one more than it says */
 	m.nfd = 1;
-	CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 0), BUG);
-	CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 1), BUG); /* no row grants it */
+	CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 1), BUG); /* no row grants it */
 	m = good;
 	m.type = CTL_CHAN;
-	CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 0), BUG);
 	m = good;
 	m.proc = P_MAX;
-	CHECK_EQ(told(&m, sizeof m, PROG_CLOCK, 0), BUG);
+	CHECK_EQ(told(&m, sizeof m, PROG_SELFCHECK, 0), BUG);
 }
 
 static bool at(const char *words, const char *port, const char *want)
