@@ -134,7 +134,7 @@ $(host-pkgs:%=$(O)/pkg/$(ARCH)/%.ok): $(O)/pkg/$(ARCH)/%.ok: $$(call pkg-inputs,
 		RECIPE_TOOLCHAIN=$$(basename $$(readlink -f $(O)/pkg/$(ARCH)/musl)) rootfs/package build $* $(ARCH) $(O)/pkg/$(ARCH)/$*
 	@touch $@
 
-$(O)/pkg/$(ARCH)/headers.ok: $(call pkg-inputs,headers) rootfs/linux/pin $(call alive,$(ARCH)/headers) | $(GEN)/host.ok
+$(O)/pkg/$(ARCH)/headers.ok: $(call pkg-inputs,headers) rootfs/linux/pin $(call alive,$(ARCH)/headers) | $(GEN)/host.ok $(GEN)/board.ok
 	$(Q)CC=$(CROSS_COMPILE)gcc rootfs/package build headers $(ARCH) $(O)/pkg/$(ARCH)/headers
 	@touch $@
 
@@ -234,18 +234,19 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
+kernel := $(if $(filter aarch64,$(ARCH)),Image.gz,bzImage)
 disk-images := tinpost-$(BOARD).img$(if $(CONFIG_BOARD_VM_X86_64), tinpost-$(BOARD).qcow2)
-packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,bzImage rootfs.cpio.gz $(if $(CONFIG_BOARD_DISK),$(disk-images),keys.img data.img))
+packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,$(kernel) rootfs.cpio.gz $(if $(CONFIG_BOARD_DISK),$(disk-images),keys.img data.img))
 IMAGES := $(addprefix $(I)/,$(packed) sbom.cdx.json SHA256SUMS)
-loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/bzImage $(I)/rootfs.cpio.gz)
+loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/$(kernel) $(I)/rootfs.cpio.gz)
 host-programs := $(HOSTPROGS:%=$(O)/host/%)
 all: $(IMAGES) $(host-programs)
 	@printf '  %-7s %s, %d KiB to load\n' DONE '$(I)' $$(( $$(cat $(loaded) | wc -c) / 1024 ))
 oci: $(I)/oci/index.json
 
-$(I)/bzImage: $(O)/pkg/$(ARCH)/linux.ok
+$(I)/$(kernel): $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
-	$(Q)cp $(O)/pkg/$(ARCH)/linux/bzImage $@
+	$(Q)$(if $(filter %.gz,$(kernel)),gzip -9nc,cat) $(O)/pkg/$(ARCH)/linux/$(basename $(kernel)) >$@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim tls binding manifest)
 secrets = $(if $(smarthost)$(dkim-file)$(tls-key)$(binding),umask 077;)
@@ -264,10 +265,10 @@ $(I)/data.img: rootfs/disks rootfs/ext4.py rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
-$(I)/tinpost-$(BOARD).img: rootfs/mkdisk rootfs/fat.py rootfs/layout.py rootfs/ext4.py rootfs/mke2fs.conf init/layout.def $(I)/bzImage $(I)/rootfs.cpio.gz \
+$(I)/tinpost-$(BOARD).img: rootfs/mkdisk rootfs/fat.py rootfs/layout.py rootfs/ext4.py rootfs/mke2fs.conf init/layout.def $(I)/$(kernel) $(I)/rootfs.cpio.gz \
 		$(GEN)/board.ok
 	$(call say,DISK,$@)
-	$(Q)$(secrets) rootfs/mkdisk $(BOARD) $@ $(I)/bzImage $(I)/rootfs.cpio.gz $(CONFIG_ROOTFS_DATA_SIZE)
+	$(Q)$(secrets) rootfs/mkdisk $(BOARD) $@ $(I)/$(kernel) $(I)/rootfs.cpio.gz $(CONFIG_ROOTFS_DATA_SIZE)
 $(I)/tinpost-$(BOARD).qcow2: $(I)/tinpost-$(BOARD).img
 	$(call say,QCOW2,$@)
 	$(Q)$(secrets) qemu-img convert -m 1 -f raw -O qcow2 -c $< $@.new && mv $@.new $@

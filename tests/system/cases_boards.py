@@ -5,21 +5,26 @@ import cases_qemu
 import machine
 
 
-def direct(board):
+def named(name, case):
+    case.__name__ = name.replace("-", "_")
+    return case
+
+
+def direct(name, make):
     def case(w):
         w.end()
-        with machine.Qemu(w.files, board) as q:
-            w.publish(q, 300)
+        with make(w.files) as q:
+            w.publish(q, 600)
             cases_qemu.both_lanes(w)
-    case.__name__ = "qemu_x86_64_" + board
-    return case
+    return named(name, case)
 
 
-def vm(controller, card, uefi=False):
+def vm(controller, card):
     def case(w):
-        cases_disk.boot(w, controller=controller, card=card, uefi=uefi)
-    case.__name__ = "vm_x86_64_%s_%s_%s" % ("uefi" if uefi else "bios", controller.replace("-", "_"), card.split("-")[0])
-    return case
+        cases_disk.boot(w, controller=controller, card=card)
+    return named("vm_x86_64_bios_%s_%s" % (controller, card.split("-")[0]), case)
 
 
-CASES = [direct("microvm"), direct("q35"), vm("virtio-blk", "virtio-net-pci")]
+CASES = [direct("qemu_x86_64_microvm", lambda files: machine.Qemu(files, "microvm")),
+         direct("qemu_x86_64_q35", lambda files: machine.Qemu(files, "q35")),
+         vm("virtio-blk", "virtio-net-pci")]

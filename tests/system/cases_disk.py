@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The disk image that ships, started by the firmware of a PC."""
-import re
-
+import boards
 import cases_qemu
-import disk
-import machine
 from stage import need
 
 
@@ -19,19 +16,14 @@ def shown(rows, lines):
     return False
 
 
-def partition(table, n):
-    at = 446 + 16 * n
-    return [int.from_bytes(table[at + i:at + i + 4], "little") * 512 for i in (8, 12)]
-
-
 def boot(w, **how):
     """Both lanes; the journal took the whole disk, once; the table on the disk is as it was; keys outlive the power cut."""
     w.end()
-    with disk.Vm(w.files, start=False, **how) as q:
+    with boards.Vm(w.files, start=False, **how) as q:
         table = q.table()
         q.start().ready()
         first = w.publish(q, 300)
-        q.wait(r"init: ev=grow path=/data mib=%d\b" % (512 - disk.PLACES["DATA"][0] // disk.MIB), 5)
+        q.wait(r"init: ev=grow path=/data mib=%d\b" % (512 - boards.PLACES["DATA"][0] // boards.MIB), 5)
         cases_qemu.both_lanes(w)
         lines = list(q.lines)
         need(shown(q.screen(), lines), "the screen does not show the log")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The appliance, started in one of two ways with one interface: under init in namespaces, or in QEMU."""
 import glob
-import gzip
 import json
 import os
 import re
@@ -104,8 +103,7 @@ class Box(Machine):
         self.dir = os.path.join(world.root, "tmp", self.name)
         self.keys, self.data = keys, data     # folders on this side, or None: no such device
         os.makedirs(self.dir + "/root")
-        with gzip.open(rootfs) as f:
-            newc.unpack(f.read(), self.dir + "/root")
+        newc.unpack(newc.archive(rootfs), self.dir + "/root")
         for name, octets in self.files.items():
             path = os.path.join(self.dir, "root", name)
             if os.path.exists(path):
@@ -177,7 +175,7 @@ class Qemu(Machine):
     count = 0
 
     def __init__(self, files=None, board="microvm", disks=True, memory=48, icount=False, terminal=False,
-                 echo=False, start=True, rootfs=IMAGES + "/rootfs.cpio.gz", more=(), typing=False):
+                 echo=False, start=True, rootfs=None, more=(), typing=False, images=IMAGES):
         super().__init__(files)
         Qemu.count += 1
         self.name = "tap%d" % Qemu.count
@@ -189,10 +187,11 @@ class Qemu(Machine):
         world.tap(self.name)
         self.disks = []
         for name in ("keys.img", "data.img") if disks else ():
-            shutil.copyfile(os.path.join(IMAGES, name), self.dir + "/" + name)
+            shutil.copyfile(os.path.join(images, name), self.dir + "/" + name)
             self.disks.append(self.dir + "/" + name)
         self.more = list(more)     # further words for QEMU
-        with open(rootfs, "rb") as f:
+        self.images = images
+        with open(rootfs or images + "/rootfs.cpio.gz", "rb") as f:
             initrd = f.read()
         if self.files:
             initrd += b"\0" * newc.pad(len(initrd)) + newc.pack(self.files)
@@ -209,27 +208,34 @@ class Qemu(Machine):
             out += " tsc_early_khz=%d" % (1000 * max(rates, default=2000.0))
         return out
 
+    def program(self):
+        return ["qemu-system-x86_64", "-M", self.board, "-kernel", self.images + "/bzImage"]
+
+    def common(self, card):
+        """What every machine has, however it is started."""
+        return ["-accel", "tcg", "-m", str(self.memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-netdev", "tap,id=net,script=no,downscript=no,ifname=" + self.name,
+                "-device", card + ",netdev=net,mac=52:54:00:12:34:56",
+                "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir, "-serial", "chardev:con"] + self.console()
+
     def command(self):
         bus = "device" if self.board == "microvm" else "pci"
-        cmd = ["qemu-system-x86_64", "-M", self.board, "-accel", "tcg", "-m", str(self.memory), "-nodefaults",
-               "-no-user-config", "-display", "none", "-no-reboot", "-kernel", IMAGES + "/bzImage",
-               "-initrd", self.dir + "/initrd", "-append", self.words(),
-               "-netdev", "tap,id=net,script=no,downscript=no,ifname=" + self.name,
-               "-device", "virtio-net-%s,netdev=net,mac=52:54:00:12:34:56" % bus,
-               "-device", "virtio-rng-" + bus, "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir]
+        cmd = self.program() + self.common("virtio-net-" + bus) + [
+            "-initrd", self.dir + "/initrd", "-append", self.words(), "-device", "virtio-rng-" + bus]
         for i, disk in enumerate(self.disks):
             cmd += ["-drive", "id=d%d,file=%s,format=raw,if=none" % (i, disk),
                     "-device", "virtio-blk-%s,drive=d%d" % (bus, i)]
         if self.icount:
             cmd += ["-icount", "shift=1,sleep=off"]
+        return cmd + self.more
+
+    def console(self):
         log = self.dir + "/console"
         if self.terminal:
-            cmd += ["-chardev", "stdio,id=con,mux=on,signal=off,logfile=" + log, "-mon", "chardev=con"]
-        elif self.typing:
-            cmd += ["-chardev", "stdio,id=con,signal=off,logfile=" + log]
-        else:
-            cmd += ["-chardev", "file,id=con,path=" + log]
-        return cmd + ["-serial", "chardev:con"] + self.more
+            return ["-chardev", "stdio,id=con,mux=on,signal=off,logfile=" + log, "-mon", "chardev=con"]
+        if self.typing:
+            return ["-chardev", "stdio,id=con,signal=off,logfile=" + log]
+        return ["-chardev", "file,id=con,path=" + log]
 
     def start(self):
         open(self.dir + "/console", "wb").close()

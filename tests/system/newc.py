@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: ISC
 """cpio archives of the kind the kernel unpacks (newc): enough to read the shipped one and to make a second."""
+import gzip
 import os
 import stat
 
 
 def pad(n):
     return -n % 4
+
+
+def archive(path):
+    """What a packed archive holds."""
+    with gzip.open(path) as f:
+        return f.read()
 
 
 def entries(data):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Machines that boot from one disk, as the image is shipped; the test's files ride behind the root file system in its slot."""
+"""The machines of the boards. Where one boots from a disk, the test's files ride behind the root file system in its slot."""
 import os
 import re
 import sys
@@ -16,17 +16,11 @@ MIB = 1 << 20
 # The controllers that QEMU has for the disk `d`.
 CONTROLLERS = {
     "virtio-blk": ["-device", "virtio-blk-pci,drive=d"],
-    "virtio-scsi": ["-device", "virtio-scsi-pci,id=s", "-device", "scsi-hd,bus=s.0,drive=d"],
-    "pvscsi": ["-device", "pvscsi,id=s", "-device", "scsi-hd,bus=s.0,drive=d"],
-    "ahci": ["-device", "ide-hd,bus=ide.0,drive=d"],
-    "nvme": ["-device", "nvme,serial=1,drive=d"],
 }
-OVMF = "/usr/share/ovmf/OVMF.fd"
 
 
 def images(board):
-    own = os.path.join(world.OUT, "images")
-    return own if os.path.exists(own + "/tinpost-%s.img" % board) else os.path.join(world.OUT, "boards", board, "images")
+    return machine.IMAGES if world.config.get("BOARD_NAME") == board else os.path.join(world.OUT, "boards", board, "images")
 
 
 class Vm(machine.Qemu):
@@ -34,11 +28,11 @@ class Vm(machine.Qemu):
 
     BOARD = "vm-x86_64"
 
-    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", uefi=False, mib=512, memory=128, **more):
-        super().__init__(files, "q35", disks=False, memory=memory, rootfs=images(self.BOARD) + "/rootfs.cpio.gz", **more)
-        self.controller, self.card, self.uefi = controller, card, uefi
+    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", mib=512, memory=128, **more):
+        super().__init__(files, "q35", disks=False, memory=memory, images=images(self.BOARD), **more)
+        self.controller, self.card = controller, card
         self.disk = self.dir + "/disk"
-        world.sh("cp", "--sparse=always", images(self.BOARD) + "/tinpost-%s.img" % self.BOARD, self.disk)
+        world.sh("cp", "--sparse=always", "%s/tinpost-%s.img" % (self.images, self.BOARD), self.disk)
         with open(self.disk, "r+b") as f:
             f.truncate(mib * MIB)
             f.seek(PLACES["SLOT_A"][0] + PLACES["ROOTFS"][0])
@@ -46,17 +40,9 @@ class Vm(machine.Qemu):
                 f.write(initrd.read())
 
     def command(self):
-        log = self.dir + "/console"
-        cmd = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-m", str(self.memory), "-nodefaults", "-no-user-config",
-               "-display", "none", "-no-reboot", "-vga", "std", "-device", "virtio-rng-pci",
-               "-netdev", "tap,id=net,script=no,downscript=no,ifname=" + self.name,
-               "-device", "%s,romfile=,netdev=net,mac=52:54:00:12:34:56" % self.card,
-               "-drive", "id=d,file=%s,format=raw,if=none" % self.disk, "-qmp", "unix:%s/qmp,server=on,wait=off" % self.dir]
-        if self.terminal:
-            cmd += ["-chardev", "stdio,id=con,mux=on,signal=off,logfile=" + log, "-mon", "chardev=con"]
-        else:
-            cmd += ["-chardev", "file,id=con,path=" + log]
-        return cmd + (["-bios", OVMF] if self.uefi else []) + CONTROLLERS[self.controller] + ["-serial", "chardev:con"] + self.more
+        return (["qemu-system-x86_64", "-M", "q35", "-vga", "std", "-device", "virtio-rng-pci",
+                 "-drive", "id=d,file=%s,format=raw,if=none" % self.disk] + self.common(self.card + ",romfile=") +
+                CONTROLLERS[self.controller] + self.more)
 
     def ready(self, deadline=180):
         return super().ready(deadline)
