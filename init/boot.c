@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -120,6 +121,24 @@ static void round_once(struct boot *b)
 	supervise_start_due(s);
 }
 
+/* Which slot of the disk was started, as the boot loader tells the kernel; '-': no such word. */
+static char slot(void)
+{
+	static const char word[] = "tinpost.slot=";
+	char line[1024] = "";
+	const char *at;
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, line, sizeof line - 1) < 0)
+		line[0] = 0;
+	if (fd >= 0)
+		close(fd);
+	at = strstr(line, word);
+	return at && (at[sizeof word - 1] == 'a' || at[sizeof word - 1] == 'b')
+		       ? at[sizeof word - 1]
+		       : '-';
+}
+
 int boot_run(void)
 {
 	static struct boot b;
@@ -129,7 +148,8 @@ int boot_run(void)
 	b.machine = mounts_machine();
 	mounts_boot(b.machine);
 	say_open(b.machine);
-	say("ev=start build=%s mode=%s", BUILD_ID, b.machine ? "machine" : "container");
+	say("ev=start build=%s slot=%c mode=%s", BUILD_ID, slot(),
+	    b.machine ? "machine" : "container");
 	if (!supervise_init(&b.supervise, b.machine, volume_mount(b.machine)))
 		say_errno("ev=supervise");
 	power_init(&b.power, b.machine);

@@ -47,6 +47,17 @@ class Vm(machine.Qemu):
     def ready(self, deadline=180):
         return super().ready(deadline)
 
+    def write(self, at, octets):
+        with open(self.disk, "r+b") as f:
+            f.seek(at)
+            f.write(octets)
+
+    def read(self, place):
+        at, size = PLACES[place]
+        with open(self.disk, "rb") as f:
+            f.seek(at)
+            return f.read(size)
+
     def table(self):
         """The sector of the partition table."""
         with open(self.disk, "rb") as f:
