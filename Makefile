@@ -236,9 +236,9 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 I := $(O)/images
 kernel := $(if $(filter aarch64,$(ARCH)),Image.gz,bzImage)
 disk-images := tinpost-$(BOARD).img$(if $(CONFIG_BOARD_VM_X86_64), tinpost-$(BOARD).qcow2)
-packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,$(kernel) rootfs.cpio.gz $(if $(CONFIG_BOARD_DISK),$(disk-images),keys.img data.img))
+packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,$(kernel) rootfs.cpio.zst $(if $(CONFIG_BOARD_DISK),$(disk-images),keys.img data.img))
 IMAGES := $(addprefix $(I)/,$(packed) sbom.cdx.json SHA256SUMS)
-loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/$(kernel) $(I)/rootfs.cpio.gz)
+loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/$(kernel) $(I)/rootfs.cpio.zst)
 host-programs := $(HOSTPROGS:%=$(O)/host/%)
 all: $(IMAGES) $(host-programs)
 	@printf '  %-7s %s, %d KiB to load\n' DONE '$(I)' $$(( $$(cat $(loaded) | wc -c) / 1024 ))
@@ -250,7 +250,7 @@ $(I)/$(kernel): $(O)/pkg/$(ARCH)/linux.ok
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim tls binding manifest)
 secrets = $(if $(smarthost)$(dkim-file)$(tls-key)$(binding),umask 077;)
-$(I)/rootfs.cpio.gz: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
+$(I)/rootfs.cpio.zst: rootfs/mkroot $(GEN)/build.h $(rootfs-inputs)
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
 	$(Q)$(secrets) rm -f $@; rootfs/mkroot cpio rootfs/tree $(O) $(filter-out init,$(PROGS)) >$@
@@ -265,10 +265,10 @@ $(I)/data.img: rootfs/disks rootfs/ext4.py rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
-$(I)/tinpost-$(BOARD).img: rootfs/mkdisk rootfs/fat.py rootfs/layout.py rootfs/ext4.py rootfs/mke2fs.conf init/layout.def $(I)/$(kernel) $(I)/rootfs.cpio.gz \
+$(I)/tinpost-$(BOARD).img: rootfs/mkdisk rootfs/fat.py rootfs/layout.py rootfs/ext4.py rootfs/mke2fs.conf init/layout.def $(I)/$(kernel) $(I)/rootfs.cpio.zst \
 		$(GEN)/board.ok
 	$(call say,DISK,$@)
-	$(Q)$(secrets) rootfs/mkdisk $(BOARD) $@ $(I)/$(kernel) $(I)/rootfs.cpio.gz $(CONFIG_ROOTFS_DATA_SIZE)
+	$(Q)$(secrets) rootfs/mkdisk $(BOARD) $@ $(I)/$(kernel) $(I)/rootfs.cpio.zst $(CONFIG_ROOTFS_DATA_SIZE)
 $(I)/tinpost-$(BOARD).qcow2: $(I)/tinpost-$(BOARD).img
 	$(call say,QCOW2,$@)
 	$(Q)$(secrets) qemu-img convert -m 1 -f raw -O qcow2 -c $< $@.new && mv $@.new $@
@@ -431,6 +431,7 @@ check-reproducible: ; @tests/fresh/reproducible
 # What the tests of a board start: its images, and the programs that make lists.
 board-images: $(IMAGES) host-link
 check-boards: host-all
+	@rootfs/host-deps boards
 	@tests/check/runner tests/system/run-boards
 
 # What a user calls.

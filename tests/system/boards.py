@@ -16,7 +16,12 @@ MIB = 1 << 20
 # The controllers that QEMU has for the disk `d`.
 CONTROLLERS = {
     "virtio-blk": ["-device", "virtio-blk-pci,drive=d"],
+    "virtio-scsi": ["-device", "virtio-scsi-pci,id=s", "-device", "scsi-hd,bus=s.0,drive=d"],
+    "pvscsi": ["-device", "pvscsi,id=s", "-device", "scsi-hd,bus=s.0,drive=d"],
+    "ahci": ["-device", "ide-hd,bus=ide.0,drive=d"],
+    "nvme": ["-device", "nvme,serial=1,drive=d"],
 }
+OVMF = "/usr/share/ovmf/OVMF.fd"
 
 
 def images(board):
@@ -28,9 +33,9 @@ class Vm(machine.Qemu):
 
     BOARD = "vm-x86_64"
 
-    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", mib=512, memory=128, **more):
+    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", uefi=False, mib=512, memory=128, **more):
         super().__init__(files, "q35", disks=False, memory=memory, images=images(self.BOARD), **more)
-        self.controller, self.card = controller, card
+        self.controller, self.card, self.uefi = controller, card, uefi
         self.disk = self.dir + "/disk"
         world.sh("cp", "--sparse=always", "%s/tinpost-%s.img" % (self.images, self.BOARD), self.disk)
         with open(self.disk, "r+b") as f:
@@ -42,7 +47,7 @@ class Vm(machine.Qemu):
     def command(self):
         return (["qemu-system-x86_64", "-M", "q35", "-vga", "std", "-device", "virtio-rng-pci",
                  "-drive", "id=d,file=%s,format=raw,if=none" % self.disk] + self.common(self.card + ",romfile=") +
-                CONTROLLERS[self.controller] + self.more)
+                (["-bios", OVMF] if self.uefi else []) + CONTROLLERS[self.controller] + self.more)
 
     def ready(self, deadline=180):
         return super().ready(deadline)

@@ -23,10 +23,10 @@ def direct(name, make):
     return named(name, case)
 
 
-def vm(controller, card):
+def vm(controller, card, uefi=False):
     def case(w):
-        cases_disk.boot(w, controller=controller, card=card)
-    return named("vm_x86_64_bios_%s_%s" % (controller, card.split("-")[0]), case)
+        cases_disk.boot(w, controller=controller, card=card, uefi=uefi)
+    return named("vm_x86_64_%s_%s_%s" % ("uefi" if uefi else "bios", controller, card.split("-")[0]), case)
 
 
 def once(letter):
@@ -56,6 +56,21 @@ def slots(w):
         q.wait(r"init: ev=start .* slot=b ", 5)
 
 
+def slots_under_uefi(w):
+    """The same for systemd-boot: by default."""
+    w.end()
+    with boards.Vm(w.files, uefi=True, start=False) as q:
+        q.write(boards.PLACES["SLOT_B"][0], q.read("SLOT_A"))
+        q.write(boards.PLACES["SLOT_A"][0], bytes(boards.PLACES["SLOT_A"][1]))
+        menu = q.read("LOADER_CONF")
+        need(menu.startswith(b"default a.conf\n"), "loader.conf begins with %r" % menu[:20])
+        q.write(boards.PLACES["LOADER_CONF"][0], menu[:512].replace(b"default a.", b"default b."))
+        q.start().ready()
+        q.wait(r"init: ev=start .* slot=b ", 5)
+
+
 CASES = [direct("qemu_x86_64_microvm", lambda files: machine.Qemu(files, "microvm")),
          direct("qemu_x86_64_q35", lambda files: machine.Qemu(files, "q35")),
-         vm("virtio-blk", "virtio-net-pci"), slots]
+         vm("virtio-blk", "virtio-net-pci"), vm("virtio-scsi", "e1000"), vm("ahci", "e1000e"), vm("nvme", "vmxnet3"),
+         vm("pvscsi", "virtio-net-pci"),
+         vm("virtio-blk", "virtio-net-pci", True), vm("ahci", "e1000e", True), vm("nvme", "vmxnet3", True), slots, slots_under_uefi]

@@ -95,7 +95,7 @@ class Box(Machine):
 
     count = 0
 
-    def __init__(self, files=None, keys=None, data=None, typing=False, rootfs=IMAGES + "/rootfs.cpio.gz"):
+    def __init__(self, files=None, keys=None, data=None, typing=False, rootfs=IMAGES + "/rootfs.cpio.zst"):
         super().__init__(files)
         self.typing = typing
         Box.count += 1
@@ -191,7 +191,7 @@ class Qemu(Machine):
             self.disks.append(self.dir + "/" + name)
         self.more = list(more)     # further words for QEMU
         self.images = images
-        with open(rootfs or images + "/rootfs.cpio.gz", "rb") as f:
+        with open(rootfs or images + "/rootfs.cpio.zst", "rb") as f:
             initrd = f.read()
         if self.files:
             initrd += b"\0" * newc.pad(len(initrd)) + newc.pack(self.files)

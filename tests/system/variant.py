@@ -41,7 +41,7 @@ def folder(name):
 
 
 def rootfs(name):
-    return folder(name) + "/images/rootfs.cpio.gz"
+    return folder(name) + "/images/rootfs.cpio.zst"
 
 
 def board(name):
