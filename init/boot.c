@@ -13,6 +13,7 @@
 #include "init/mounts.h"
 #include "init/power.h"
 #include "init/say.h"
+#include "init/seed.h"
 #include "init/supervise.h"
 #include "init/volume.h"
 
@@ -142,6 +143,8 @@ static char slot(void)
 int boot_run(void)
 {
 	static struct boot b;
+	bool random;
+	unsigned have;
 
 	open_standard();
 	b.signals = take_signals();
@@ -150,10 +153,18 @@ int boot_run(void)
 	say_open(b.machine);
 	say("ev=start build=%s slot=%c mode=%s", BUILD_ID, slot(),
 	    b.machine ? "machine" : "container");
-	if (!supervise_init(&b.supervise, b.machine, volume_mount(b.machine)))
+	have = volume_mount(b.machine);
+	/* Every key, salt and random id comes from the kernel: nothing starts before it is ready. When it is, the seed
+	 * is for the next time, and nobody waits for that. */
+	random = seed_ready();
+	if (!random)
+		seed_boot();
+	if (!supervise_init(&b.supervise, b.machine, have))
 		say_errno("ev=supervise");
 	power_init(&b.power, b.machine);
 	supervise_start_due(&b.supervise);
+	if (random && b.machine)
+		seed_boot();
 	while (!supervise_stopped(&b.supervise))
 		round_once(&b);
 	if (b.machine)

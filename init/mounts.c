@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -136,19 +135,6 @@ static void loopback_up(void)
 		close(fd);
 }
 
-/* Every key, salt and random id of the machine comes from here: nothing starts before the
- * pool is ready. */
-static void wait_for_entropy(void)
-{
-	char c;
-
-	while (getrandom(&c, 1, 0) != 1)
-		if (errno != EINTR) {
-			say_errno("ev=entropy");
-			return;
-		}
-}
-
 /* A clock without battery starts in 1970; nothing was ever later than its own build. */
 static void clock_floor(void)
 {
@@ -177,5 +163,4 @@ void mounts_boot(bool machine)
 	} else {
 		say("ev=container skipped=mounts,sysctls,hostname,clock,power");
 	}
-	wait_for_entropy();
 }
