@@ -245,7 +245,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	case GRANT_BINDING:
 		return open_file("/etc/tinpost/binding");
 	case GRANT_COMMAND_LINE:
-		return open_file("/proc/cmdline");
+		return g->machine ? open_file("/proc/cmdline")
+				  : -1; /* a container's is its host's */
 	case GRANT_DHCP_PACKET:
 		return dhcp_socket(g);
 	case GRANT_ROUTE_SOCKET:
