@@ -246,7 +246,7 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_file("/etc/tinpost/binding");
 	case GRANT_COMMAND_LINE:
 		return g->machine ? open_file("/proc/cmdline")
-				  : -1; /* a container's is its host's */
+				  : grants_null(); /* a container's is its host's */
 	case GRANT_DHCP_PACKET:
 		return dhcp_socket(g);
 	case GRANT_ROUTE_SOCKET:
