@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * init's own log lines, straight to the console, and to a second one where the kernel has two (the
- * screen beside a serial line): `init: ` and the formatted text, one write a line. A console that takes nothing (flow control, a reader that stalls) costs a line, never
- * the machine.
+ * init's own log lines, straight to the console, and to a second one where the kernel has two (the screen beside a
+ * serial line): `init: ` and the formatted text, one write a line. A console that takes nothing (flow control, a reader
+ * that stalls) costs a line, never the machine.
  */
 void say_open(bool machine); /* machine: CONFIG_INIT_CONSOLE; else descriptor 2 as inherited */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -22,7 +22,7 @@
  * With FORWARD_SPOOL a leg that may do better later is offered to queue.mx, and one that it took counts as delivered. A
  * letter that was inside when out.mx died is not: it would die of it again.
  *
- *   legs_start ── hand_over ── on_delivered ─┬─────────────────────── conclude
+ *   legs_start ── hand_over ── on_delivered ─┬─ conclude
  *                                            └─ spool ── on_spooled ── conclude
  */
 static const struct want want_delivered = { OUT_DELIVER, sizeof(struct out_result),

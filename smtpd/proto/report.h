@@ -5,9 +5,9 @@
 #include "smtpd/lib/bytes.h"
 
 /*
- * Reports to a sender of what became of his letter, or to postmaster of a stranger's (RFC 3461 to 3464, 6522; 3834): a whole letter,
- * header and body, CRLF lines of at most 998 octets. Only what is returned of an 8-bit letter has
- * octets above 127; non-ASCII header fields and addresses are written in ASCII (RFC 6533).
+ * Reports to a sender of what became of his letter, or to postmaster of a stranger's (RFC 3461 to 3464, 6522; 3834): a
+ * whole letter, header and body, CRLF lines of at most 998 octets. Only what is returned of an 8-bit letter has octets
+ * above 127; non-ASCII header fields and addresses are written in ASCII (RFC 6533).
  * Nothing that others said (replies, addresses, parameters) can end a line in it.
  */
 enum report_action { REPORT_FAILED = 1, REPORT_DELAYED, REPORT_RELAYED };
