@@ -47,16 +47,14 @@ bool seed_step(int fd, const struct seed_kernel *k)
 
 static void mix(const uint8_t seed[SEED_OCTETS], int bits)
 {
-	struct {
-		struct rand_pool_info info;
-		uint8_t octets[SEED_OCTETS];
-	} m = { .info = { .entropy_count = bits, .buf_size = SEED_OCTETS } };
+	/* struct rand_pool_info: bits, octets, and these */
+	uint32_t m[2 + SEED_OCTETS / 4] = { (uint32_t)bits, SEED_OCTETS };
 	int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
 
-	memcpy(m.octets, seed, sizeof m.octets);
-	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &m) != 0)
+	memcpy(m + 2, seed, SEED_OCTETS);
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, m) != 0)
 		say_errno("ev=seed");
-	explicit_bzero(&m, sizeof m);
+	explicit_bzero(m, sizeof m);
 	if (fd >= 0)
 		close(fd);
 }
