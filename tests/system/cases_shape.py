@@ -46,7 +46,8 @@ def a_burst_waits(w):
             need(not said(box, "waited="), "one within the burst waited")
             for _ in range(4):
                 send(c, 250)
-        need(len(f.letters) == most + 4, "%d arrived" % len(f.letters))
+        arrived = [x for x in f.letters if b"ann@stranger.example" in x["data"]]     # what queue had left may come, too
+        need(len(arrived) == most + 4, "%d arrived" % len(arrived))
         box.wait(r"out\.mx: ev=deliver .* code=250 .*waited=\d+", 5)
 
 
