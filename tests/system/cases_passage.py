@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """RULES F4: behind what is put before it a forwarded letter is what came in, octet for octet, and a DKIM signature that
-verified before does so afterwards. Behind all but spool, whose notices are no forwarded letters: it looks at the letters of all parts before it, too."""
+verified before does so afterwards. Behind all but spool, whose notices are no
+forwarded letters: it looks at the letters of all parts before it, too."""
 import os
 
 import cases_verify
