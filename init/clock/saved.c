@@ -7,13 +7,6 @@
 
 enum { SAVED_OCTETS = 16 };
 
-static uint64_t take64(struct cur *c)
-{
-	uint64_t high = cur_be32(c);
-
-	return high << 32 | cur_be32(c);
-}
-
 bool saved_read(int fd, int64_t *time)
 {
 	uint8_t octets[SAVED_OCTETS];
@@ -22,8 +15,8 @@ bool saved_read(int fd, int64_t *time)
 
 	if (pread(fd, octets, sizeof octets, 0) != sizeof octets)
 		return false;
-	t = take64(&c);
-	if (take64(&c) != ~t || t > INT64_MAX)
+	t = cur_be64(&c);
+	if (cur_be64(&c) != ~t || t > INT64_MAX)
 		return false;
 	*time = (int64_t)t;
 	return true;
@@ -35,9 +28,7 @@ bool saved_write(int fd, int64_t time)
 	struct buf b = BUF(octets);
 	uint64_t t = (uint64_t)time;
 
-	for (int i = 0; i < 2; i++, t = ~t) {
-		buf_be32(&b, (uint32_t)(t >> 32));
-		buf_be32(&b, (uint32_t)t);
-	}
+	buf_be64(&b, t);
+	buf_be64(&b, ~t);
 	return pwrite(fd, octets, sizeof octets, 0) == sizeof octets && fdatasync(fd) == 0;
 }

@@ -15,8 +15,7 @@ void sntp_put(struct buf *b, uint64_t cookie)
 
 	buf_u8(b, VERSION << 3 | MODE_CLIENT);
 	buf_put(b, (struct slice){ zero, sizeof zero });
-	buf_be32(b, (uint32_t)(cookie >> 32));
-	buf_be32(b, (uint32_t)cookie);
+	buf_be64(b, cookie);
 }
 
 /* RFC 4330 3: without the top bit it is a time after 2036. */
@@ -51,8 +50,7 @@ enum sntp_kind sntp_parse(struct slice packet, uint64_t cookie, struct sntp_answ
 	cur_take(&c, 10); /* poll, precision, root delay and dispersion */
 	id = cur_take(&c, 4);
 	cur_take(&c, 8); /* reference time */
-	origin = (uint64_t)cur_be32(&c) << 32;
-	origin |= cur_be32(&c);
+	origin = cur_be64(&c);
 	a.received = take_time(&c);
 	stamped = cur_be32(&CUR(c.s)) != 0;
 	a.sent = take_time(&c);

@@ -7,19 +7,6 @@
 
 enum { FORMAT = 1, MINUTE = 60, DAY = 86400 };
 
-static void put_num(struct buf *b, int64_t v)
-{
-	buf_be32(b, (uint32_t)((uint64_t)v >> 32));
-	buf_be32(b, (uint32_t)v);
-}
-
-static int64_t get_num(struct cur *c)
-{
-	uint64_t hi = cur_be32(c);
-
-	return (int64_t)(hi << 32 | cur_be32(c));
-}
-
 static void put_text(struct buf *b, const char *z)
 {
 	struct slice s = slice_of(z);
@@ -39,11 +26,11 @@ static void get_text(struct cur *c, acmedoc_url out)
 void orderfile_put(const struct orderfile *o, struct buf *b)
 {
 	buf_be32(b, FORMAT);
-	put_num(b, o->next_try);
-	put_num(b, o->renew_at);
-	put_num(b, o->window.start);
-	put_num(b, o->window.end);
-	put_num(b, (int64_t)o->failures);
+	buf_be64(b, (uint64_t)o->next_try);
+	buf_be64(b, (uint64_t)o->renew_at);
+	buf_be64(b, (uint64_t)o->window.start);
+	buf_be64(b, (uint64_t)o->window.end);
+	buf_be64(b, o->failures);
 	put_text(b, o->directory);
 	put_text(b, o->account);
 	put_text(b, o->order);
@@ -55,11 +42,11 @@ bool orderfile_get(struct slice text, struct orderfile *out)
 	struct orderfile o;
 
 	c.bad |= cur_be32(&c) != FORMAT;
-	o.next_try = get_num(&c);
-	o.renew_at = get_num(&c);
-	o.window.start = get_num(&c);
-	o.window.end = get_num(&c);
-	o.failures = (uint64_t)get_num(&c);
+	o.next_try = (int64_t)cur_be64(&c);
+	o.renew_at = (int64_t)cur_be64(&c);
+	o.window.start = (int64_t)cur_be64(&c);
+	o.window.end = (int64_t)cur_be64(&c);
+	o.failures = cur_be64(&c);
 	get_text(&c, o.directory);
 	get_text(&c, o.account);
 	get_text(&c, o.order);

@@ -10,15 +10,6 @@ static enum keyfile_kind kind(bool ed25519)
 	return ed25519 ? KEYFILE_ED25519 : KEYFILE_DKIM;
 }
 
-static bool file_name(struct slice domain, char out[NAME])
-{
-	if (domain.n >= NAME)
-		return false;
-	memcpy(out, domain.p, domain.n);
-	out[domain.n] = 0;
-	return true;
-}
-
 bool dkimring_parse(struct slice content, struct dkimring *r)
 {
 	struct cur c = CUR(content);
@@ -31,8 +22,7 @@ bool dkimring_parse(struct slice content, struct dkimring *r)
 		struct dkimring_key k = { .number = cur_be32(&c) };
 		struct slice secret;
 
-		k.at = (int64_t)((uint64_t)cur_be32(&c) << 32);
-		k.at |= cur_be32(&c);
+		k.at = (int64_t)cur_be64(&c);
 		k.n = cur_be16(&c);
 		secret = cur_take(&c, k.n);
 		if (c.bad || role < least || role >= DKIMRING_ROLES || k.number <= above ||
@@ -56,8 +46,7 @@ void dkimring_put(const struct dkimring *r, struct buf *out)
 			continue;
 		buf_u8(out, (uint8_t)i);
 		buf_be32(out, k->number);
-		buf_be32(out, (uint32_t)((uint64_t)k->at >> 32));
-		buf_be32(out, (uint32_t)k->at);
+		buf_be64(out, (uint64_t)k->at);
 		buf_be16(out, k->n);
 		buf_put(out, (struct slice){ k->secret, k->n });
 	}
@@ -87,7 +76,7 @@ enum keyfile_state dkimring_load(bool ed25519, struct slice domain, bool mend,
 	char name[NAME];
 	enum keyfile_state state;
 
-	if (!file_name(domain, name))
+	if (!slice_cstr(domain, name, sizeof name))
 		return KEYFILE_NOWHERE;
 	state = keyfile_load_as(kind(ed25519), name, mend, &b);
 	if (state == KEYFILE_NEW)
@@ -102,7 +91,7 @@ bool dkimring_there(bool ed25519, struct slice domain)
 {
 	char name[NAME];
 
-	return file_name(domain, name) &&
+	return slice_cstr(domain, name, sizeof name) &&
 	       (keyfile_there(kind(ed25519), name) || keyfile_there(kind(ed25519), "key"));
 }
 
@@ -114,7 +103,7 @@ bool dkimring_save(bool ed25519, struct slice domain, const struct dkimring *r)
 	bool ok;
 
 	dkimring_put(r, &b);
-	ok = !b.bad && file_name(domain, name) &&
+	ok = !b.bad && slice_cstr(domain, name, sizeof name) &&
 	     keyfile_save_as(kind(ed25519), name, buf_slice(&b));
 	explicit_bzero(mem, sizeof mem);
 	return ok;

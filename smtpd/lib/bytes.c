@@ -176,6 +176,12 @@ void buf_be32(struct buf *b, uint32_t v)
 	buf_be16(b, v & 0xffff);
 }
 
+void buf_be64(struct buf *b, uint64_t v)
+{
+	buf_be32(b, (uint32_t)(v >> 32));
+	buf_be32(b, (uint32_t)v);
+}
+
 void buf_dec_pad(struct buf *b, uint64_t v, unsigned width)
 {
 	uint8_t o[20];
@@ -302,6 +308,13 @@ uint32_t cur_be32(struct cur *c)
 	uint32_t hi = cur_be16(c);
 
 	return hi << 16 | cur_be16(c);
+}
+
+uint64_t cur_be64(struct cur *c)
+{
+	uint64_t hi = cur_be32(c);
+
+	return hi << 32 | cur_be32(c);
 }
 
 struct slice cur_skip(struct cur *c, bool (*is)(uint8_t))

@@ -59,6 +59,7 @@ void buf_put(struct buf *b, struct slice s);
 void buf_u8(struct buf *b, uint8_t c);
 void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);
+void buf_be64(struct buf *b, uint64_t v);
 void buf_dec(struct buf *b, uint64_t v);		     /* decimal */
 void buf_dec_pad(struct buf *b, uint64_t v, unsigned width); /* decimal, zero filled */
 void buf_hex(struct buf *b, struct slice s);		     /* lower case */
@@ -84,6 +85,7 @@ bool cur_at(const struct cur *c, uint8_t lit);	/* is it next? */
 uint8_t cur_u8(struct cur *c);			/* 0 and bad at the end */
 uint16_t cur_be16(struct cur *c);
 uint32_t cur_be32(struct cur *c);
+uint64_t cur_be64(struct cur *c);
 struct slice cur_take(struct cur *c, size_t n);
 /* 1 to max octets of a class; bad when there is none or more than max follow. */
 struct slice cur_span(struct cur *c, bool (*is)(uint8_t), size_t max);

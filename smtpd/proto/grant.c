@@ -21,8 +21,7 @@ void grant_put(const struct grant *g, const uint8_t key[32], struct buf *out)
 		return;
 	}
 	buf_put(out, (struct slice){ room, sizeof room });
-	buf_be32(out, (uint32_t)(expires >> 32));
-	buf_be32(out, (uint32_t)expires);
+	buf_be64(out, (uint64_t)expires);
 	buf_u8(out, (uint8_t)g->account.n);
 	buf_put(out, g->account);
 	buf_put(out, g->rights);
@@ -42,8 +41,7 @@ bool grant_open(struct slice in, const uint8_t key[32], int64_t now, struct gran
 	mac_of(c.s, key, want);
 	if (!slice_eq_ct(mac, (struct slice){ want, MAC }))
 		return false;
-	g.expires = (int64_t)((uint64_t)cur_be32(&c) << 32);
-	g.expires |= cur_be32(&c);
+	g.expires = (int64_t)cur_be64(&c);
 	g.account = cur_take(&c, cur_u8(&c));
 	g.rights = c.s;
 	if (c.bad || g.account.n > ACCOUNT_MAX || now >= g.expires)

@@ -11,19 +11,6 @@ enum {
 	PIECE = 16 * 1024,
 };
 
-static void put_be64(struct buf *b, uint64_t v)
-{
-	buf_be32(b, (uint32_t)(v >> 32));
-	buf_be32(b, (uint32_t)v);
-}
-
-static uint64_t cur_be64(struct cur *c)
-{
-	uint64_t hi = cur_be32(c);
-
-	return hi << 32 | cur_be32(c);
-}
-
 void jr_use_put(const struct jr_use *u, uint8_t out[JR_DATA])
 {
 	struct buf b = { .p = out, .cap = JR_BLOCK };
@@ -33,9 +20,9 @@ void jr_use_put(const struct jr_use *u, uint8_t out[JR_DATA])
 	buf_be32(&b, VERSION);
 	buf_be32(&b, u->seg);
 	buf_be32(&b, 0);
-	put_be64(&b, u->size);
-	put_be64(&b, u->use);
-	put_be64(&b, u->floor);
+	buf_be64(&b, u->size);
+	buf_be64(&b, u->use);
+	buf_be64(&b, u->floor);
 	buf_put(&b, (struct slice){ u->salt, JR_SALT });
 	crypto_generichash(out + b.len, JR_SUM, out, b.len, NULL, 0);
 	memcpy(out + JR_BLOCK, out, JR_BLOCK);
@@ -90,10 +77,10 @@ void jr_put(const struct jr_use *u, const struct jr *r, uint8_t out[JR_HEAD])
 
 	buf_be32(&b, MAGIC_RECORD);
 	buf_be32(&b, r->type);
-	put_be64(&b, r->seq);
-	put_be64(&b, r->letter);
-	put_be64(&b, r->mark);
-	put_be64(&b, r->time);
+	buf_be64(&b, r->seq);
+	buf_be64(&b, r->letter);
+	buf_be64(&b, r->mark);
+	buf_be64(&b, r->time);
 	buf_be32(&b, r->len);
 	buf_be32(&b, r->gap);
 	head_sum(u, out, r->at, out + b.len);
@@ -149,7 +136,7 @@ void jr_sum_begin(struct jr_sum *s, const struct jr_use *u, const uint8_t head[J
 
 	buf_be32(&b, u->seg);
 	buf_be32(&b, 0);
-	put_be64(&b, at);
+	buf_be64(&b, at);
 	crypto_generichash_init(&s->state, u->salt, JR_SALT, JR_SUM);
 	crypto_generichash_update(&s->state, where, sizeof where);
 	crypto_generichash_update(&s->state, head, JR_HEAD);
@@ -167,15 +154,15 @@ void jr_sum_end(struct jr_sum *s, uint8_t out[JR_SUM])
 
 void jr_letter_put(struct buf *b, const struct jr_letter *l)
 {
-	put_be64(b, l->text_size);
+	buf_be64(b, l->text_size);
 	buf_be32(b, l->head_size);
 	buf_be32(b, l->skip);
 	buf_be32(b, l->nrcpt);
 	buf_be32(b, l->age);
 	buf_be32(b, l->flags);
 	buf_be32(b, l->notes);
-	put_be64(b, l->about);
-	put_be64(b, l->covers);
+	buf_be64(b, l->about);
+	buf_be64(b, l->covers);
 }
 
 uint64_t jr_letter_head(const struct jr_letter *l)
@@ -214,7 +201,7 @@ void jr_note_put(struct buf *b, const struct jr_note *n)
 	buf_be16(b, n->code);
 	buf_put(b, (struct slice){ n->enhanced, sizeof n->enhanced });
 	buf_u8(b, n->flags);
-	put_be64(b, n->time);
+	buf_be64(b, n->time);
 	buf_u8(b, (uint8_t)host.n);
 	buf_be16(b, (uint16_t)text.n);
 	buf_put(b, host);
@@ -242,7 +229,7 @@ void jr_report_put(struct buf *b, const struct jr_report *r)
 {
 	buf_be32(b, r->flags);
 	buf_be32(b, 0);
-	put_be64(b, r->covers);
+	buf_be64(b, r->covers);
 }
 
 bool jr_report_get(struct slice in, struct jr_report *r)

@@ -142,6 +142,10 @@ static void test_print(void)
 	buf_be32(&b, 0xfffefdfcu);
 	CHECK_SLICE(buf_slice(&b), "\x01\x02\xff\xfe\xfd\xfc");
 	b.len = 0;
+	buf_be64(&b, 0x01fffefdfcfbfaf9u);
+	CHECK_SLICE(buf_slice(&b), "\x01\xff\xfe\xfd\xfc\xfb\xfa\xf9");
+	CHECK_EQ(cur_be64(&CUR(buf_slice(&b))), 0x01fffefdfcfbfaf9u);
+	b.len = 0;
 	buf_hex(&b, SLICE("\x00\x9f\xff"));
 	buf_lower(&b, SLICE("AbZ[\xc4"));
 	CHECK_SLICE(buf_slice(&b), "009fffabz[\xc4");
