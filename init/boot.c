@@ -126,14 +126,10 @@ static void round_once(struct boot *b)
 static char slot(void)
 {
 	static const char word[] = "tinpost.slot=";
-	char line[1024] = "";
+	char line[1024];
 	const char *at;
-	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0 && read(fd, line, sizeof line - 1) < 0)
-		line[0] = 0;
-	if (fd >= 0)
-		close(fd);
+	mounts_read("/proc/cmdline", line, sizeof line);
 	at = strstr(line, word);
 	return at && (at[sizeof word - 1] == 'a' || at[sizeof word - 1] == 'b')
 		       ? at[sizeof word - 1]

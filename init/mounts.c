@@ -74,6 +74,16 @@ static const struct {
 	  CONFIG_INIT_VLAN ? "1" : "0" }, /* below a VLAN there is nothing of ours */
 };
 
+void mounts_read(const char *path, char *out, size_t n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, out, n - 1);
+
+	out[got < 0 ? 0 : got] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
 bool mounts_machine(void)
 {
 	struct stat st;

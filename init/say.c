@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "init/mounts.h"
+
 enum { LINE = 512, PATIENCE_MS = 200 };
 
 #define OWN "/proc/self/fd/2"
@@ -28,13 +30,9 @@ static void open_as(int to, const char *path)
 /* Of several consoles the kernel lists the one that /dev/console is last. */
 static bool screen_path(char out[32])
 {
-	char names[64] = "";
-	int fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
+	char names[64];
 
-	if (fd >= 0 && read(fd, names, sizeof names - 1) < 0)
-		names[0] = 0;
-	if (fd >= 0)
-		close(fd);
+	mounts_read("/sys/class/tty/console/active", names, sizeof names);
 	snprintf(out, 32, "/dev/%.*s", (int)strcspn(names, " "), names);
 	return strchr(names, ' ');
 }

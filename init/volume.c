@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "init/ctl.h"
+#include "init/mounts.h"
 #include "init/say.h"
 #include "init/tables.h"
 
@@ -128,15 +129,10 @@ static void wait_for_devices(struct found *found)
 /* A number that the kernel tells of a block device; 0: none. */
 static unsigned long long fact(const char *device, const char *name)
 {
-	char path[96], text[24] = "";
-	int fd;
+	char path[96], text[24];
 
 	snprintf(path, sizeof path, "/sys/class/block/%s/%s", device, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
-		text[0] = 0;
-	if (fd >= 0)
-		close(fd);
+	mounts_read(path, text, sizeof text);
 	return strtoull(text, NULL, 10);
 }
 

@@ -13,7 +13,7 @@
 #include "smtpd/lib/owner.h"
 #include "smtpd/proto/ipaddr.h"
 
-enum { LOOK_MS = 1000, ASK_MS = 5000, V4_BITS = 96 };
+enum { LOOK_MS = 1000, ASK_MS = 5000 };
 
 static struct ipaddr of_v4(uint32_t v)
 {
@@ -23,7 +23,7 @@ static struct ipaddr of_v4(uint32_t v)
 
 static struct ipaddr_net net_of(const struct dhcp_reply *r)
 {
-	return (struct ipaddr_net){ of_v4(r->address), r->prefix + V4_BITS };
+	return (struct ipaddr_net){ of_v4(r->address), r->prefix + IPADDR_V4_BITS };
 }
 
 static int route_socket(const struct ifsetup *s)
@@ -60,7 +60,7 @@ static void log_address(const struct ipaddr_net *a, const struct plan_list *gate
 
 	ipaddr_put(&b, &a->addr);
 	buf_u8(&b, '/');
-	buf_dec(&b, a->bits - (ipaddr_v4(&a->addr) ? V4_BITS : 0));
+	buf_dec(&b, ipaddr_net_length(a));
 	log_begin(&l, "address");
 	log_bytes(&l, "address", buf_slice(&b));
 	log_list(&l, "gateway", gateway, "none");

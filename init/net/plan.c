@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { V4_BITS = 96 };
-
 static bool list_add(struct plan_list *l, const struct ipaddr *a)
 {
 	if (l->n == PLAN_SERVERS)
@@ -97,7 +95,7 @@ static bool take_parts(const struct slice part[PARTS], struct plan *p)
 		if (!ipaddr_parse4(part[PART_CLIENT], &net->addr) ||
 		    !take_mask(part[PART_MASK], &net->bits))
 			return false;
-		net->bits += V4_BITS;
+		net->bits += IPADDR_V4_BITS;
 		p->addresses = 1;
 	}
 	if (part[PART_GATEWAY].n &&

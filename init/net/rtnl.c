@@ -9,12 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	ROOM = 256,
-	ANSWER = 8192,
-	V4_BITS = 96,
-	ND_OPTIONS_GROUP = 1 << (RTNLGRP_ND_USEROPT - 1)
-};
+enum { ROOM = 256, ANSWER = 8192, ND_OPTIONS_GROUP = 1 << (RTNLGRP_ND_USEROPT - 1) };
 
 struct request {
 	struct nlmsghdr h;
@@ -184,10 +179,8 @@ bool rtnl_vlan(int fd, int index, uint16_t tag, const char *name)
 
 static void put_address(struct request *r, int index, const struct ipaddr_net *a)
 {
-	bool four = ipaddr_v4(&a->addr);
-
 	r->u.address.ifa_family = family(&a->addr);
-	r->u.address.ifa_prefixlen = (uint8_t)(a->bits - (four ? V4_BITS : 0));
+	r->u.address.ifa_prefixlen = (uint8_t)ipaddr_net_length(a);
 	r->u.address.ifa_index = (uint32_t)index;
 	attribute_address(r, IFA_LOCAL, &a->addr);
 	attribute_address(r, IFA_ADDRESS, &a->addr);

@@ -106,6 +106,11 @@ void ipaddr_put(struct buf *b, const struct ipaddr *a)
 	}
 }
 
+unsigned ipaddr_net_length(const struct ipaddr_net *net)
+{
+	return net->bits - (ipaddr_v4(&net->addr) ? IPADDR_V4_BITS : 0);
+}
+
 bool ipaddr_net_parse(struct slice in, struct ipaddr_net *out)
 {
 	size_t slash = slice_find(in, '/');
@@ -120,7 +125,7 @@ bool ipaddr_net_parse(struct slice in, struct ipaddr_net *out)
 	if (len.n > 3 || (len.n > 1 && len.p[0] == '0') ||
 	    !slice_u64(len, four ? 32 : 128, &bits))
 		return false;
-	net.bits = (unsigned)bits + (four ? 96 : 0);
+	net.bits = (unsigned)bits + (four ? IPADDR_V4_BITS : 0);
 	*out = net;
 	return true;
 }

@@ -10,7 +10,10 @@ struct ipaddr {
 	uint8_t b[16];
 };
 
-enum { IPADDR_TEXT = 45 }; /* the longest text form */
+enum {
+	IPADDR_TEXT = 45,    /* the longest text form */
+	IPADDR_V4_BITS = 96, /* before an IPv4 address */
+};
 
 /* From the four octets of an A record. */
 struct ipaddr ipaddr_of4(const uint8_t b[4]);
@@ -33,6 +36,8 @@ struct ipaddr_net {
 };
 
 bool ipaddr_net_parse(struct slice in, struct ipaddr_net *out);
+/* Its length as people write it. */
+unsigned ipaddr_net_length(const struct ipaddr_net *net);
 /* Could it be anybody's host on the Internet? Not: private, shared (RFC 6598), loopback, link-local, unique local and
  * multicast ranges, the unspecified address. */
 bool ipaddr_public(const struct ipaddr *a);

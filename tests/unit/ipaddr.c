@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/test.h"
 
+#include <stdlib.h>
+
 #include "smtpd/proto/ipaddr.h"
 
 static const struct {
@@ -96,6 +98,10 @@ static void check_net(size_t i)
 	struct ipaddr a;
 
 	CHECK_ROW(ipaddr_net_parse(slice_of(nets[i].net), &net) == !!nets[i].in, nets[i].net);
+	if (nets[i].in)
+		CHECK_ROW(ipaddr_net_length(&net) ==
+				  strtoul(strchr(nets[i].net, '/') + 1, NULL, 10),
+			  nets[i].net);
 	if (nets[i].in)
 		CHECK_ROW(ipaddr_parse(slice_of(nets[i].in), &a) && ipaddr_in(&a, &net),
 			  nets[i].net);
