@@ -258,13 +258,13 @@ def tool(line):
 
 
 @contextlib.contextmanager
-def over_tls(w):
+def over_tls(w, data=None):
     """The appliance that asks over TLS, and the resolver."""
     w.end()
     need(os.path.exists(variant.rootfs("dot")), "the variant was not built")
     if not w.dot:
         w.dot = Dot()
-    with machine.Box(w.files, w.keys, machine.Box.store("dot"), rootfs=variant.rootfs("dot")) as box:
+    with machine.Box(w.files, w.keys, data or machine.Box.store("dot"), rootfs=variant.rootfs("dot")) as box:
         w.publish(box)
         yield box, w.dot
 

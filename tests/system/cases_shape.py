@@ -2,6 +2,7 @@
 """How fast letters go to Gmail, and what is done when it says that it was too fast (RULES F9, Q5, S11 to S13)."""
 import contextlib
 
+import machine
 import peers
 import world
 from cases_policy import over_tls
@@ -13,10 +14,14 @@ RATE = "421-4.7.28 Gmail has detected an unusual rate\r\n421 4.7.28 of email"
 REPUTED = "550-5.7.1 This message is likely suspicious due to the very low reputation of\r\n550 5.7.1 the sending IP address"
 
 
+def data():
+    return machine.Box.store("shape")
+
+
 @contextlib.contextmanager
 def fresh(w, **fake):
-    """An appliance that has sent nothing yet; nobody else is to find it stopped."""
-    with w.other(w.keys, w.data) as box, w.fake(**fake) as f:
+    """An appliance that has sent nothing yet, and whose queue has nothing left; nobody else is to find it stopped."""
+    with w.other(w.keys, data()) as box, w.fake(**fake) as f:
         yield box, f
 
 
@@ -46,14 +51,13 @@ def a_burst_waits(w):
             need(not said(box, "waited="), "one within the burst waited")
             for _ in range(4):
                 send(c, 250)
-        arrived = [x for x in f.letters if b"ann@stranger.example" in x["data"]]     # what queue had left may come, too
-        need(len(arrived) == most + 4, "%d arrived" % len(arrived))
+        need(len(f.letters) == most + 4, "%d arrived" % len(f.letters))
         box.wait(r"out\.mx: ev=deliver .* code=250 .*waited=\d+", 5)
 
 
 def beyond_the_budget(w):
     """A wait that would be too long is 451 at once, and the destination hears nothing of it."""
-    with over_tls(w) as (box, _), w.fake() as f, Client() as c:
+    with over_tls(w, data()) as (box, _), w.fake() as f, Client() as c:
         c.hello()
         for _ in range(2):
             send(c, 250)
