@@ -19,6 +19,7 @@ enum {
 	HELD_MS = 10 * 1000,
 	HELD_AGAIN_MS = 1000,
 	SOON_MS = 5 * 1000,
+	APART_MS = 250,
 	ROOM_MS =
 		10 *
 		1000, /* until a letter that found no memory asks again, unless some comes back first */
@@ -305,10 +306,22 @@ static void held_row(struct courier *c, const struct out_held *row)
 	j->g.rcpt[k].listed = true;
 }
 
-/* What is not in the list was not delivered as far as anyone knows: it is tried again. */
+/* A letter that kills out is not allowed to do so all day; but nobody knows which one it was. */
+static int64_t crash_pause(const struct rcpt *r)
+{
+	int64_t ms = SOON_MS, most = journal_pause(r->crashes);
+
+	for (unsigned n = 1; n < r->crashes && ms < most; n++)
+		ms *= 2;
+	return ms;
+}
+
+/* What is not in the list was not delivered as far as anyone knows: it is tried again. After a
+ * second time not all at once: the one that kills out would take the others with it. */
 static void sweep(struct courier *c)
 {
 	struct ledger *g = &c->j->g;
+	int64_t apart = 0;
 
 	for (uint32_t k = 0; k < g->top_rcpt; k++) {
 		struct rcpt *r = &g->rcpt[k];
@@ -317,11 +330,9 @@ static void sweep(struct courier *c)
 			r->state = RCPT_BUSY;
 			r->listed = false;
 		} else if (r->state == RCPT_BUSY && !g->letter[r->letter].aside) {
-			/* A letter that kills out is not allowed to do so all day. */
-			r->attempts += r->attempts < UINT8_MAX;
-			ledger_wait(g, k,
-				    c->j->now + (r->attempts > 1 ? journal_pause(r->attempts)
-								 : SOON_MS));
+			r->crashes += r->crashes < UINT8_MAX;
+			ledger_wait(g, k, c->j->now + crash_pause(r) + apart);
+			apart += r->crashes > 1 ? APART_MS : 0;
 		}
 	}
 }

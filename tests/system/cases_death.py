@@ -140,9 +140,7 @@ def many_letters_at_once(w):
             t.join(120)
         need(not problems, "refused: %r" % problems[:3])
         need(len(marks) == 120, "only %d letters were accepted" % len(marks))
-        missing = world.until("all letters", 60, lambda: (
-            lambda have: not [m for m in marks if m.encode() not in have])(b"".join(x["data"] for x in list(f.letters))))
-        need(missing, "letters are missing")
+        world.until("all letters", 60, lambda: not f.missing(marks))
 
 
 def poisoned_letter(w):
@@ -203,14 +201,10 @@ def random_deaths(w):
         need(not problems, "strange answers: %r" % problems[:3])
         need(len(marks) > 20 and deaths > 20, "%d letters, %d deaths: too few" % (len(marks), deaths))
         print("# %d letters were answered 250 while %d processes died" % (len(marks), deaths), flush=True)
-
-        def lost():
-            have = b"".join(x["data"] for x in list(f.letters))
-            return [m for m in marks if m.encode() not in have]
         try:
-            world.until("all letters", 60, lambda: not lost())
+            world.until("all letters", 60, lambda: not f.missing(marks))
         except world.Late as e:
-            raise Failed("lost, of %d answered 250: %r" % (len(marks), lost())) from e
+            raise Failed("lost, of %d answered 250: %r" % (len(marks), sorted(f.missing(marks)))) from e
     works_again(w, "many", 30)
 
 

@@ -38,6 +38,10 @@ class Dnsmasq:
     def wait(self, pattern, deadline=30, times=1):
         world.until("dnsmasq: " + pattern, deadline, lambda: len(re.findall(pattern, self.text())) >= times)
 
+    def renewed(self):
+        """Since the first lease nobody looked for a server. (Before it an offer may have been lost.)"""
+        need("DHCPDISCOVER" not in self.text().split("DHCPACK", 1)[1], "it looked for a server again: " + self.text())
+
     def close(self):
         self.process.kill()
         self.process.wait(5)
@@ -77,7 +81,7 @@ def address_from_others(w):
         routes = inside(b, "ip", "route")
         need("198.51.100" not in routes and "default via 192.0.2.1" in routes, routes)
         d.wait(r"DHCPACK\(br0\) " + re.escape(world.APPLIANCE), 30, times=2)
-        need(d.text().count("DHCPDISCOVER") == 1, "the renewal began from nothing")
+        d.renewed()
         passes_letters(w)
 
 
@@ -116,7 +120,7 @@ def link_returns(w):
         b.wait(r"net: .*ev=link state=down", 10, mark)
         world.sh("ip", "link", "set", b.name, "up")
         b.wait(r"net: .*ev=address ", 10, mark)
-        need(d.text().count("DHCPDISCOVER") == 1, "it looked for a server again")
+        d.renewed()
         passes_letters(w)
 
 

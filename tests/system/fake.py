@@ -6,6 +6,7 @@ import threading
 import time
 
 import world
+from mail import MARK
 
 
 arrived = []    # the octets of every letter that any of them took
@@ -62,6 +63,11 @@ class Fake:
         mark = mark.encode()
         return world.until("letter %s at the fake" % mark.decode(), deadline,
                            lambda: [x for x in list(self.letters) if mark in x["data"]])[0]
+
+
+    def missing(self, marks):
+        """Those of the marks that came with no letter."""
+        return set(marks) - {m.decode() for x in list(self.letters) for m in MARK.findall(x["data"])}
 
 
 class Session:

@@ -129,6 +129,41 @@ static void test_crash(void)
 	CHECK_EQ(w.q->journal.g.letters, 0);
 }
 
+/* out died twice with both inside: they come back soon, but one by one, lest one of them takes the other with it. */
+static void test_crashes(void)
+{
+	struct journal *j;
+	int64_t due[2];
+	uint32_t k;
+
+	boot(".");
+	j = &w.q->journal;
+	send_letter(&two);
+	for (unsigned i = 1; i <= 2; i++) {
+		CHECK(until(&w.ndeliver, 2 * i, 8000));
+		w.held = 0;
+		wire(&w.out, &w.p.chan[1]);
+		CHECK(until(&w.held, 1, 5000));
+		CHECK(!until(&w.ndeliver, 2 * i + 1, 300));
+	}
+	k = j->g.letter[newest()].first;
+	for (unsigned i = 0; i < 2; i++, k = j->g.rcpt[k].next) {
+		CHECK_EQ(j->g.rcpt[k].crashes, 2);
+		CHECK_EQ(j->g.rcpt[k].attempts, 0); /* a restart of the queue has no pause to make of them */
+		due[i] = j->g.rcpt[k].due - loop_clock();
+		CHECK(due[i] > 5000 && due[i] < 12 * 1000);
+	}
+	CHECK(llabs(due[0] - due[1]) > 100);
+	k = j->g.letter[newest()].first;
+	for (unsigned i = 0; i < 2; i++, k = j->g.rcpt[k].next)
+		ledger_wait(&j->g, k, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(until(&w.ndeliver, 5 + i, 5000));
+		say(4 + i, 250);
+	}
+	CHECK(until(&w.nack, 2, 5000));
+}
+
 /* More acks than have a place: the one beyond is learnt from out, and said. */
 static void test_many_acks(void)
 {
@@ -489,6 +524,7 @@ int main(void)
 	}
 	CHECK_EQ(w.q->journal.g.letters, 0);
 	test_crash();
+	test_crashes();
 	test_many_acks();
 	test_lifetime();
 	test_together();
