@@ -46,10 +46,10 @@ struct rcpt {
 	uint8_t state;	      /* enum rcpt_state */
 	uint8_t attempts;     /* that ended with a word of the destination */
 	uint8_t crashes;      /* out died with it; not on disk */
-	bool unwritten; /* an ATTEMPT record waits for a flush to ride on */
-	bool urgent;	/* and that one is for something that must not be forgotten */
-	bool listed;	/* out named it, and the sweep after that list has not come yet */
-	bool told;	/* the report that is being sent covers the note */
+	bool unwritten;	      /* an ATTEMPT record waits for a flush to ride on */
+	bool urgent;	      /* and that one is for something that must not be forgotten */
+	bool listed;	      /* out named it, and the sweep after that list has not come yet */
+	bool told;	      /* the report that is being sent covers the note */
 	uint32_t note; /* place of its RESULT's content that the sender was not told of; 0 = none */
 };
 

@@ -149,7 +149,8 @@ static void test_crashes(void)
 	k = j->g.letter[newest()].first;
 	for (unsigned i = 0; i < 2; i++, k = j->g.rcpt[k].next) {
 		CHECK_EQ(j->g.rcpt[k].crashes, 2);
-		CHECK_EQ(j->g.rcpt[k].attempts, 0); /* a restart of the queue has no pause to make of them */
+		CHECK_EQ(j->g.rcpt[k].attempts,
+			 0); /* a restart of the queue has no pause to make of them */
 		due[i] = j->g.rcpt[k].due - loop_clock();
 		CHECK(due[i] > 5000 && due[i] < 12 * 1000);
 	}
