@@ -298,7 +298,7 @@ static void on_sts(void *ctx, struct call *c)
 }
 
 const struct rule fetch_rules[FETCH_TYPES] = {
-	[FETCH_STS] = { .from = 1u << P_OUT_SUB | 1u << P_SELFCHECK,
+	[FETCH_STS] = { .from = 1u << P_OUT_MX | 1u << P_OUT_SUB | 1u << P_SELFCHECK,
 			.size = sizeof(struct fetch_sts),
 			.tail_max = FETCH_NAME,
 			.run = on_sts },

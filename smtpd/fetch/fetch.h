@@ -10,7 +10,9 @@
  * policy; equal questions are looked for once. */
 enum {
 	FETCH_LOOKUPS = 4, /* at the same time; further questions wait for their turn */
-	FETCH_WAITERS = CONFIG_SMTPD_QUEUE_ACTIVE + 1,
+	/* out.mx and out.sub with all that they deliver at once, and selfcheck */
+	FETCH_WAITERS = CONFIG_FORWARD_MAX_HELD +
+			(1 + ON(CONFIG_FORWARD_SPOOL)) * CONFIG_SMTPD_QUEUE_ACTIVE + 1,
 	FETCH_DNS_MS = 20 * 1000,
 	FETCH_TURN_MS =
 		FETCH_MS -

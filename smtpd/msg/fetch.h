@@ -4,7 +4,7 @@
 
 #include "smtpd/lib/chan.h"
 
-/* out.sub, selfcheck -> fetch */
+/* out.mx, out.sub, selfcheck -> fetch */
 enum fetch_type { FETCH_STS = 1, FETCH_TYPES };
 
 enum fetch_mode { FETCH_NONE, FETCH_TESTING, FETCH_ENFORCE };

@@ -600,13 +600,14 @@ static void set_route(struct delivery *d)
 		mxlist_single(&d->mx, o->smarthost, nothing, nothing);
 		d->judged = d->soft = true;
 	} else {
-		policy_begin(&d->policy, &o->policy, d->pinned, on_policy);
+		policy_begin(&d->policy, &o->policy, d->pinned, o->sub || d->letter.aliased,
+			     on_policy);
 	}
 }
 
 void delivery_go(struct delivery *d)
 {
-	struct peer *kept = peer_kept(d->owner, d->letter.domain, d->pinned, d->smart);
+	struct peer *kept = peer_kept(d);
 
 	if (!kept)
 		soon(d);

@@ -12,9 +12,9 @@ int main(void)
 	outbound_init(&outbound, &proc.loop, proc_chan(&proc, PROG_DNS),
 		      sub ? OUTBOUND_POOL_SUB : OUTBOUND_POOL_MX, sub);
 	tls_anchors_read(&outbound.anchors, proc.grant[GRANT_ANCHORS_PEM], "pinned");
-	if (sub)
+	if (sub || ON(CONFIG_OUT_STS))
 		tls_anchors_read(&outbound.public, proc.grant[GRANT_PUBLIC_PEM], "public");
-	if (sub && ON(CONFIG_OUT_STS))
+	if (ON(CONFIG_OUT_STS))
 		outbound.policy.fetch = proc_chan(&proc, PROG_FETCH);
 	if (sub)
 		outbound_smarthost(&outbound, proc_chan(&proc, PROG_AUTH));

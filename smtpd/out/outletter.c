@@ -41,6 +41,9 @@ static bool take_record(struct outletter *l, enum env_tag tag, struct slice v)
 		return l->sender.n == v.n;
 	case ENV_RCPT:
 		return add_rcpt(l, v);
+	case ENV_ORIGINAL:
+		l->aliased = true;
+		return true;
 	case ENV_NOTIFY:
 		if (r)
 			r->notify = keep(l, v, OUTLETTER_NOTIFY);
@@ -78,7 +81,7 @@ static bool read_envelope(struct outletter *l, struct slice head, size_t want)
 	l->nrcpt = 0;
 	l->nwords = 0;
 	l->ret = l->envid = (struct slice){ NULL, 0 };
-	l->eight = l->utf8 = false;
+	l->eight = l->utf8 = l->aliased = false;
 	while (envelope_next(&c, &tag, &v) && tag != ENV_HEADER)
 		if (!take_record(l, tag, v))
 			return false;

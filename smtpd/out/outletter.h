@@ -25,8 +25,9 @@ struct outrcpt {
 struct outletter {
 	int text, head; /* owned; -1 = given back */
 	uint64_t header_at, header_n, text_at, text_n;
-	bool eight; /* BODY=8BITMIME was declared */
-	bool utf8;  /* needs SMTPUTF8 */
+	bool eight;   /* BODY=8BITMIME was declared */
+	bool utf8;    /* needs SMTPUTF8 */
+	bool aliased; /* the envelope names addresses of ours that led here */
 	unsigned nrcpt;
 	struct slice sender, ret, envid;
 	struct outrcpt rcpt[OUT_RCPTS]; /* all in one domain */

@@ -379,12 +379,14 @@ static struct slice key_of(const struct peer *p)
 	return p->smart ? p->owner->smarthost : slice_of(p->domain);
 }
 
-struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned, bool smart)
+struct peer *peer_kept(const struct delivery *d)
 {
+	struct outbound *o = d->owner;
+
 	for (struct peer *p = o->peers; p < o->peers + o->npool; p++)
-		if (p->step == STEP_KEPT && p->pinned == pinned && p->smart == smart &&
-		    p->until > o->loop->now &&
-		    slice_ieq(key_of(p), smart ? o->smarthost : domain))
+		if (p->step == STEP_KEPT && p->pinned == d->pinned && p->smart == d->smart &&
+		    p->asked_sts >= d->policy.asks_sts && p->until > o->loop->now &&
+		    slice_ieq(key_of(p), d->smart ? o->smarthost : d->letter.domain))
 			return p;
 	return NULL;
 }
@@ -413,6 +415,7 @@ void peer_start(struct peer *p, struct delivery *d, int fd)
 	p->addr = d->last_addr;
 	p->pinned = d->pinned;
 	p->smart = d->smart;
+	p->asked_sts = d->policy.asks_sts;
 	p->implicit = d->smart && p->owner->smart_tls;
 	p->resumed = false;
 	p->level = d->policy.level;

@@ -42,8 +42,9 @@ struct peer { /* zeroed: free */
 	char host[MXLIST_NAME + 1], domain[MXLIST_NAME + 1];
 	struct ipaddr addr;
 	bool pinned, smart;
-	bool implicit; /* TLS before the greeting */
-	bool resumed;  /* a TLS session was offered */
+	bool asked_sts; /* policy.asks_sts of the letter it was made for */
+	bool implicit;	/* TLS before the greeting */
+	bool resumed;	/* a TLS session was offered */
 	unsigned tries;
 	uint8_t level;	  /* enum policy_level that it was made under */
 	unsigned letters; /* that went before the one at hand */
@@ -65,8 +66,8 @@ struct peer { /* zeroed: free */
 
 /* A place for a connection; where all are taken the one that was kept longest ends. */
 struct peer *peer_new(struct outbound *o);
-/* A kept connection for letters to this domain, or to the smarthost; NULL: none. */
-struct peer *peer_kept(struct outbound *o, struct slice domain, bool pinned, bool smart);
+/* A kept connection to the domain of d, or to the smarthost, under a policy that is no weaker; NULL: none. */
+struct peer *peer_kept(const struct delivery *d);
 /* The same by host and address, for letters to any domain whose policy asks for nothing. */
 struct peer *peer_kept_at(struct outbound *o, const char *host, const struct ipaddr *addr);
 /* The letter of d on a connected socket, which it takes over; d->peer becomes p. */

@@ -26,12 +26,13 @@ static const struct {
 	[POLICY_SMARTHOST] = { "smarthost", true },
 };
 
-void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
+void policy_begin(struct policy *p, const struct policy_env *env, bool pinned, bool asks_sts,
 		  void (*done)(struct policy *p, enum policy_fate fate))
 {
 	p->env = env;
 	p->done = done;
 	p->pinned = pinned;
+	p->asks_sts = asks_sts && env->fetch;
 	p->level = pinned ? POLICY_PINNED : POLICY_OPPORTUNISTIC;
 	p->sts = FETCH_NONE;
 	p->mx_secure = false;
@@ -41,7 +42,7 @@ void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
 
 void policy_smarthost(struct policy *p, const struct policy_env *env)
 {
-	policy_begin(p, env, true, NULL);
+	policy_begin(p, env, true, false, NULL);
 	p->level = POLICY_SMARTHOST;
 }
 
@@ -81,7 +82,7 @@ enum policy_fate policy_domain(struct policy *p, struct slice domain, bool mx_se
 	struct fetch_sts m = { 0 };
 
 	p->mx_secure = mx_secure;
-	if (p->pinned || !p->env->fetch)
+	if (p->pinned || !p->asks_sts)
 		return POLICY_GO;
 	p->ask.done = on_sts;
 	return chan_ask(p->env->fetch, &p->ask, &m, sizeof m, domain, NULL, 0, &want_sts,

@@ -9,6 +9,9 @@
  * What TLS a destination must have, strongest first: a pinned route; DANE (RFC 7672); MTA-STS in enforce mode
  * (RFC 8461); else whatever is offered. policy_domain() once the exchangers of a domain are known, then policy_host()
  * before each host is connected to. A name service that is broken defers; it never leads to less TLS.
+ *
+ * Who can make us ask for MTA-STS can fill what `fetch` remembers, with policies that hold for a year: the accounts and
+ * the writer of the alias map may, the sender of a bounce to an address of our SRS domain may not.
  */
 enum policy_level {
 	POLICY_OPPORTUNISTIC,
@@ -39,6 +42,7 @@ struct policy { /* of one delivery; idle when zeroed */
 	uint8_t level;	  /* enum policy_level, for the host at hand */
 	uint8_t sts;	  /* enum fetch_mode, of the domain */
 	bool pinned, mx_secure;
+	bool asks_sts;
 	const char *why; /* static text, with POLICY_FAILED */
 	size_t hosts_n;
 	uint8_t hosts[FETCH_HOSTS]; /* those that MTA-STS allows */
@@ -46,8 +50,8 @@ struct policy { /* of one delivery; idle when zeroed */
 	struct tls_pinned engine;
 };
 
-/* A new destination. */
-void policy_begin(struct policy *p, const struct policy_env *env, bool pinned,
+/* A new destination. asks_sts: MTA-STS counts for this letter. */
+void policy_begin(struct policy *p, const struct policy_env *env, bool pinned, bool asks_sts,
 		  void (*done)(struct policy *p, enum policy_fate fate));
 /* All goes to the smarthost: nothing is to be asked. */
 void policy_smarthost(struct policy *p, const struct policy_env *env);

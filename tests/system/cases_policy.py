@@ -12,7 +12,7 @@ import machine
 import peers
 import variant
 import world
-from mail import letter, submit
+from mail import forward, letter, submit
 from stage import expect, need
 
 APP = "app@" + peers.HOME
@@ -96,7 +96,8 @@ class Web:
 def certs():
     for ca, name in (("ca", "web"), ("unknown", "web-stray")):
         peers.make_cert(ca, name, ["*.sts.example"] + ["mta-sts.%s.sts.example" % x for x in (
-            "right", "test", "none", "mx", "stray", "name", "clear", "gone", "moved", "html", "web")],
+            "right", "test", "none", "mx", "stray", "name", "clear", "gone", "moved", "html", "web",
+        "verified", "strict")],
                         ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"))
 
 
@@ -154,6 +155,31 @@ def sts_without_force(w):
         opportunistic("web")
         need(not web.asked, "asked a server without a right certificate")
         box.wait(r"fetch: ev=sts domain=web\.sts\.example failed=", 5)
+
+
+def sts_for_forwards(w):
+    """Where an alias leads, a policy counts as for submitted letters; what goes back to a sender asks for none."""
+    box = w.appliance()
+    with Web() as web:
+        web.domain(w, "verified.sts.example", "mx.stranger.example")
+        web.domain(w, "strict.sts.example", "mx.other.example", allowed="mx.elsewhere.example")
+        mark, text = letter("ann@stranger.example")
+        expect(forward(text, rcpt="verified@" + peers.HOME), 250)
+        w.standin.wait(mark, box="stranger")
+        box.wait(r"out\.mx: ev=deliver to=verified\.sts\.example .*policy=sts ", 5)
+        with w.fake(cert="other") as f:
+            expect(forward(letter("ann@stranger.example")[1], rcpt="strict@" + peers.HOME), 451, "MTA-STS")
+            need(not f.sessions, "it was connected to")
+        web.domain(w, "back.sts.example", "mx.other.example", allowed="mx.elsewhere.example")
+        mark, text = letter("ann@back.sts.example")
+        with w.fake() as f:
+            expect(forward(text, sender="ann@back.sts.example"), 250)
+            returns = f.wait(mark)["sender"]
+        with w.fake(cert="other") as f:
+            mark, text = letter("mailer-daemon@stranger.example")
+            expect(forward(text, sender="", rcpt=returns), 250)
+            need(f.wait(mark)["rcpts"] == ["ann@back.sts.example"], "not to the sender")
+        need([h for h, _ in web.asked] == ["mta-sts.verified.sts.example", "mta-sts.strict.sts.example"], "asked: %r" % web.asked)
 
 
 # --- DANE, in a signed zone that an unbound validates and serves over TLS ---
@@ -311,4 +337,4 @@ def names_over_tls(w):
         dot.start()
 
 
-CASES = [sts_enforced, sts_downgrades, sts_without_force, dane, dane_downgrades, names_over_tls]
+CASES = [sts_enforced, sts_downgrades, sts_without_force, sts_for_forwards, dane, dane_downgrades, names_over_tls]

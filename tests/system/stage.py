@@ -14,6 +14,8 @@ hello@{home} {to}
 also@{home} {to}
 other@{home} second@{route}
 both@{home} {to}, ann@stranger.example
+strict@{home} ann@strict.sts.example
+verified@{home} ann@verified.sts.example
 closed@{home} REJECT 5.1.6 Has moved to example.net
 """
 

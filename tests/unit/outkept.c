@@ -71,14 +71,26 @@ static void domains_share(void)
  * new one. */
 static void not_shared(void)
 {
+	static struct delivery d = { .owner = &out }; /* the letter that asks for one */
+
 	SCRIPT(HI, EHLO_, LETTER_, QUIT_);
 	far.conns = 0;
 	kept_once(250, "stored", 1);
-	CHECK(!peer_kept(&out, SLICE("pinned.example"), false, false));
-	CHECK(!peer_kept(&out, SLICE("plain.example"), true, false));
-	CHECK(peer_kept(&out, SLICE("Plain.Example"), false, false) == &out.peers[0]);
+	d.letter.domain = SLICE("pinned.example");
+	CHECK(!peer_kept(&d));
+	d.letter.domain = SLICE("Plain.Example");
+	CHECK(peer_kept(&d) == &out.peers[0]);
+	d.pinned = true;
+	CHECK(!peer_kept(&d));
+	d.pinned = false;
+	d.policy.asks_sts = true;
+	CHECK(!peer_kept(&d));
+	out.peers[0].asked_sts = true;
+	CHECK(peer_kept(&d) == &out.peers[0]);
+	d.policy.asks_sts = false;
+	CHECK(peer_kept(&d) == &out.peers[0]);
 	out.peers[0].until = loop.now;
-	CHECK(!peer_kept(&out, SLICE("plain.example"), false, false));
+	CHECK(!peer_kept(&d));
 	SCRIPT2(HI, EHLO_, LETTER_, QUIT_);
 	kept_once(250, "stored", 2); /* the one place for connections goes to the new one */
 	out.peers[0].letters = CONFIG_OUT_KEEP_LETTERS - 1;

@@ -3,6 +3,7 @@
 #include "tests/unit/outworld.h"
 
 #include "smtpd/msg/fetch.h"
+#include "smtpd/out/turns.h"
 
 static struct chan fetch_asking, fetch_serving;
 static uint8_t fetch_rx[2][MSG_MAX];
@@ -204,6 +205,27 @@ static void mta_sts(void)
 	CHECK_EQ(far.conns, 0);
 }
 
+/* Of strangers' letters those that go where an alias leads ask; those that go back to a sender's domain do not, and
+ * their connections are kept for none that ask. */
+static void mta_sts_forwarding(void)
+{
+	reset();
+	out.sub = false;
+	turns_init(&out); /* of that lane */
+	sts.mode = FETCH_ENFORCE;
+	sts.hosts = "mx.example.org";
+	passes(POLICY_OPPORTUNISTIC);
+	CHECK_EQ(sts.asked, 0);
+	aliased = true;
+	passes(POLICY_STS);
+	CHECK_EQ(sts.asked, 1);
+	sts.hosts = "mail.example.net";
+	SCRIPT(HI, TLS_EHLO, { "STARTTLS", "~220 go\r\n" }, TLS_REST);
+	defers("not in the MTA-STS policy");
+	aliased = false;
+	out.sub = true;
+}
+
 /* DANE wins where both are there (RFC 8461 2), and its failure is not mended by the weaker one. */
 static void both(void)
 {
@@ -244,6 +266,7 @@ int main(void)
 	dane();
 	dane_names();
 	mta_sts();
+	mta_sts_forwarding();
 	both();
 	pinned_asks_nobody();
 	TEST_END();

@@ -286,6 +286,7 @@ static bool dsn;     /* the letter has all that RFC 3461 and RFC 6531 know */
 static struct slice text = { (const uint8_t *)"old\r\n\r\nline\r\n.dot\r\n", 19 };
 static uint32_t skip;
 static uint32_t left_ms = OUT_MX_MS; /* forward lane */
+static bool aliased;		     /* the address it came for is one of ours */
 
 /* rcpts: separated by one space. */
 static inline void put_letter(const char *rcpts, const char *body)
@@ -300,6 +301,8 @@ static inline void put_letter(const char *rcpts, const char *body)
 	envelope_put(&b, ENV_SENDER, SLICE("from@example.org"));
 	while ((rcpt = slice_word(&rest)).n) {
 		envelope_put(&b, ENV_RCPT, rcpt);
+		if (aliased)
+			envelope_put(&b, ENV_ORIGINAL, SLICE("hello@example.org"));
 		if (dsn) {
 			envelope_put(&b, ENV_NOTIFY, SLICE("SUCCESS,DELAY"));
 			envelope_put(&b, ENV_ORCPT, SLICE("rfc822;a+40x"));
