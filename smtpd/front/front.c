@@ -13,6 +13,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/msg/selfcheck.h"
 
 enum {
 	SESSIONS = CONFIG_SMTPD_MAX_SESSIONS,
@@ -249,6 +250,35 @@ static void on_auth_wired(struct chan *c)
 	account_offer(front_of(c->owner));
 }
 
+static void ask_gate(struct front *f);
+
+static void on_gate(struct ask *a, const void *reply, struct slice tail)
+{
+	struct front *f = OWNER(struct front, gate_ask, a);
+	const struct selfcheck_state *m = reply;
+
+	(void)tail;
+	if (!m)
+		return; /* selfcheck died: until there is another, what it said holds */
+	f->gate = m->state;
+	ask_gate(f);
+}
+
+static void ask_gate(struct front *f)
+{
+	static const struct want want = { SELFCHECK_GATE, sizeof(struct selfcheck_state), 0 };
+	struct selfcheck_gate m = { .known = f->gate };
+
+	f->gate_ask.done = on_gate;
+	chan_ask(f->selfcheck, &f->gate_ask, &m, sizeof m, SLICE(""), NULL, 0, &want,
+		 SELFCHECK_GATE_MS);
+}
+
+static void on_selfcheck_wired(struct chan *c)
+{
+	ask_gate(front_of(c->owner));
+}
+
 static void on_stop(struct proc *p)
 {
 	struct front *f = front_of(p);
@@ -310,6 +340,9 @@ void front_init(struct front *f)
 	crashed_init(&f->crashed);
 	tlsid_init(&f->tlsid, holder, on_certificate, f);
 	holder->wired = on_wired;
+	f->selfcheck = proc_chan(&f->proc, PROG_SELFCHECK);
+	if (ON(CONFIG_CHECK_GATE))
+		f->selfcheck->wired = on_selfcheck_wired;
 	if (f->auth)
 		f->auth->wired = on_auth_wired;
 	take_listeners(f);

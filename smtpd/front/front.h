@@ -27,6 +27,9 @@ struct front {
 	bool sub;	  /* the accounts' lane: AUTH, and nothing before TLS */
 	bool stopping;
 	struct chan *check, *auth; /* auth: NULL on the strangers' lane */
+	struct chan *selfcheck;
+	struct ask gate_ask;
+	uint8_t gate; /* enum selfcheck_gate_state, as heard last; counts with CHECK_GATE */
 	struct ask offer_ask;
 	uint8_t offer; /* enum auth_offers */
 	struct tlsid tlsid;

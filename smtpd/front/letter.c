@@ -8,6 +8,7 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/msg/check.h"
+#include "smtpd/msg/selfcheck.h"
 #include "smtpd/proto/envelope.h"
 
 /*
@@ -111,6 +112,11 @@ bool letter_begin(struct session *s, const struct command_mail *m)
 	if (s->grant_n && session_now(s) >= s->stale) { /* a new connection gets a new one */
 		session_end(s, "421 4.7.0 The session is too old, please connect again",
 			    "old session");
+		return false;
+	}
+	if (ON(CONFIG_CHECK_GATE) && s->front->gate != SELFCHECK_OPEN) {
+		session_reply(
+			s, "451 4.3.5 Our own DNS records are not in order, try again later");
 		return false;
 	}
 	if (m->size > CONFIG_SMTPD_MAX_SIZE) {

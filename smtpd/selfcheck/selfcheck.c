@@ -183,6 +183,27 @@ static bool next_row(struct selfcheck *s)
 	return true;
 }
 
+static void tell_gate(const struct selfcheck *s, const struct token *t)
+{
+	struct selfcheck_state m = { .state = s->gate };
+
+	chan_answer(t, &m, sizeof m, none);
+}
+
+static void set_gate(struct selfcheck *s)
+{
+	uint8_t was = s->gate;
+
+	s->gate = s->count[ROWCHECK_WRONG] ? SELFCHECK_SHUT : SELFCHECK_OPEN;
+	if (ON(CONFIG_CHECK_GATE) && s->gate != was)
+		log_event("gate", "state", s->gate == SELFCHECK_OPEN ? "open" : "shut");
+	for (unsigned i = 0; i < SELFCHECK_GATES; i++) {
+		if (s->asked[i].used)
+			tell_gate(s, &s->asked[i].token);
+		s->asked[i].used = false;
+	}
+}
+
 static void run_done(struct selfcheck *s)
 {
 	bool right = !s->count[ROWCHECK_WRONG] && !s->count[ROWCHECK_UNKNOWN];
@@ -196,6 +217,7 @@ static void run_done(struct selfcheck *s)
 	for (int v = 0; v < ROWCHECK_VERDICTS; v++)
 		log_num(&l, rowcheck_verdict_text((enum rowcheck_verdict)v), s->count[v]);
 	log_send(&l);
+	set_gate(s);
 	if (s->waits && s->loud)
 		chan_answer(&s->token, &m, sizeof m, none);
 	s->waits &= !s->loud;
@@ -399,6 +421,18 @@ static void on_account(void *ctx, struct call *c)
 	chan_answer(&c->token, &m, sizeof m, none);
 }
 
+static void on_gate(void *ctx, struct call *c)
+{
+	struct selfcheck *s = ctx;
+	const struct selfcheck_gate *m = c->msg;
+	unsigned i = c->from == P_FRONT_SUB;
+
+	s->asked[i].used = s->gate == SELFCHECK_UNKNOWN || s->gate == m->known;
+	s->asked[i].token = c->token;
+	if (!s->asked[i].used)
+		tell_gate(s, &c->token);
+}
+
 const struct rule selfcheck_rules[SELFCHECK_TYPES] = {
 	[SELFCHECK_RUN] = { .from = 1u << P_ADMIN,
 			    .size = sizeof(struct selfcheck_run),
@@ -407,6 +441,9 @@ const struct rule selfcheck_rules[SELFCHECK_TYPES] = {
 				.size = sizeof(struct selfcheck_account),
 				.tail_max = SELFCHECK_URL,
 				.run = on_account },
+	[SELFCHECK_GATE] = { .from = 1u << P_FRONT_MX | 1u << P_FRONT_SUB,
+			     .size = sizeof(struct selfcheck_gate),
+			     .run = on_gate },
 };
 
 void selfcheck_init(struct selfcheck *s, struct loop *l, const struct publish_site *site,

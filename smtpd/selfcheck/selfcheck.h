@@ -11,10 +11,12 @@
  * What the world's name servers say of this machine, compared with what it needs (publish.h), and whether port 25 of
  * others can be reached: at start, once a day, sooner while something is not right, and on demand. One question at a
  * time. A record that is wrong, or changed, is a log line `ev=record`; what is to be published instead follows as
- * `ev=publish`. It owns no secret, sees no letter, and nothing depends on it.
+ * `ev=publish`. It owns no secret and sees no letter, and nothing
+ * depends on it, except that with CHECK_GATE no letter is taken while something is wrong.
  */
 enum {
 	SELFCHECK_WATCHES = 2,
+	SELFCHECK_GATES = 2, /* front.mx, front.sub */
 	SELFCHECK_PORT = 25,
 	SELFCHECK_DAY_MS = 24 * 60 * 60 * 1000,
 	SELFCHECK_FIRST_MS = 60 * 1000,	 /* after a run where not all is right; doubles */
@@ -42,7 +44,12 @@ struct selfcheck {
 	bool running, wanted; /* wanted: a run was asked for while one is under way */
 	bool loud;	      /* this run tells of all rows */
 	struct token token;
-	bool waits; /* admin, for the run that was asked for */
+	bool waits;   /* admin, for the run that was asked for */
+	uint8_t gate; /* enum selfcheck_gate_state */
+	struct {
+		bool used;
+		struct token token;
+	} asked[SELFCHECK_GATES]; /* who waits for a change of it */
 	int64_t pause;
 	uint16_t count[ROWCHECK_VERDICTS];
 	uint8_t last[SELFCHECK_ROWS]; /* verdicts of the run before, 1 + enum rowcheck_verdict */

@@ -2,13 +2,17 @@
 """What a zone must hold: printed by `probe records`, read by programs that others wrote."""
 import base64
 import contextlib
+import os
 import re
 import subprocess
 import tempfile
 
+import machine
 import peers
+import variant
 import world
-from stage import need
+from mail import forward, letter, submit
+from stage import expect, need
 
 LINE = re.compile(r"^(\S+)\. 3600 IN ([A-Z]+) (.*)$", re.M)
 TOP = ". 3600 IN SOA ns. root. 1 3600 600 86400 300\n. 3600 IN NS ns.\nns. 3600 IN A %s\n" % world.DNS
@@ -142,4 +146,40 @@ def port_25_is_closed(w):
         need(check(box)[0]["port25", peers.ROUTE] == "ok", "port 25 again")
 
 
-CASES = [zone_is_read_by_others, of_a_key_that_is_there, each_record_is_checked, port_25_is_closed]
+def gate(w):
+    """With CHECK_GATE: what is wrong stops letters on both lanes, what is put right lets them in, and a death changes nothing."""
+    rows = LINE.findall(printed(w))
+    name = "_dmarc." + peers.HOME
+    ways = ((forward, "ann@stranger.example"), (lambda x: submit(x, w.account, rcpt=peers.TO), "app@" + peers.HOME))
+    w.end()
+    need(os.path.exists(variant.rootfs("gate")), "the variant was not built")
+
+    def dmarc(data):
+        w.names.drop(name)
+        w.names.add("%s TXT %s" % (name, data))
+
+    def shut(box, at=0):
+        box.wait(r"selfcheck: ev=gate state=shut", 60, at)
+        for send, author in ways:
+            expect(send(letter(author)[1]), 451, "4.3.5")
+    right = [x for n, _, x in rows if n == name][0]
+    with published(w, rows):
+        dmarc('"v=DMARC1; p=perhaps"')
+        with machine.Box(w.files, w.keys, w.data, True, rootfs=variant.rootfs("gate")) as box:
+            shut(box)
+            dmarc(right)
+            check(box)
+            box.wait(r"selfcheck: ev=gate state=open", 5)
+            pid = box.kill("selfcheck")
+            for send, author in ways:
+                mark, text = letter(author)
+                expect(send(text), 250)
+                w.standin.wait(mark)
+            world.until("a new selfcheck", 10, lambda: box.pids().get("selfcheck", pid) != pid)
+            at = box.mark()
+            dmarc('"v=DMARC1; p=perhaps"')
+            check(box)
+            shut(box, at)
+
+
+CASES = [zone_is_read_by_others, of_a_key_that_is_there, each_record_is_checked, port_25_is_closed, gate]

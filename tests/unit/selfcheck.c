@@ -18,8 +18,8 @@
 
 static struct loop loop;
 static struct selfcheck s;
-static struct chan ask_dns, be_dns, ask_holder, be_holder, ask_self, be_self;
-static uint8_t rx[6][MSG_MAX];
+static struct chan ask_dns, be_dns, ask_holder, be_holder, ask_self, be_self, ask_gate, be_gate;
+static uint8_t rx[8][MSG_MAX];
 static struct watch far; /* port 25 of others */
 static bool lame;	 /* the A record is another's */
 static const char *caa;	 /* the value of the CAA record, NULL: there is none */
@@ -192,17 +192,69 @@ static void accounts(void)
 	caa = NULL;
 }
 
+static uint8_t heard;
+
+static void on_heard(struct ask *a, const void *reply, struct slice nothing)
+{
+	const struct selfcheck_state *m = reply;
+
+	(void)a, (void)nothing;
+	CHECK(m != NULL);
+	heard = m->state;
+}
+
+/* front knows this, and asks. */
+static void gate(struct ask *a, uint8_t known)
+{
+	static const struct want want = { SELFCHECK_GATE, sizeof(struct selfcheck_state), 0 };
+	struct selfcheck_gate m = { .known = known };
+
+	heard = UINT8_MAX;
+	*a = (struct ask){ .done = on_heard };
+	CHECK(chan_ask(&ask_gate, a, &m, sizeof m, SLICE(""), NULL, 0, &want,
+		       SELFCHECK_GATE_MS));
+}
+
+static void until_heard(uint8_t state)
+{
+	for (int i = 0; i < 100 && heard == UINT8_MAX; i++)
+		loop_round(&loop);
+	CHECK_EQ(heard, state);
+}
+
+/* Told at once where front knows it otherwise, else after the next run: before the first one nobody knows. */
+static void gates(struct ask *first)
+{
+	struct ask a;
+
+	until_heard(SELFCHECK_OPEN);
+	CHECK(!first->chan);
+	gate(&a, SELFCHECK_SHUT);
+	until_heard(SELFCHECK_OPEN);
+	gate(&a, SELFCHECK_OPEN);
+	lame = true;
+	due(1, 60 * 1000);
+	until_heard(SELFCHECK_SHUT);
+	gate(&a, SELFCHECK_UNKNOWN);
+	until_heard(SELFCHECK_SHUT);
+	lame = false;
+	due(0, SELFCHECK_DAY_MS);
+	gate(&a, SELFCHECK_SHUT);
+	until_heard(SELFCHECK_OPEN);
+}
+
 int main(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001) };
 	socklen_t n = sizeof a;
+	struct ask first;
 	struct publish_site site = { .host = SLICE(HOST),
 				     .domains = SLICE(HOME),
 				     .selector = SLICE("s1"),
 				     .ca = SLICE("ca.example") };
 
 	CHECK(ipaddr_parse(SLICE("192.0.2.10"), &site.v4));
-	loop_init(&loop, SELFCHECK_WATCHES + 8);
+	loop_init(&loop, SELFCHECK_WATCHES + 10);
 	far = (struct watch){ socket(AF_INET, SOCK_STREAM, 0), POLLIN, LOOP_NEVER, on_far, 0 };
 	CHECK(bind(far.fd, (struct sockaddr *)&a, n) == 0 && listen(far.fd, 5) == 0);
 	getsockname(far.fd, (struct sockaddr *)&a, &n);
@@ -210,11 +262,14 @@ int main(void)
 	wire(&ask_dns, &be_dns, 0, P_SELFCHECK, dns_rules, DNS_TYPES, NULL);
 	wire(&ask_holder, &be_holder, 2, P_SELFCHECK, holder_rules, HOLDER_TYPES, NULL);
 	wire(&ask_self, &be_self, 4, P_ACME, selfcheck_rules, SELFCHECK_TYPES, &s);
+	wire(&ask_gate, &be_gate, 6, P_FRONT_MX, selfcheck_rules, SELFCHECK_TYPES, &s);
 	s.dns = &ask_dns;
 	s.holder = &ask_holder;
 	selfcheck_init(&s, &loop, &site, SLICE("r.example"));
 	s.port = ntohs(a.sin_port);
+	gate(&first, SELFCHECK_UNKNOWN);
 	run(); /* at start */
+	gates(&first);
 	times();
 	accounts();
 	TEST_END();
