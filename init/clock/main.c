@@ -29,6 +29,7 @@ int main(void)
 		log_event("off", "why", "not_our_clock");
 	else if (sizeof CONFIG_INIT_NTP_SERVERS > 1)
 		timesync_init(&state.sync, &state.proc);
+	proc_serve(&state.proc, timesync_rules, CLOCK_TYPES, &state.sync);
 	proc_seal(&state.proc);
 	loop_run(&state.proc.loop);
 }

@@ -258,16 +258,19 @@ static void begin(struct timesync *t)
 {
 	static const struct want want = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
 	struct dns_query q = { .qtype = TYPE_A };
-	struct slice name = nth_server(t->server);
+	bool given = t->server < t->given.n;
+	struct slice name = given ? SLICE("") : nth_server(t->server - t->given.n);
 	struct ipaddr a;
 
-	if (!name.n || t->votes == TIMESYNC_SERVERS) {
+	if (!(given || name.n) || t->votes == TIMESYNC_SERVERS) {
 		decide(t);
 		return;
 	}
 	t->watch.due = LOOP_NEVER;
 	t->ask.done = on_name;
-	if (ipaddr_parse4(name, &a))
+	if (given)
+		question(t, t->given.addr[t->server] + 12);
+	else if (ipaddr_parse4(name, &a))
 		question(t, a.b + 12);
 	else if (!chan_ask(proc_chan(t->proc, PROG_DNS), &t->ask, &q, sizeof q, name, NULL, 0,
 			   &want, LOOKUP_MS))
@@ -299,6 +302,30 @@ static void recall(struct timesync *t)
 	if (now >= t->saved || step((t->saved - now) * SECOND))
 		become(t, TIMESYNC_SAVED);
 }
+
+/* Other servers than before: the round begins again, with them. */
+static void on_servers(void *ctx, struct call *c)
+{
+	struct timesync *t = ctx;
+	const struct clock_servers *m = c->msg;
+	struct clock_servers_set done = { .h = { .type = 0 } };
+	bool same = m->n == t->given.n && memcmp(m->addr, t->given.addr, sizeof m->addr) == 0;
+
+	chan_answer(&c->token, &done, sizeof done, SLICE(""));
+	if (!t->proc || same || m->n > CLOCK_SERVERS_MAX)
+		return;
+	t->given = *m;
+	ask_drop(&t->ask);
+	close_question(t);
+	t->server = t->votes = t->failures = 0;
+	t->watch.due = loop_clock();
+}
+
+const struct rule timesync_rules[CLOCK_TYPES] = {
+	[CLOCK_SERVERS] = { .from = 1u << P_NET,
+			    .size = sizeof(struct clock_servers),
+			    .run = on_servers },
+};
 
 void timesync_init(struct timesync *t, struct proc *p)
 {

@@ -89,49 +89,78 @@ static void set_static(struct ifsetup *s)
 			log_address(&s->plan.address[i], &s->plan.gateway, &s->plan.dns);
 }
 
-static const struct want servers_set = { DNS_SERVERS, sizeof(struct dns_servers_set), 0 };
-
 static void on_told(struct ask *a, const void *reply, struct slice tail)
 {
-	(void)a; /* a dns that failed gets them again when it is wired again */
+	(void)a; /* who failed gets them again when it is wired again */
 	(void)reply;
 	(void)tail;
 }
 
-static void tell_dns(struct ifsetup *s)
+static void tell_dns(struct chan *c)
 {
-	ask_drop(&s->ask);
-	s->ask.done = on_told;
+	static const struct want want = { DNS_SERVERS, sizeof(struct dns_servers_set), 0 };
+	struct ifsetup *s = c->ctx;
+
+	ask_drop(&s->dns_ask);
+	s->dns_ask.done = on_told;
 	if (s->servers.n)
-		chan_ask(proc_chan(s->proc, PROG_DNS), &s->ask, &s->servers, sizeof s->servers,
-			 (struct slice){ NULL, 0 }, NULL, 0, &servers_set, ASK_MS);
+		chan_ask(c, &s->dns_ask, &s->servers, sizeof s->servers, SLICE(""), NULL, 0,
+			 &want, ASK_MS);
 }
 
-static void on_wired(struct chan *c)
+static void tell_clock(struct chan *c)
 {
-	tell_dns(c->ctx);
+	static const struct want want = { CLOCK_SERVERS, sizeof(struct clock_servers_set), 0 };
+	struct ifsetup *s = c->ctx;
+
+	ask_drop(&s->clock_ask);
+	s->clock_ask.done = on_told;
+	if (s->times.n)
+		chan_ask(c, &s->clock_ask, &s->times, sizeof s->times, SLICE(""), NULL, 0,
+			 &want, ASK_MS);
 }
 
-static void add_server(struct dns_servers *d, const struct ipaddr *a)
+/* Into a list of at most `max`. */
+static void add_server(uint8_t (*list)[16], uint32_t *n, uint32_t max, const struct ipaddr *a)
 {
-	if (d->n < DNS_SERVERS_MAX)
-		memcpy(d->addr[d->n++], a->b, sizeof a->b);
+	if (*n < max)
+		memcpy(list[(*n)++], a->b, sizeof a->b);
+}
+
+static void add_dns(struct ifsetup *s, const struct ipaddr *a)
+{
+	add_server(s->servers.addr, &s->servers.n, DNS_SERVERS_MAX, a);
+}
+
+static void add_time(struct ifsetup *s, const struct ipaddr *a)
+{
+	add_server(s->times.addr, &s->times.n, CLOCK_SERVERS_MAX, a);
+}
+
+static void add_list(struct ifsetup *s, const struct dhcp_list *list,
+		     void (*add)(struct ifsetup *s, const struct ipaddr *a))
+{
+	for (unsigned i = 0; s->lease.state >= LEASE_BOUND && i < list->n; i++) {
+		struct ipaddr a = of_v4(list->a[i]);
+
+		add(s, &a);
+	}
 }
 
 /* What the command line said, then DHCP, then routers. */
 static void collect_servers(struct ifsetup *s)
 {
-	s->servers.n = 0;
+	s->servers.n = s->times.n = 0;
 	for (unsigned i = 0; i < s->plan.dns.n; i++)
-		add_server(&s->servers, &s->plan.dns.a[i]);
-	for (unsigned i = 0; s->lease.state >= LEASE_BOUND && i < s->lease.now.dns.n; i++) {
-		struct ipaddr a = of_v4(s->lease.now.dns.a[i]);
-
-		add_server(&s->servers, &a);
-	}
+		add_dns(s, &s->plan.dns.a[i]);
+	for (unsigned i = 0; i < s->plan.ntp.n; i++)
+		add_time(s, &s->plan.ntp.a[i]);
+	add_list(s, &s->lease.now.dns, add_dns);
+	add_list(s, &s->lease.now.ntp, add_time);
 	for (unsigned i = 0; i < s->six.n; i++)
-		add_server(&s->servers, &s->six.a[i]);
-	tell_dns(s);
+		add_dns(s, &s->six.a[i]);
+	tell_dns(proc_chan(s->proc, PROG_DNS));
+	tell_clock(proc_chan(s->proc, PROG_CLOCK));
 }
 
 static void use_lease(struct ifsetup *s)
@@ -393,11 +422,12 @@ static void make_plan(struct ifsetup *s)
 
 void ifsetup_init(struct ifsetup *s, struct proc *p)
 {
-	struct chan *dns = proc_chan(p, PROG_DNS);
+	struct chan *dns = proc_chan(p, PROG_DNS), *clock = proc_chan(p, PROG_CLOCK);
 
 	s->proc = p;
-	dns->wired = on_wired;
-	dns->ctx = s;
+	dns->wired = tell_dns;
+	clock->wired = tell_clock;
+	dns->ctx = clock->ctx = s;
 	s->packet.fd = -1;
 	s->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
 	s->events = (struct watch){

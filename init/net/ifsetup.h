@@ -7,6 +7,7 @@
 #include "init/net/rdnss.h"
 #include "init/net/rtnl.h"
 #include "smtpd/lib/proc.h"
+#include "smtpd/msg/clock.h"
 #include "smtpd/msg/dns.h"
 
 /*
@@ -27,7 +28,8 @@ struct ifsetup {
 	struct rdnss six;
 	int64_t six_until;	    /* ms: then those are forgotten */
 	struct dns_servers servers; /* what dns has to know; n = 0: nothing yet */
-	struct ask ask;
+	struct clock_servers times; /* and clock */
+	struct ask dns_ask, clock_ask;
 };
 
 enum { IFSETUP_WATCHES = 3 };

@@ -12,9 +12,10 @@ DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
 
 
 class Dhcp:
-    """For one machine: it always gets the appliance's address, our name server and our route."""
+    """For one machine: it always gets the appliance's address, our name server, our route, and `ntp` for the time."""
 
-    def __init__(self, lease=3600):
+    def __init__(self, lease=3600, ntp=world.DNS):
+        self.ntp = ntp
         self.lease, self.seen = lease, []     # message types that clients sent
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -49,17 +50,17 @@ class Dhcp:
         head = b"\x02" + data[1:4] + data[4:8] + data[8:12] + b"\0" * 4 + ip(world.APPLIANCE) + ip(world.DNS)
         head += data[24:28] + data[28:44] + b"\0" * 192 + COOKIE
         options = {53: bytes((kind,)), 54: ip(world.DNS), 51: struct.pack(">I", self.lease), 1: ip("255.255.255.0"),
-                   3: ip(world.DNS), 6: ip(world.DNS)}
+                   3: ip(world.DNS), 6: ip(world.DNS), 42: ip(self.ntp)}
         return head + b"".join(bytes((k, len(v))) + v for k, v in options.items()) + b"\xff"
 
 
 class Ntp:
     """Tells the host's time to whoever asks."""
 
-    def __init__(self):
+    def __init__(self, address=world.DNS):
         self.asked, self.silent = 0, False
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((world.DNS, 123))
+        self.sock.bind((address, 123))
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
