@@ -20,9 +20,15 @@ static const struct say fine = { 250, { 2, 1, 5 }, "Ok" };
 
 bool rate_key(enum check_rate kind, const struct path *p, uint8_t key[RATES_KEY])
 {
-	struct slice local = slice_head(p->local, slice_find(p->local, '+'));
-	uint64_t hash = slice_hash(slice_hash(SLICE_HASH, local), SLICE("@"));
+	uint8_t mem[PATH_LOCAL];
+	struct buf decoded = BUF(mem);
+	struct slice local;
+	uint64_t hash;
 
+	path_local(p, &decoded); /* in quotes an address has many spellings */
+	local = buf_slice(&decoded);
+	local = slice_head(local, slice_find(local, '+'));
+	hash = slice_hash(slice_hash(SLICE_HASH, local), SLICE("@"));
 	memset(key, 0, RATES_KEY);
 	if (path_null(p))
 		return false;

@@ -14,9 +14,6 @@ static const struct say missing = {
 static const struct say null_mx = { 550,
 				    { 5, 7, 27 },
 				    "The domain of the sender takes no mail (null MX)" };
-static const struct say no_author = { 550,
-				      { 5, 6, 0 },
-				      "From: has no domain that can be looked up" };
 static const struct say spf_fail = { 550,
 				     { 5, 7, 23 },
 				     "SPF of the sender's domain does not allow this client" };
@@ -32,6 +29,13 @@ static struct say with_name(struct buf *text, const char *before, struct slice n
 	buf_put(text, name);
 	buf_put(text, slice_of(after));
 	return say_made(550, 7, 1, text, "Refused by policy");
+}
+
+static struct say no_author(struct buf *text, struct slice reason)
+{
+	buf_put(text, SLICE("No author to be judged: "));
+	buf_put(text, reason);
+	return say_made(550, 6, 0, text, "From: has no domain that can be looked up");
 }
 
 /* Could DMARC want the letter rejected, if all names could be looked up? */
@@ -56,7 +60,7 @@ bool verdict_passes(const struct judge *v, const struct verdict_rules *r, bool o
 	else if (v->domain == SENDER_NULL_MX)
 		*s = null_mx;
 	else if (d->verdict == DMARC_PERMERROR)
-		*s = no_author;
+		*s = no_author(text, d->reason);
 	else if (r->dmarc && d->verdict == DMARC_FAIL && d->disposition == DMARC_P_REJECT)
 		*s = with_name(text, "Neither SPF nor DKIM vouches for ", d->author,
 			       ", whose DMARC policy is to reject then");

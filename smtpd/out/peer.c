@@ -401,8 +401,10 @@ struct peer *peer_kept_at(struct outbound *o, const char *host, const struct ipa
 	return NULL;
 }
 
+/* Whose letters it is for from now on, and whether that domain's MTA-STS policy was asked for. */
 static void set_domain(struct peer *p)
 {
+	p->asked_sts = p->d->policy.asks_sts;
 	slice_cstr(p->d->letter.domain, p->domain, sizeof p->domain);
 }
 
@@ -415,7 +417,6 @@ void peer_start(struct peer *p, struct delivery *d, int fd)
 	p->addr = d->last_addr;
 	p->pinned = d->pinned;
 	p->smart = d->smart;
-	p->asked_sts = d->policy.asks_sts;
 	p->implicit = d->smart && p->owner->smart_tls;
 	p->resumed = false;
 	p->level = d->policy.level;

@@ -42,7 +42,7 @@ struct peer { /* zeroed: free */
 	char host[MXLIST_NAME + 1], domain[MXLIST_NAME + 1];
 	struct ipaddr addr;
 	bool pinned, smart;
-	bool asked_sts; /* policy.asks_sts of the letter it was made for */
+	bool asked_sts; /* policy.asks_sts of the last letter, for `domain` */
 	bool implicit;	/* TLS before the greeting */
 	bool resumed;	/* a TLS session was offered */
 	unsigned tries;
