@@ -145,7 +145,7 @@ $(O)/pkg/$(ARCH)/musl.ok: $(call pkg-inputs,musl) $(O)/pkg/$(ARCH)/headers.ok $(
 
 # The kernel depends on nothing of ours but its fragment.
 FRAGMENT := board/$(ARCH).fragment
-$(O)/pkg/$(ARCH)/linux.ok: $(call pkg-inputs,linux) $(FRAGMENT) $(call alive,$(ARCH)/linux) | $(GEN)/host.ok
+$(O)/pkg/$(ARCH)/linux.ok: $(call pkg-inputs,linux) $(FRAGMENT) $(call alive,$(ARCH)/linux) | $(GEN)/host.ok $(GEN)/board.ok
 	$(Q)CC=$(CROSS_COMPILE)gcc RECIPE_FILES="$(FRAGMENT) rootfs/linux/check-config" FRAGMENT=$(abspath $(FRAGMENT)) \
 		CROSS_COMPILE=$(CROSS_COMPILE) rootfs/package build linux $(ARCH) $(O)/pkg/$(ARCH)/linux
 	@touch $@

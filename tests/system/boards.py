@@ -88,5 +88,26 @@ class Direct(machine.Qemu):
         super().__init__(files, "q35", **more)
 
 
+class Aarch64(machine.Qemu):
+    """qemu-aarch64: kernel and root file system directly."""
+
+    BOARD = "qemu-aarch64"
+
+    def __init__(self, files=None, memory=64, **more):
+        super().__init__(files, "virt", memory=memory, images=images(self.BOARD), **more)
+
+    def program(self):
+        return ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-kernel", self.images + "/Image.gz"]
+
+    def common(self, card):
+        return super().common(card + ",romfile=")
+
+    def words(self):
+        return "console=ttyAMA0 quiet panic=-1"
+
+    def ready(self, deadline=180):
+        return super().ready(deadline)
+
+
 def machine_of(board):
-    return {"vm-x86_64": Vm}.get(board, Direct)
+    return {x.BOARD: x for x in (Vm, Aarch64)}.get(board, Direct)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Every board, and every disk controller and network card that QEMU emulates: one letter through each lane."""
+import contextlib
+import re
 import struct
 
 import boards
 import cases_disk
 import cases_qemu
 import machine
-from stage import need
+from mail import Client, forward, letter, submit
+from stage import expect, need
 
 
 def named(name, case):
@@ -21,6 +24,36 @@ def direct(name, make):
             w.publish(q, 600)
             cases_qemu.both_lanes(w)
     return named(name, case)
+
+
+def largest(w, clients=27):
+    """A letter of the largest size on each lane, beside `clients` that keep a TLS connection open there."""
+    with contextlib.ExitStack() as crowd:
+        for port in (25, 465):
+            for n in range(clients):
+                c = crowd.enter_context(Client(port, tls=port == 465, timeout=120))
+                said = c.hello()
+                need(said[0] == 250 and (port == 465 or c.starttls()[0] == 220), "client %d of port %d: %s" % (n, port, said))
+        size = int(re.search(r"SIZE (\d+)", said[1]).group(1))
+        for sender, send in (("ann@stranger.example", lambda text: forward(text, tls=True, timeout=240)),
+                             (cases_qemu.APP, lambda text: submit(text, w.account, timeout=240))):
+            mark, text = letter(sender, body=(b"z" * 76 + b"\r\n") * ((size - 600) // 78))
+            text = text[:-2] + b"z" * (size - len(text)) + b"\r\n"
+            expect(send(text), 250)
+            body = text.split(b"\r\n\r\n", 1)[1].replace(b"\r\n", b"\n")
+            need(w.standin.wait(mark, deadline=240).endswith(body), "the largest letter from %s changed" % sender)
+
+
+def qemu_aarch64(w):
+    """64 MiB: a letter through each lane, then the largest; there is a watchdog; the power key ends it in order."""
+    w.end()
+    with boards.Aarch64(w.files, more=["-device", "i6300esb"]) as q:
+        q.wait(r"init: ev=watchdog ", 5)
+        w.publish(q, 600)
+        cases_qemu.both_lanes(w)
+        largest(w)
+        q.stop(60)
+        q.wait(r"init: .*ev=halt", 5)
 
 
 def vm(controller, card, uefi=False):
@@ -73,4 +106,6 @@ CASES = [direct("qemu_x86_64_microvm", lambda files: machine.Qemu(files, "microv
          direct("qemu_x86_64_q35", lambda files: machine.Qemu(files, "q35")),
          vm("virtio-blk", "virtio-net-pci"), vm("virtio-scsi", "e1000"), vm("ahci", "e1000e"), vm("nvme", "vmxnet3"),
          vm("pvscsi", "virtio-net-pci"),
-         vm("virtio-blk", "virtio-net-pci", True), vm("ahci", "e1000e", True), vm("nvme", "vmxnet3", True), slots, slots_under_uefi]
+         vm("virtio-blk", "virtio-net-pci", True), vm("ahci", "e1000e", True), vm("nvme", "vmxnet3", True),
+         slots, slots_under_uefi,
+         qemu_aarch64]
