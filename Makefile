@@ -234,8 +234,8 @@ $(foreach p,$(HOSTPROGS) $(TESTPROGS),$(eval $(call hostprog-rules,$(p))))
 
 # Images. The root file system holds every program, the compiled maps and the trust anchors.
 I := $(O)/images
-kernel := $(if $(filter aarch64,$(ARCH)),Image.gz,bzImage)
-disk-images := tinpost-$(BOARD).img$(if $(CONFIG_BOARD_VM_X86_64), tinpost-$(BOARD).qcow2)
+kernel := $(if $(CONFIG_BOARD_VM_AARCH64),vmlinuz.efi,$(if $(filter aarch64,$(ARCH)),Image.gz,bzImage))
+disk-images := tinpost-$(BOARD).img$(if $(CONFIG_BOARD_VM_X86_64)$(CONFIG_BOARD_VM_AARCH64), tinpost-$(BOARD).qcow2)
 packed := $(if $(CONFIG_BOARD_CONTAINER),oci/index.json,$(kernel) rootfs.cpio.zst $(if $(CONFIG_BOARD_DISK),$(disk-images),keys.img data.img))
 IMAGES := $(addprefix $(I)/,$(packed) sbom.cdx.json SHA256SUMS)
 loaded := $(if $(CONFIG_BOARD_CONTAINER),$(I)/oci/blobs/sha256/*,$(I)/$(kernel) $(I)/rootfs.cpio.zst)
@@ -246,7 +246,7 @@ oci: $(I)/oci/index.json
 
 $(I)/$(kernel): $(O)/pkg/$(ARCH)/linux.ok
 	@mkdir -p $(@D) $(O)/symbols
-	$(Q)$(if $(filter %.gz,$(kernel)),gzip -9nc,cat) $(O)/pkg/$(ARCH)/linux/$(basename $(kernel)) >$@
+	$(Q)$(if $(filter %.gz,$(kernel)),gzip -9nc,cat) $(O)/pkg/$(ARCH)/linux/$(kernel:.gz=) >$@
 	$(Q)cp $(O)/pkg/$(ARCH)/linux/vmlinux $(O)/symbols/vmlinux
 rootfs-inputs := rootfs/tree $(PROGS:%=$(O)/bin/%) $(addprefix $(O)/maps/,anchors.pem public.pem users.cdb virtual.cdb smarthost dkim tls binding manifest)
 secrets = $(if $(smarthost)$(dkim-file)$(tls-key)$(binding),umask 077;)
@@ -265,10 +265,12 @@ $(I)/data.img: rootfs/disks rootfs/ext4.py rootfs/mke2fs.conf $(GEN)/build.h
 	$(call say,DISK,$@)
 	@mkdir -p $(@D)
 	$(Q)rootfs/disks data $@ $(CONFIG_ROOTFS_DATA_SIZE)
+# UEFI's boot loader: x86-64's from the host's package, another architecture's through the private apt root.
+loader = $(if $(CONFIG_BOARD_VM_AARCH64),$$(rootfs/package source systemd-boot)/deb)/usr/lib/systemd/boot/efi/systemd-boot$(if $(CONFIG_BOARD_VM_AARCH64),aa64,x64).efi
 $(I)/tinpost-$(BOARD).img: rootfs/mkdisk rootfs/fat.py rootfs/layout.py rootfs/ext4.py rootfs/mke2fs.conf init/layout.def $(I)/$(kernel) $(I)/rootfs.cpio.zst \
 		$(GEN)/board.ok
 	$(call say,DISK,$@)
-	$(Q)$(secrets) rootfs/mkdisk $(BOARD) $@ $(I)/$(kernel) $(I)/rootfs.cpio.zst $(CONFIG_ROOTFS_DATA_SIZE)
+	$(Q)$(secrets) rootfs/mkdisk $(ARCH) $@ $(I)/$(kernel) $(I)/rootfs.cpio.zst $(CONFIG_ROOTFS_DATA_SIZE) $(loader)
 $(I)/tinpost-$(BOARD).qcow2: $(I)/tinpost-$(BOARD).img
 	$(call say,QCOW2,$@)
 	$(Q)$(secrets) qemu-img convert -m 1 -f raw -O qcow2 -c $< $@.new && mv $@.new $@
@@ -400,7 +402,7 @@ power-env = COMPILE="$(HOSTCC) $(filter-out -MMD -MP,$(common)) -O2 $(call pkg-i
 	OBJECTS="$(filedisk-y:%=$(abspath $(O))/host/obj/%)" \
 	LINK="$(HOSTCC) $(filedisk-wrap) $(call archives,host,filedisk) -lpthread"
 checks := deps config format headers warnings link size sbom harden oci twice flash
-check-env = ARCH=$(ARCH) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
+check-env = ARCH=$(ARCH) KERNEL=$(kernel) PROGS="$(PROGS)" CC_TARGET=$(TCC) MODULES="$(modules)" \
 	WARNINGS="$(warnings)" INCLUDES="$(call pkg-includes,host)" GEN=$(GEN)
 $(checks:%=check-%): check-%: FORCE
 	@env $(check-env) $(check-env-$*) tests/check/runner tests/check/$*

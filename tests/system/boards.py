@@ -21,7 +21,6 @@ CONTROLLERS = {
     "ahci": ["-device", "ide-hd,bus=ide.0,drive=d"],
     "nvme": ["-device", "nvme,serial=1,drive=d"],
 }
-OVMF = "/usr/share/ovmf/OVMF.fd"
 
 
 def images(board):
@@ -32,6 +31,8 @@ class Vm(machine.Qemu):
     """vm-x86_64 on a disk of `mib` MiB."""
 
     BOARD = "vm-x86_64"
+    MACHINE = ["qemu-system-x86_64", "-M", "q35", "-vga", "std"]
+    FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 
     def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", uefi=False, mib=512, memory=128, **more):
         super().__init__(files, "q35", disks=False, memory=memory, images=images(self.BOARD), **more)
@@ -45,9 +46,9 @@ class Vm(machine.Qemu):
                 f.write(initrd.read())
 
     def command(self):
-        return (["qemu-system-x86_64", "-M", "q35", "-vga", "std", "-device", "virtio-rng-pci",
+        return (self.MACHINE + ["-device", "virtio-rng-pci",
                  "-drive", "id=d,file=%s,format=raw,if=none" % self.disk] + self.common(self.card + ",romfile=") +
-                (["-bios", OVMF] if self.uefi else []) + CONTROLLERS[self.controller] + self.more)
+                (["-bios", self.FIRMWARE] if self.uefi else []) + CONTROLLERS[self.controller] + self.more)
 
     def ready(self, deadline=180):
         return super().ready(deadline)
@@ -109,5 +110,16 @@ class Aarch64(machine.Qemu):
         return super().ready(deadline)
 
 
+class VmAarch64(Vm):
+    """vm-aarch64: UEFI and its screen."""
+
+    BOARD = "vm-aarch64"
+    MACHINE = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-device", "ramfb"]
+    FIRMWARE = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
+
+    def __init__(self, files=None, **more):
+        super().__init__(files, uefi=True, **more)
+
+
 def machine_of(board):
-    return {x.BOARD: x for x in (Vm, Aarch64)}.get(board, Direct)
+    return {x.BOARD: x for x in (Vm, Aarch64, VmAarch64)}.get(board, Direct)

@@ -62,6 +62,12 @@ def vm(controller, card, uefi=False):
     return named("vm_x86_64_%s_%s_%s" % ("uefi" if uefi else "bios", controller, card.split("-")[0]), case)
 
 
+def vm_aarch64(controller):
+    def case(w):
+        cases_disk.boot(w, machine=boards.VmAarch64, controller=controller)
+    return named("vm_aarch64_" + controller, case)
+
+
 def once(letter):
     """Both sectors of SYSLINUX's record: start this the next time alone. Two magic numbers, a sum, and one tagged value."""
     text = (b"\x01\x01" + letter).ljust(500, b"\0")
@@ -108,4 +114,4 @@ CASES = [direct("qemu_x86_64_microvm", lambda files: machine.Qemu(files, "microv
          vm("pvscsi", "virtio-net-pci"),
          vm("virtio-blk", "virtio-net-pci", True), vm("ahci", "e1000e", True), vm("nvme", "vmxnet3", True),
          slots, slots_under_uefi,
-         qemu_aarch64]
+         qemu_aarch64, vm_aarch64("virtio-blk"), vm_aarch64("virtio-scsi"), vm_aarch64("nvme")]

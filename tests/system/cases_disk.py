@@ -16,10 +16,10 @@ def shown(rows, lines):
     return False
 
 
-def boot(w, **how):
+def boot(w, machine=boards.Vm, **how):
     """Both lanes; the journal took the whole disk, once; the table on the disk is as it was; keys outlive the power cut."""
     w.end()
-    with boards.Vm(w.files, start=False, **how) as q:
+    with machine(w.files, start=False, **how) as q:
         table = q.table()
         q.start().ready()
         first = w.publish(q, 300)
