@@ -344,13 +344,14 @@ $(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(GEN)/users.is
 	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) $(users) $@
 
 # Both ends of every channel compare BUILD_ID: one text for one state of our sources and configuration.
-# BUILD_TIME is the floor of the machine's clock.
+# BUILD_TIME is the floor of the machine's clock. BACKUP_PUBKEY: what holder seals backups to.
+backup-pubkey := $(call unquote,$(CONFIG_KEYS_BACKUP_PUBKEY))
 own-sources := $(wildcard init/*.c init/*/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
 own-files := $(own-sources) $(wildcard init/*.h init/*/*.h init/*.def smtpd/*/*.h smtpd/*/*/*.h keys/*/*.h keys/*/*/*.h)
-build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME|wires\.h' $(own-sources) $(wildcard tests/*/*.c) /dev/null))
+build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME|BACKUP_PUBKEY|wires\.h' $(own-sources) $(wildcard tests/*/*.c) /dev/null))
 $(GEN)/build.h: $(GEN)/autoconf.h FORCE
 	@{ printf '#define BUILD_ID "%.16s"\n' "$$(cat $(own-files) $< | sha256sum)"; \
-		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; } >$@.new
+		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; rootfs/backup-pubkey '$(if $(backup-pubkey),$(SITE_DIR)/$(backup-pubkey))'; } >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): $(GEN)/build.h
 $(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): private build-flags := -include $(GEN)/build.h
@@ -454,6 +455,14 @@ user: $(O)/host/tinpost-user
 # The lists have a say: senders and aliases outside the mail domains are refused here, so those domains are all.
 dns-records: $(O)/host/probe $(O)/maps/users.cdb $(O)/maps/virtual.cdb $(O)/maps/dkim
 	@$< records $(if $(ADDRESS),--address '$(ADDRESS)') $(if $(CA_ACCOUNT),--account '$(CA_ACCOUNT)') $(if $(dkim-file),--key $(O)/maps/dkim) $(if $(DKIM),--dkim '$(DKIM)')
+# Keys of the operator, for backups of the machine's; and such a backup as key disk.
+backup-key: $(O)/host/tinpost-keys
+	@test -n '$(PRIVATE)' || { echo "PRIVATE= names the file for the private key, PUBLIC= the one for the public key" >&2; exit 1; }
+	@$< make '$(PRIVATE)' '$(or $(PUBLIC),$(SITE_DIR)/backup.pub)'
+restore-keys: $(O)/host/tinpost-keys
+	@test -n '$(PRIVATE)' -a -n '$(FROM)' -a -n '$(OUT)' || { echo "PRIVATE= names the private key, FROM= keys.backup or a console's text, OUT= a new folder" >&2; exit 1; }
+	@test ! -e '$(OUT).img' || { echo "$(OUT).img: there already" >&2; exit 1; }
+	@$< open $(call switch,PARTIAL,--partial) '$(PRIVATE)' '$(FROM)' '$(OUT)' && umask 077 && rootfs/disks keys '$(OUT).img' '$(OUT)'
 # A list is read as it is; a file of SQL is asked of PostgreSQL: psql takes PGHOST, PGSERVICE and so on from here.
 PSQL ?= psql
 users-import: $(O)/host/tinpost-user
@@ -509,7 +518,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run flash test-letter user users-import dns-records addr2line \
+.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run flash test-letter user users-import backup-key restore-keys dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -524,6 +533,9 @@ FORCE:
 #=                    day; QUOTA=100: recipients in a day)
 #=   dns-records      every DNS record to publish; DKIM=FILE: with the keys that the console showed, saved there;
 #=                    ADDRESS="192.0.2.1 2001:db8::1": when DHCP gives it; CA_ACCOUNT=URI: for the CAA record
+#=   backup-key       PRIVATE= [PUBLIC=]: the pair of keys that KEYS_BACKUP_PUBKEY is one half of
+#=   restore-keys     PRIVATE= FROM= OUT= [PARTIAL=y]: keys of a lost machine from its backup: the folder OUT, and
+#=                    OUT.img, a key disk; all of them, or with PARTIAL=y what is left
 #=   users-import     FILE= [SENDER=] [SCRAM=y]: accounts of sasldblistusers2, passwd or Dovecot, all or none; tokens
 #=                    are made where the list has no password, and printed. FILE=NAME.sql: rows of a query, by psql
 #=   flash            DEV=/dev/sdX: write the board's disk image to a disk or card; asks first

@@ -242,6 +242,8 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 		return open_cache("/keys/a/clock");
 	case GRANT_SEEN:
 		return open_cache("/keys/a/seen");
+	case GRANT_BACKUP:
+		return ON(CONFIG_KEYS_BACKUP) ? open_cache("/data/keys.backup") : grants_null();
 	case GRANT_BINDING:
 		return open_file("/etc/tinpost/binding");
 	case GRANT_COMMAND_LINE:

@@ -63,7 +63,8 @@ enum grant_kind {
 	GRANT_LISTEN_80, /* bound, but not listening: acme opens and closes them */
 	GRANT_LISTEN_443,
 	GRANT_SAVED_TIME,
-	GRANT_SEEN, /* deliveries that a sender may not know of */
+	GRANT_SEEN,   /* deliveries that a sender may not know of */
+	GRANT_BACKUP, /* keys, sealed to the operator's one, on the data volume */
 	GRANT_MAX
 };
 

@@ -274,6 +274,14 @@ static bool prepare(enum volume v)
 	return ok;
 }
 
+/* A new key disk beside the backup of a lost one: those of the keys to come are not written over it. */
+static void spare_backup(void)
+{
+	if (access("/keys/a/srs/key", F_OK) != 0 && access("/keys/b/srs/key", F_OK) != 0 &&
+	    rename("/data/keys.backup", "/data/keys.lost") == 0)
+		say("ev=backup kept=/data/keys.lost");
+}
+
 unsigned volume_mount(bool machine)
 {
 	struct found found[VOLUMES] = { 0 };
@@ -287,6 +295,8 @@ unsigned volume_mount(bool machine)
 		if (prepare(v))
 			flags |= v == DATA ? CTL_HAVE_DATA : CTL_HAVE_KEYS;
 	}
+	if (ON(CONFIG_KEYS_BACKUP) && flags & CTL_HAVE_KEYS && flags & CTL_HAVE_DATA)
+		spare_backup();
 	if (!(flags & CTL_HAVE_KEYS))
 		say("ev=keys have=no effect=\"returns are refused after a restart\"");
 	if (!(flags & CTL_HAVE_DATA))

@@ -85,6 +85,8 @@ static bool save(struct dkimlife *l)
 
 	if (!ok)
 		log_event("unkept", "secret", "dkim");
+	else if (l->kept)
+		l->kept(l);
 	return ok;
 }
 
@@ -132,6 +134,8 @@ static bool complete(struct dkimlife *l)
 		k[DKIMRING_NOW].at = l->now();
 		if (!save(l))
 			return false;
+	} else if (!l->round && l->kept) {
+		l->kept(l);
 	}
 	if (l->days && l->round && !k[DKIMRING_NEXT].number && !k[DKIMRING_OLD].number) {
 		make(l, DKIMRING_NEXT, k[DKIMRING_NOW].number + 1);

@@ -28,7 +28,9 @@ struct dkimlife {
 	bool imported;	   /* the RSA key is not on disk, and none is made */
 	bool retired;	   /* says the private key of a record that is gone */
 	unsigned bits;
-	int64_t days; /* that a key signs; 0: for good, and there is no next one */
+	void (*kept)(const struct dkimlife
+			     *); /* the ring of `domain` and `at_ed` is on disk; or NULL */
+	int64_t days;		 /* that a key signs; 0: for good, and there is no next one */
 	/* where the round is */
 	struct slice rest, domain; /* words to come; the one it is at */
 	bool at_ed;

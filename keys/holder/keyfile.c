@@ -10,7 +10,7 @@
 
 #include "smtpd/lib/log.h"
 
-enum { COPIES = 2, SUM = 32, HEAD = 16 + SUM, WHOLE_MAX = HEAD + KEYFILE_MAX };
+enum { COPIES = 2, SUM = 32, HEAD = 16 + SUM, WHOLE_MAX = KEYFILE_FILE_MAX };
 
 static const char *const folders[COPIES][KEYFILE_KINDS] = {
 	{ NULL, "a/tls", "a/srs", "a/dkim", "a/ed25519", "a/account", "a/tls", "a/acme" },
@@ -161,13 +161,9 @@ static int newest(const enum keyfile_state *state, const struct buf *copy)
 	return best;
 }
 
-enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out)
-{
-	return keyfile_load_as(kind, name_of(kind), mend, out);
-}
-
-enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, bool mend,
-				   struct buf *out)
+/* skip: octets of the file that are not put. */
+static enum keyfile_state load(enum keyfile_kind kind, const char *name, bool mend, size_t skip,
+			       struct buf *out)
 {
 	/* One octet more than a whole file: a longer one is damaged. */
 	uint8_t mem[COPIES][WHOLE_MAX + 1];
@@ -185,7 +181,7 @@ enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, boo
 	if (best >= 0) {
 		good = buf_slice(&copy[best]);
 		all = KEYFILE_WHOLE;
-		buf_put(out, slice_from(good, HEAD));
+		buf_put(out, slice_from(good, skip));
 	}
 	for (int i = 0; i < COPIES && mend && good.p; i++)
 		if (state[i] != KEYFILE_NOWHERE && !slice_eq(buf_slice(&copy[i]), good) &&
@@ -193,6 +189,38 @@ enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, boo
 			complain(folders[i][kind], "mended", "yes");
 	sodium_memzero(mem, sizeof mem);
 	return all;
+}
+
+enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out)
+{
+	return load(kind, name_of(kind), mend, HEAD, out);
+}
+
+enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, bool mend,
+				   struct buf *out)
+{
+	return load(kind, name, mend, HEAD, out);
+}
+
+enum keyfile_state keyfile_load_file(enum keyfile_kind kind, const char *name, struct buf *out)
+{
+	return load(kind, name, false, 0, out);
+}
+
+bool keyfile_parse(struct slice file, enum keyfile_kind *kind, uint32_t *serial)
+{
+	unsigned k = file.n < HEAD ? 0 : file.p[11];
+
+	if (!k || k >= KEYFILE_KINDS || !believed((enum keyfile_kind)k, file))
+		return false;
+	*kind = (enum keyfile_kind)k;
+	*serial = serial_of(file);
+	return true;
+}
+
+const char *keyfile_folder(enum keyfile_kind kind)
+{
+	return folders[0][kind] + 2;
 }
 
 bool keyfile_there(enum keyfile_kind kind, const char *name)

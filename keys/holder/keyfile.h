@@ -30,13 +30,22 @@ enum keyfile_state {
 	KEYFILE_DAMAGED, /* a file that cannot be read or believed, and no whole copy: never written over */
 };
 
-enum { KEYFILE_MAX = 8192 }; /* octets of content */
+enum {
+	KEYFILE_MAX = 8192, /* octets of content */
+	KEYFILE_FILE_MAX = 48 + KEYFILE_MAX
+};
 
 /* Puts the content of the newest whole copy; mend: writes it over the other one where that differs. Says on the log
  * what it found wrong. */
 enum keyfile_state keyfile_load(enum keyfile_kind kind, bool mend, struct buf *out);
 enum keyfile_state keyfile_load_as(enum keyfile_kind kind, const char *name, bool mend,
 				   struct buf *out);
+/* The same for the file itself, mending nothing. */
+enum keyfile_state keyfile_load_file(enum keyfile_kind kind, const char *name, struct buf *out);
+/* Is this a whole file, and of what? *out untouched where it is not. */
+bool keyfile_parse(struct slice file, enum keyfile_kind *kind, uint32_t *serial);
+/* The folder of a kind in a copy: "dkim". */
+const char *keyfile_folder(enum keyfile_kind kind);
 /* True when there is a file, whatever it holds. */
 bool keyfile_there(enum keyfile_kind kind, const char *name);
 /* True when at least one copy is on disk. */

@@ -3,14 +3,17 @@
 #include <unistd.h>
 
 #include "keys/holder/acctkey.h"
+#include "keys/holder/backup.h"
 #include "keys/holder/dkimkey.h"
 #include "keys/holder/dkimlife.h"
 #include "keys/holder/srskey.h"
 #include "keys/holder/tlskey.h"
+#include "smtpd/lib/owner.h"
 #include "smtpd/lib/proc.h"
 
 struct holder { /* the process's context: one kind of key */
 	struct proc proc;
+	struct watch backup; /* KEYS_BACKUP: due once, when everything else runs */
 	union {
 		struct tlskey tls;
 		struct srskey srs;
@@ -68,6 +71,66 @@ static int64_t now(void)
 static const bool rsa = ON(CONFIG_KEYS_DKIM_RSA),
 		  ed25519 = ON(CONFIG_KEYS_DKIM_ED25519) || ON(CONFIG_KEYS_DKIM_SECOND);
 
+/* Numbers of secrets in a backup; from DKIM on two for each mail domain, RSA and Ed25519. */
+enum {
+	NO_TLS = 1,
+	NO_SRS,
+	NO_ACCOUNT,
+	NO_DKIM = NO_ACCOUNT + ON(CONFIG_KEYS_ACME),
+	BACKUP_MS = 2000
+};
+
+static void back_up(const struct holder *h, enum keyfile_kind kind, const char *name,
+		    unsigned number)
+{
+	static const uint8_t to[] = BACKUP_PUBKEY;
+	struct backup b = { to, h->proc.grant[GRANT_BACKUP], NO_DKIM - 1 };
+	struct slice words = slice_of(CONFIG_SMTPD_DOMAINS);
+
+	while (slice_word(&words).n)
+		b.secrets += 2;
+	if (ON(CONFIG_KEYS_BACKUP))
+		backup_put(&b, kind, name, number);
+}
+
+static void back_up_ring(const struct holder *h, struct slice domain, bool ed)
+{
+	struct slice words = slice_of(CONFIG_SMTPD_DOMAINS);
+	unsigned number = NO_DKIM + ed;
+	char name[BACKUP_NAME];
+
+	while (!slice_eq(slice_word(&words), domain))
+		number += 2;
+	if (slice_cstr(domain, name, sizeof name))
+		back_up(h, ed ? KEYFILE_ED25519 : KEYFILE_DKIM, name, number);
+}
+
+static void on_kept(const struct dkimlife *l)
+{
+	back_up_ring(OWNER(const struct holder, u.life, l), l->domain, l->at_ed);
+}
+
+/* Of keygen the rings that another choice left behind: dkimlife tells of its own. */
+static void on_backup(struct watch *w, short got)
+{
+	struct holder *h = OWNER(struct holder, backup, w);
+	const struct dkimlife *l = &h->u.life;
+	struct slice words = slice_of(CONFIG_SMTPD_DOMAINS), domain;
+
+	(void)got;
+	w->due = LOOP_NEVER;
+	if (h->proc.me == P_HOLDER_TLS)
+		back_up(h, KEYFILE_TLS, "key", NO_TLS);
+	else if (h->proc.me == P_HOLDER_SRS)
+		back_up(h, KEYFILE_SRS, "key", NO_SRS);
+	else if (h->proc.me == P_HOLDER_ACME)
+		back_up(h, KEYFILE_ACCOUNT, "key", NO_ACCOUNT);
+	while (h->proc.me == P_KEYGEN && (domain = slice_word(&words)).n)
+		for (int ed = 0; ed < 2; ed++)
+			if (ed ? !l->ed25519 : !l->rsa || l->imported)
+				back_up_ring(h, domain, ed);
+}
+
 static void start_keygen(struct holder *h)
 {
 	h->u.life = (struct dkimlife){
@@ -82,6 +145,7 @@ static void start_keygen(struct holder *h)
 		.retired = ON(CONFIG_KEYS_DKIM_TELL_RETIRED),
 		.bits = CONFIG_KEYS_DKIM_BITS,
 		.days = CONFIG_KEYS_DKIM_DAYS,
+		.kept = ON(CONFIG_KEYS_BACKUP) ? on_kept : NULL,
 	};
 	dkimlife_init(&h->u.life);
 }
@@ -117,12 +181,17 @@ int main(void)
 {
 	static struct holder h;
 
-	proc_start(&h.proc, PROG_HOLDER, 2);
+	proc_start(&h.proc, PROG_HOLDER, 3);
 	h.proc.stop = on_stop;
 	if (h.proc.me == P_KEYGEN)
 		start_keygen(&h);
 	else
 		start(&h);
+	h.backup = (struct watch){ .fd = -1,
+				   .due = ON(CONFIG_KEYS_BACKUP) ? h.proc.loop.now + BACKUP_MS
+								 : LOOP_NEVER,
+				   .ready = on_backup };
+	loop_add(&h.proc.loop, &h.backup);
 	proc_seal(&h.proc);
 	loop_run(&h.proc.loop);
 }

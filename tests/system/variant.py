@@ -35,6 +35,9 @@ VARIANTS = {
     # a certificate for two names from the authority of cases_acme.py, which looks at port 80, or at 443
     "acme": ACME,
     "alpn": dict(ACME, KEYS_ACME_HTTP01="n", KEYS_ACME_TLSALPN01="y"),
+    # keys are sealed to an operator's; every kind that there is
+    "backup": dict(ACME, KEYS_BACKUP_PUBKEY='"%s"' % os.path.relpath(world.OUT + "/variant/backup/public", world.TOP),
+                   KEYS_DKIM_SECOND="y"),
 }
 
 
@@ -69,6 +72,8 @@ def build(name):
         lines = [x for x in f if not re.match(r"(# )?CONFIG_(%s)\b" % "|".join(changes), x)]
     lines += ["CONFIG_%s=%s\n" % x if x[1] != "n" else "# CONFIG_%s is not set\n" % x[0] for x in changes.items()]
     os.makedirs(where, exist_ok=True)
+    if "KEYS_BACKUP_PUBKEY" in changes and not os.path.exists(where + "/public"):
+        subprocess.run([world.OUT + "/host/tinpost-keys", "make", where + "/private", where + "/public"], check=True)
     text = "".join(lines)
     if not os.path.exists(where + "/.config") or open(where + "/.config", encoding="ascii").read() != text:
         with open(where + "/.config", "w", encoding="ascii") as f:
