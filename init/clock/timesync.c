@@ -307,12 +307,12 @@ static void recall(struct timesync *t)
 static void on_servers(void *ctx, struct call *c)
 {
 	struct timesync *t = ctx;
-	const struct clock_servers *m = c->msg;
-	struct clock_servers_set done = { .h = { .type = 0 } };
+	const struct servers *m = c->msg;
+	struct servers_set done = { .h = { .type = 0 } };
 	bool same = m->n == t->given.n && memcmp(m->addr, t->given.addr, sizeof m->addr) == 0;
 
 	chan_answer(&c->token, &done, sizeof done, SLICE(""));
-	if (!t->proc || same || m->n > CLOCK_SERVERS_MAX)
+	if (!t->proc || same || m->n > SERVERS_MAX)
 		return;
 	t->given = *m;
 	ask_drop(&t->ask);
@@ -323,7 +323,7 @@ static void on_servers(void *ctx, struct call *c)
 
 const struct rule timesync_rules[CLOCK_TYPES] = {
 	[CLOCK_SERVERS] = { .from = 1u << P_NET,
-			    .size = sizeof(struct clock_servers),
+			    .size = sizeof(struct servers),
 			    .run = on_servers },
 };
 

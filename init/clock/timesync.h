@@ -27,7 +27,7 @@ struct timesync {
 	struct proc *proc;  /* borrowed; NULL: off */
 	struct watch watch; /* fd -1 = no question is out; the deadline is the next step */
 	struct ask ask;
-	struct clock_servers given; /* by the network */
+	struct servers given; /* by the network */
 	unsigned server; /* to be asked next: one of those, then a word of the configuration */
 	unsigned failures;
 	uint64_t cookie;

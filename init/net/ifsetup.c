@@ -96,71 +96,46 @@ static void on_told(struct ask *a, const void *reply, struct slice tail)
 	(void)tail;
 }
 
-static void tell_dns(struct chan *c)
+static void tell(struct chan *c)
 {
-	static const struct want want = { DNS_SERVERS, sizeof(struct dns_servers_set), 0 };
-	struct ifsetup *s = c->ctx;
+	struct ifsetup_told *t = c->ctx;
 
-	ask_drop(&s->dns_ask);
-	s->dns_ask.done = on_told;
-	if (s->servers.n)
-		chan_ask(c, &s->dns_ask, &s->servers, sizeof s->servers, SLICE(""), NULL, 0,
-			 &want, ASK_MS);
+	ask_drop(&t->ask);
+	t->ask.done = on_told;
+	if (t->servers.n)
+		chan_ask(c, &t->ask, &t->servers, sizeof t->servers, SLICE(""), NULL, 0,
+			 &t->want, ASK_MS);
 }
 
-static void tell_clock(struct chan *c)
+static void add(struct ifsetup_told *t, const struct ipaddr *a, unsigned n)
 {
-	static const struct want want = { CLOCK_SERVERS, sizeof(struct clock_servers_set), 0 };
-	struct ifsetup *s = c->ctx;
+	struct servers *s = &t->servers;
 
-	ask_drop(&s->clock_ask);
-	s->clock_ask.done = on_told;
-	if (s->times.n)
-		chan_ask(c, &s->clock_ask, &s->times, sizeof s->times, SLICE(""), NULL, 0,
-			 &want, ASK_MS);
+	for (; n-- && s->n < SERVERS_MAX; a++)
+		memcpy(s->addr[s->n++], a->b, sizeof a->b);
 }
 
-/* Into a list of at most `max`. */
-static void add_server(uint8_t (*list)[16], uint32_t *n, uint32_t max, const struct ipaddr *a)
-{
-	if (*n < max)
-		memcpy(list[(*n)++], a->b, sizeof a->b);
-}
-
-static void add_dns(struct ifsetup *s, const struct ipaddr *a)
-{
-	add_server(s->servers.addr, &s->servers.n, DNS_SERVERS_MAX, a);
-}
-
-static void add_time(struct ifsetup *s, const struct ipaddr *a)
-{
-	add_server(s->times.addr, &s->times.n, CLOCK_SERVERS_MAX, a);
-}
-
-static void add_list(struct ifsetup *s, const struct dhcp_list *list,
-		     void (*add)(struct ifsetup *s, const struct ipaddr *a))
+static void add_leased(const struct ifsetup *s, struct ifsetup_told *t,
+		       const struct dhcp_list *list)
 {
 	for (unsigned i = 0; s->lease.state >= LEASE_BOUND && i < list->n; i++) {
 		struct ipaddr a = of_v4(list->a[i]);
 
-		add(s, &a);
+		add(t, &a, 1);
 	}
 }
 
 /* What the command line said, then DHCP, then routers. */
 static void collect_servers(struct ifsetup *s)
 {
-	s->servers.n = s->times.n = 0;
-	for (unsigned i = 0; i < s->plan.dns.n; i++)
-		add_dns(s, &s->plan.dns.a[i]);
-	for (unsigned i = 0; i < s->plan.ntp.n; i++)
-		add_time(s, &s->plan.ntp.a[i]);
-	add_list(s, &s->lease.now.dns, add_dns);
-	add_list(s, &s->lease.now.ntp, add_time);
-	for (unsigned i = 0; i < s->six.n; i++)
-		add_dns(s, &s->six.a[i]);
-	tell_dns(proc_chan(s->proc, PROG_DNS));
-	tell_clock(proc_chan(s->proc, PROG_CLOCK));
+	s->dns.servers = s->clock.servers = (struct servers){ .n = 0 };
+	add(&s->dns, s->plan.dns.a, s->plan.dns.n);
+	add(&s->clock, s->plan.ntp.a, s->plan.ntp.n);
+	add_leased(s, &s->dns, &s->lease.now.dns);
+	add_leased(s, &s->clock, &s->lease.now.ntp);
+	add(&s->dns, s->six.a, s->six.n);
+	tell(s->dns.chan);
+	tell(s->clock.chan);
 }
 
 static void use_lease(struct ifsetup *s)
@@ -420,14 +395,19 @@ static void make_plan(struct ifsetup *s)
 		log_event("ignored", "why", "ip_of_command_line");
 }
 
+static void tells(struct ifsetup_told *t, struct chan *c, uint16_t type)
+{
+	t->chan = c;
+	t->want = (struct want){ type, sizeof(struct servers_set), 0 };
+	c->wired = tell;
+	c->ctx = t;
+}
+
 void ifsetup_init(struct ifsetup *s, struct proc *p)
 {
-	struct chan *dns = proc_chan(p, PROG_DNS), *clock = proc_chan(p, PROG_CLOCK);
-
 	s->proc = p;
-	dns->wired = tell_dns;
-	clock->wired = tell_clock;
-	dns->ctx = clock->ctx = s;
+	tells(&s->dns, proc_chan(p, PROG_DNS), DNS_SERVERS);
+	tells(&s->clock, proc_chan(p, PROG_CLOCK), CLOCK_SERVERS);
 	s->packet.fd = -1;
 	s->timer = (struct watch){ .fd = -1, .due = LOOP_NEVER, .ready = on_timer };
 	s->events = (struct watch){

@@ -10,6 +10,14 @@
 #include "smtpd/msg/clock.h"
 #include "smtpd/msg/dns.h"
 
+/* What a process has to know of the servers that the network named. */
+struct ifsetup_told {
+	struct chan *chan; /* borrowed */
+	struct want want;
+	struct servers servers; /* n = 0: none yet */
+	struct ask ask;
+};
+
 /*
  * Gives the one interface its addresses, routes and name servers, as the plan says. IPv6 addresses and routes from
  * router advertisements are the kernel's own business; name servers in them are ours. An interface that is not there
@@ -26,10 +34,8 @@ struct ifsetup {
 	uint8_t server_mac[DHCP_MAC]; /* where the last answer came from: the server or its relay */
 	bool told;		      /* that the interface is missing */
 	struct rdnss six;
-	int64_t six_until;	    /* ms: then those are forgotten */
-	struct dns_servers servers; /* what dns has to know; n = 0: nothing yet */
-	struct clock_servers times; /* and clock */
-	struct ask dns_ask, clock_ask;
+	int64_t six_until; /* ms: then those are forgotten */
+	struct ifsetup_told dns, clock;
 };
 
 enum { IFSETUP_WATCHES = 3 };

@@ -22,7 +22,7 @@ enum {
 };
 
 struct dnsask_servers {
-	struct ipaddr addr[DNS_SERVERS_MAX];
+	struct ipaddr addr[SERVERS_MAX];
 	uint32_t n, first; /* first: asked before the others, because it answered last */
 	uint16_t port;
 };

@@ -49,7 +49,7 @@ void dotlink_init(struct dotlink *l, struct loop *loop, struct slice servers)
 	*l = (struct dotlink){ .loop = loop, .stream.watch.fd = -1 };
 	l->early = BUF(l->early_mem);
 	while ((word = slice_word(&servers)).n)
-		if (l->n < DNS_SERVERS_MAX && read_server(word, &l->server[l->n]))
+		if (l->n < SERVERS_MAX && read_server(word, &l->server[l->n]))
 			l->n++;
 	if (l->n)
 		l->in = arena_reserve(2 + DOTLINK_MSG);

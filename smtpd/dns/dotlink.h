@@ -28,7 +28,7 @@ struct dotserver {
 struct dotlink {
 	struct loop *loop;
 	const struct tls_anchors *anchors;
-	struct dotserver server[DNS_SERVERS_MAX];
+	struct dotserver server[SERVERS_MAX];
 	unsigned n, at;
 	unsigned open; /* asked on this connection, not answered */
 	struct stream stream;

@@ -142,10 +142,10 @@ static void on_query(void *ctx, struct call *c)
 static void on_servers(void *ctx, struct call *c)
 {
 	struct resolver *r = ctx;
-	const struct dns_servers *m = c->msg;
-	struct dns_servers_set done = { 0 };
+	const struct servers *m = c->msg;
+	struct servers_set done = { 0 };
 
-	if (m->n > DNS_SERVERS_MAX) {
+	if (m->n > SERVERS_MAX) {
 		chan_fail(&c->token);
 		return;
 	}
@@ -167,9 +167,7 @@ const struct rule resolver_rules[DNS_TYPES] = {
 			.size = sizeof(struct dns_query),
 			.tail_max = DNSMSG_NAME,
 			.run = on_query },
-	[DNS_SERVERS] = { .from = FROM(NET),
-			  .size = sizeof(struct dns_servers),
-			  .run = on_servers },
+	[DNS_SERVERS] = { .from = FROM(NET), .size = sizeof(struct servers), .run = on_servers },
 };
 
 static void init_servers(struct dnsask_servers *s, struct slice list)
@@ -178,7 +176,7 @@ static void init_servers(struct dnsask_servers *s, struct slice list)
 
 	s->port = DNSASK_PORT;
 	while ((word = slice_word(&list)).n)
-		if (s->n < DNS_SERVERS_MAX && ipaddr_parse(word, &s->addr[s->n]))
+		if (s->n < SERVERS_MAX && ipaddr_parse(word, &s->addr[s->n]))
 			s->n++;
 }
 

@@ -2,9 +2,10 @@
 #ifndef SMTPD_MSG_DNS_H
 #define SMTPD_MSG_DNS_H
 
-#include "smtpd/lib/chan.h"
+#include "smtpd/msg/servers.h"
 
-/* out, check.mx, fetch, acme, keygen, selfcheck, clock, net -> dns */
+/* out, check.mx, fetch, acme, keygen, selfcheck, clock, net -> dns. DNS_SERVERS, of net alone: struct servers, the name
+ * servers. */
 enum dns_type { DNS_QUERY = 1, DNS_SERVERS, DNS_TYPES };
 
 enum dns_result {
@@ -34,22 +35,9 @@ struct dns_reply {
 	uint32_t ttl;	/* s */
 };
 
-enum { DNS_TAIL = 8 * 1024, DNS_SERVERS_MAX = 4 };
-
-/* net only: the name servers from now on (IPv4 as ::ffff:a.b.c.d). Reply: struct dns_servers_set. */
-struct dns_servers {
-	struct msg h;
-	uint32_t n;
-	uint32_t zero;
-	uint8_t addr[DNS_SERVERS_MAX][16];
-};
-
-struct dns_servers_set {
-	struct msg h;
-};
+enum { DNS_TAIL = 8 * 1024 };
 
 _Static_assert(sizeof(struct dns_query) == 16, "no padding on the wire");
 _Static_assert(sizeof(struct dns_reply) == 16, "no padding on the wire");
-_Static_assert(sizeof(struct dns_servers) == 80, "no padding on the wire");
 
 #endif

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	union {
 		struct msg h;
 		struct dns_query query;
-		struct dns_servers servers;
+		struct servers servers;
 	} m;
 	struct call c = {
 		.token = { .chan = &chan }, .from = P_NET, .msg = &m, .fd = { -1, -1 }

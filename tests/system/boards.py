@@ -5,7 +5,6 @@ import re
 import sys
 
 import machine
-import newc
 import world
 
 sys.path.insert(0, os.path.join(world.TOP, "rootfs"))

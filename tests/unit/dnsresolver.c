@@ -135,7 +135,7 @@ static uint16_t listen_on(struct watch *w, int type, uint32_t addr, uint16_t por
 /* ---- asking ---- */
 
 static const struct want want_reply = { DNS_QUERY, sizeof(struct dns_reply), DNS_TAIL };
-static const struct want want_set = { DNS_SERVERS, sizeof(struct dns_servers_set), 0 };
+static const struct want want_set = { DNS_SERVERS, sizeof(struct servers_set), 0 };
 static struct dns_reply last;
 static uint8_t tail[DNS_TAIL];
 static size_t tail_n;
@@ -199,7 +199,7 @@ static void wire(void)
 
 static void set_servers(uint32_t first, uint32_t second)
 {
-	struct dns_servers m = { .n = second ? 2 : 1 };
+	struct servers m = { .n = second ? 2 : 1 };
 	struct ask a = { .done = on_answer };
 	uint32_t addr[2] = { htonl(first), htonl(second) };
 

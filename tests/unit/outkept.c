@@ -3,25 +3,6 @@
  * what it cannot take. */
 #include "tests/unit/outworld.h"
 
-#define LETTER_ MAIL_, RCPT_, DATA_, END_
-
-static const char *place = "a@plain.example";
-
-static void kept_once(uint16_t code, const char *part, int conns)
-{
-	int had = far.conns;
-
-	seq++;
-	put_letter(place, "8");
-	far.conns = had;
-	wait_answer();
-	CHECK_EQ(last.code, code);
-	CHECK_ROW(strstr(last_text, part) != NULL, last_text);
-	CHECK_EQ(far.conns, conns);
-	CHECK(!far.wrong);
-	forget(0);
-}
-
 /* Until the connection has been kept for long enough, and was left with QUIT.
  */
 static void until_left(void)

@@ -453,6 +453,26 @@ static inline void gives(const char *rcpt, uint16_t code, const char *enhanced,
 		".", "250 2.6.0 stored\r\n" \
 	}
 
+#define LETTER_ MAIL_, RCPT_, DATA_, END_
+
+static const char *place = "a@plain.example";
+
+/* A letter to `place`, over a connection that may be kept; conns: how many there have been. */
+static inline void kept_once(uint16_t code, const char *part, int conns)
+{
+	int had = far.conns;
+
+	seq++;
+	put_letter(place, "8");
+	far.conns = had;
+	wait_answer();
+	CHECK_EQ(last.code, code);
+	CHECK_ROW(strstr(last_text, part) != NULL, last_text);
+	CHECK_EQ(far.conns, conns);
+	CHECK(!far.wrong);
+	forget(0);
+}
+
 #define TLS_REST EHLO_, MAIL_, RCPT_, DATA_, { ".", "250 2.0.0 ok\r\n" }, QUIT_
 
 static inline void list(void)
