@@ -36,13 +36,17 @@ _Static_assert(sizeof program_paths / sizeof *program_paths == PROG_MAX, "row mi
 
 unsigned tables_uid(enum proc_id id)
 {
-	return UID_BASE + (unsigned)(id == P_KEYGEN ? P_HOLDER_DKIM : id);
+	return UID_BASE + (unsigned)(id == P_KEYGEN	  ? P_HOLDER_DKIM
+				     : id == P_KEYGEN_TLS ? P_HOLDER_TLS
+							  : id);
 }
 
 bool tables_built(enum proc_id id)
 {
 	if (id == P_ACME || id == P_HOLDER_ACME)
 		return ON(CONFIG_KEYS_ACME);
+	if (id == P_KEYGEN_TLS)
+		return ON(CONFIG_KEYS_TLS_RSA);
 	if (id == P_QUEUE_MX)
 		return ON(CONFIG_FORWARD_SPOOL);
 	return proc_rows[id].program != PROG_ADMIN || ON(CONFIG_ADMIN_CONSOLE);

@@ -40,7 +40,7 @@ extern const char *const program_paths[PROG_MAX];
 /* Where the journal of queue.mx lies, beside the one of queue. */
 #define SPOOL_FOLDER "/data/mx"
 
-/* User and group id of a process; keygen shares that of the process that uses what it makes. */
+/* User and group id of a process; keygen and keygen.tls share that of the process that uses what they make. */
 unsigned tables_uid(enum proc_id id);
 bool tables_built(enum proc_id id); /* its program is in the image */
 

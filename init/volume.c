@@ -259,7 +259,8 @@ static bool prepare(enum volume v)
 		enum proc_id owner;
 	} kinds[] = { { "tls", P_HOLDER_TLS },	    { "srs", P_HOLDER_SRS },
 		      { "dkim", P_HOLDER_DKIM },    { "ed25519", P_HOLDER_DKIM },
-		      { "account", P_HOLDER_ACME }, { "acme", P_ACME } };
+		      { "account", P_HOLDER_ACME }, { "acme", P_ACME },
+		      { "tlsrsa", P_HOLDER_TLS } };
 	bool ok = true;
 	char path[32];
 

@@ -87,10 +87,10 @@ static void on_event(struct stream *s, enum stream_event e)
 
 /* ---- port 443 ---- */
 
-static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+static bool sign(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig)
 {
 	struct door *d = ctx;
-	struct holder_tls_sign m = { .hash = (uint16_t)hash };
+	struct holder_tls_sign m = { .algorithm = (uint16_t)algorithm };
 	struct holder_reply r;
 
 	return tbs.n <= HOLDER_TBS_MAX &&

@@ -13,8 +13,10 @@
 enum { COPIES = 2, SUM = 32, HEAD = 16 + SUM, WHOLE_MAX = KEYFILE_FILE_MAX };
 
 static const char *const folders[COPIES][KEYFILE_KINDS] = {
-	{ NULL, "a/tls", "a/srs", "a/dkim", "a/ed25519", "a/account", "a/tls", "a/acme" },
-	{ NULL, "b/tls", "b/srs", "b/dkim", "b/ed25519", "b/account", "b/tls", "b/acme" },
+	{ NULL, "a/tls", "a/srs", "a/dkim", "a/ed25519", "a/account", "a/tls", "a/acme",
+	  "a/tlsrsa" },
+	{ NULL, "b/tls", "b/srs", "b/dkim", "b/ed25519", "b/account", "b/tls", "b/acme",
+	  "b/tlsrsa" },
 };
 
 /* A file's name while it is written: no domain begins with a dot. */

@@ -20,6 +20,7 @@ enum keyfile_kind {
 	KEYFILE_ACCOUNT, /* of the certificate authority */
 	KEYFILE_CHAIN,	 /* certificates that are no secret: `chain` beside the tls key */
 	KEYFILE_ORDER,	 /* what acme remembers; no secret either */
+	KEYFILE_TLS_RSA,
 	KEYFILE_KINDS
 };
 

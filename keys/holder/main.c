@@ -27,7 +27,7 @@ static _Noreturn void on_stop(struct proc *p)
 {
 	struct holder *h = (struct holder *)(void *)p; /* first member */
 
-	if (p->me == P_HOLDER_TLS)
+	if (p->me == P_HOLDER_TLS || p->me == P_KEYGEN_TLS)
 		tlskey_wipe(&h->u.tls);
 	else if (p->me == P_HOLDER_SRS)
 		srskey_wipe(&h->u.srs);
@@ -76,7 +76,8 @@ enum {
 	NO_TLS = 1,
 	NO_SRS,
 	NO_ACCOUNT,
-	NO_DKIM = NO_ACCOUNT + ON(CONFIG_KEYS_ACME),
+	NO_TLS_RSA = NO_ACCOUNT + ON(CONFIG_KEYS_ACME),
+	NO_DKIM = NO_TLS_RSA + ON(CONFIG_KEYS_TLS_RSA),
 	BACKUP_MS = 2000
 };
 
@@ -131,6 +132,17 @@ static void on_backup(struct watch *w, short got)
 				back_up_ring(h, domain, ed);
 }
 
+/* The one-shot: due at once. */
+static void on_keygen_tls(struct watch *w, short got)
+{
+	struct holder *h = OWNER(struct holder, backup, w);
+
+	(void)got;
+	tlskey_make_rsa(&h->u.tls);
+	back_up(h, KEYFILE_TLS_RSA, "key", NO_TLS_RSA);
+	on_stop(&h->proc);
+}
+
 static void start_keygen(struct holder *h)
 {
 	h->u.life = (struct dkimlife){
@@ -155,8 +167,10 @@ static void start(struct holder *h)
 	const struct rule *rules = dkimkey_rules;
 
 	if (h->proc.me == P_HOLDER_TLS) {
-		if (!tlskey_import(&h->u.tls, h->proc.grant[GRANT_TLS_KEY]))
+		if (!tlskey_import(&h->u.tls, h->proc.grant[GRANT_TLS_KEY])) {
+			h->u.tls.wants_rsa = ON(CONFIG_KEYS_TLS_RSA);
 			tlskey_init(&h->u.tls, tls_names(), BUILD_TIME, ON(CONFIG_KEYS_ACME));
+		}
 		shut(&h->proc, GRANT_TLS_KEY);
 		rules = tlskey_rules;
 	} else if (h->proc.me == P_HOLDER_SRS) {
@@ -183,14 +197,16 @@ int main(void)
 
 	proc_start(&h.proc, PROG_HOLDER, 3);
 	h.proc.stop = on_stop;
-	if (h.proc.me == P_KEYGEN)
-		start_keygen(&h);
-	else
-		start(&h);
 	h.backup = (struct watch){ .fd = -1,
 				   .due = ON(CONFIG_KEYS_BACKUP) ? h.proc.loop.now + BACKUP_MS
 								 : LOOP_NEVER,
 				   .ready = on_backup };
+	if (h.proc.me == P_KEYGEN)
+		start_keygen(&h);
+	else if (h.proc.me == P_KEYGEN_TLS)
+		h.backup.due = h.proc.loop.now, h.backup.ready = on_keygen_tls;
+	else
+		start(&h);
 	loop_add(&h.proc.loop, &h.backup);
 	proc_seal(&h.proc);
 	loop_run(&h.proc.loop);

@@ -12,6 +12,7 @@ enum {
 
 /* Encoded as they are. */
 #define ECDSA_SHA256 SLICE("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")
+#define RSA_SHA256   SLICE("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00")
 #define EC_P256                                                      \
 	SLICE("\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08" \
 	      "\x2a\x86\x48\xce\x3d\x03\x01\x07")
@@ -123,16 +124,22 @@ static void put_serial(struct buf *out, struct slice key, struct slice host, int
 	der_put(out, DER_INTEGER, (struct slice){ sum, SERIAL });
 }
 
-static void put_signature(struct buf *out, const br_ec_private_key *key, struct slice tbs)
+/* rsa: NULL for the P-256 key */
+static void put_signature(struct buf *out, const br_ec_private_key *key, struct dkimrsa *rsa,
+			  struct slice tbs)
 {
-	uint8_t sum[br_sha256_SIZE], sig[80];
+	uint8_t sum[1][br_sha256_SIZE], sig[DKIMRSA_N_MAX], *at = sig;
 	br_sha256_context h;
 	size_t n;
 
 	br_sha256_init(&h);
 	br_sha256_update(&h, tbs.p, tbs.n);
-	br_sha256_out(&h, sum);
-	n = br_ecdsa_i31_sign_asn1(&br_ec_p256_m31, &br_sha256_vtable, sum, key, sig);
+	br_sha256_out(&h, sum[0]);
+	if (rsa)
+		n = dkimrsa_sign(rsa, sum, &at, 1) ? rsa->n : 0;
+	else
+		n = br_ecdsa_i31_sign_asn1(&br_ec_p256_m31, &br_sha256_vtable, sum[0], key,
+					   sig);
 	out->bad |= !n;
 	put_bits(out, (struct slice){ sig, n });
 }
@@ -149,12 +156,13 @@ void selfsign_put_key(const br_ec_private_key *key, struct buf *out)
 }
 
 /* What was put since `from` is signed, and the signature put behind it. */
-static void sign_since(struct buf *out, size_t from, const br_ec_private_key *key)
+static void sign_since(struct buf *out, size_t from, const br_ec_private_key *key,
+		       struct dkimrsa *rsa)
 {
 	struct slice signed_part = slice_from(buf_slice(out), from);
 
-	buf_put(out, ECDSA_SHA256);
-	put_signature(out, key, signed_part);
+	buf_put(out, rsa ? RSA_SHA256 : ECDSA_SHA256);
+	put_signature(out, key, rsa, signed_part);
 }
 
 void selfsign_put_alpn(const br_ec_private_key *key, struct slice names, int64_t not_before,
@@ -182,7 +190,7 @@ void selfsign_put_alpn(const br_ec_private_key *key, struct slice names, int64_t
 	buf_put(out, buf_slice(&spki));
 	put_extensions(out, names, digest);
 	der_close(out, tbs);
-	sign_since(out, begin, key);
+	sign_since(out, begin, key, NULL);
 	der_close(out, cert);
 }
 
@@ -193,14 +201,18 @@ void selfsign_put(const br_ec_private_key *key, struct slice names, int64_t not_
 }
 
 /* No subject: the names are in the extension alone (RULES A1). */
-void selfsign_put_request(const br_ec_private_key *key, struct slice names, struct buf *out)
+void selfsign_put_request(const br_ec_private_key *key, struct dkimrsa *rsa, struct slice names,
+			  struct buf *out)
 {
 	size_t request = der_open(out, DER_SEQUENCE), begin = out->len,
 	       info = der_open(out, DER_SEQUENCE), attributes, attribute, set, list;
 
 	der_put(out, DER_INTEGER, SLICE("\0"));
 	der_put(out, DER_SEQUENCE, (struct slice){ NULL, 0 });
-	selfsign_put_key(key, out);
+	if (rsa)
+		dkimrsa_public(rsa, out);
+	else
+		selfsign_put_key(key, out);
 	attributes = der_open(out, DER_CONTEXT);
 	attribute = der_open(out, DER_SEQUENCE);
 	buf_put(out, OID_EXTENSION_REQUEST);
@@ -212,6 +224,6 @@ void selfsign_put_request(const br_ec_private_key *key, struct slice names, stru
 	der_close(out, attribute);
 	der_close(out, attributes);
 	der_close(out, info);
-	sign_since(out, begin, key);
+	sign_since(out, begin, key, rsa);
 	der_close(out, request);
 }

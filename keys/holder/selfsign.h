@@ -4,7 +4,7 @@
 
 #include <bearssl.h>
 
-#include "smtpd/lib/bytes.h"
+#include "keys/holder/dkimrsa.h"
 
 /*
  * A self-signed X.509 v3 certificate for a P-256 key and DNS names: for TLS with peers that do not verify, until a
@@ -20,8 +20,9 @@ void selfsign_put(const br_ec_private_key *key, struct slice names, int64_t not_
 /* The same with the extension of RFC 8737 3; digest: SELFSIGN_DIGEST octets. */
 void selfsign_put_alpn(const br_ec_private_key *key, struct slice names, int64_t not_before,
 		       struct slice digest, struct buf *out);
-/* A certificate request (RFC 2986) with nothing but names, separated by one space. */
-void selfsign_put_request(const br_ec_private_key *key, struct slice names, struct buf *out);
+/* A certificate request (RFC 2986) with nothing but names, separated by one space. rsa: NULL, or the key it is for. */
+void selfsign_put_request(const br_ec_private_key *key, struct dkimrsa *rsa, struct slice names,
+			  struct buf *out);
 /* The SubjectPublicKeyInfo. */
 void selfsign_put_key(const br_ec_private_key *key, struct buf *out);
 

@@ -63,9 +63,10 @@ static size_t sign_rsa(struct tlskey *t, unsigned hash, const uint8_t *sum, uint
 	return ok ? t->rsa.n : 0;
 }
 
-static size_t sign(struct tlskey *t, unsigned hash, struct slice tbs, uint8_t *sig)
+static size_t sign(struct tlskey *t, unsigned algorithm, struct slice tbs, uint8_t *sig)
 {
 	uint8_t sum[br_sha512_SIZE];
+	unsigned hash = algorithm >> 8;
 	br_hash_compat_context h;
 
 	if (hash >= sizeof hashes / sizeof *hashes || !hashes[hash].class)
@@ -74,8 +75,10 @@ static size_t sign(struct tlskey *t, unsigned hash, struct slice tbs, uint8_t *s
 	h.vtable->init(&h.vtable);
 	h.vtable->update(&h.vtable, tbs.p, tbs.n);
 	h.vtable->out(&h.vtable, sum);
-	if (t->rsa.n)
-		return sign_rsa(t, hash, sum, sig);
+	if ((algorithm & 0xff) == HOLDER_SIGN_RSA)
+		return t->rsa.n ? sign_rsa(t, hash, sum, sig) : 0;
+	if ((algorithm & 0xff) != HOLDER_SIGN_ECDSA || !t->key.xlen)
+		return 0;
 	return br_ecdsa_i31_sign_asn1(&br_ec_p256_m31, hashes[hash].class, sum, &t->key, sig);
 }
 
@@ -90,36 +93,64 @@ static void on_sign(void *ctx, struct call *c)
 {
 	const struct holder_tls_sign *m = c->msg;
 	uint8_t sig[HOLDER_SIG_MAX];
-	size_t n = tlskey_shape(c->tail) ? sign(ctx, m->hash, c->tail, sig) : 0;
+	size_t n = tlskey_shape(c->tail) ? sign(ctx, m->algorithm, c->tail, sig) : 0;
 
 	product_answer(&c->token, n ? HOLDER_DONE : HOLDER_REFUSED, (struct slice){ sig, n });
 }
 
+/* The key that keygen.tls left on disk. */
+static enum keyfile_state load_rsa(struct tlskey *t)
+{
+	uint8_t mem[DKIMRSA_OCTETS_MAX];
+	struct buf b = BUF(mem);
+	enum keyfile_state state;
+
+	if (t->rsa.n)
+		return KEYFILE_WHOLE;
+	state = keyfile_load(KEYFILE_TLS_RSA, true, &b);
+	if (state == KEYFILE_WHOLE && !b.bad && dkimrsa_take(&t->rsa, buf_slice(&b)))
+		dkimrsa_prepare(&t->rsa);
+	else if (state == KEYFILE_WHOLE)
+		state = KEYFILE_DAMAGED;
+	explicit_bzero(mem, sizeof mem);
+	return state;
+}
+
 static void on_csr(void *ctx, struct call *c)
 {
-	const struct tlskey *t = ctx;
+	struct tlskey *t = ctx;
 	uint8_t mem[HOLDER_CSR_MAX];
 	struct buf b = BUF(mem);
+	bool there = !t->wants_rsa || load_rsa(t) == KEYFILE_WHOLE;
 
-	if (!t->imported)
-		selfsign_put_request(&t->key, t->names, &b);
-	product_answer(&c->token, b.bad || !b.len ? HOLDER_REFUSED : HOLDER_DONE,
+	if (!t->imported && there)
+		selfsign_put_request(&t->key, t->wants_rsa ? &t->rsa : NULL, t->names, &b);
+	product_answer(&c->token,
+		       !there		 ? HOLDER_NOT_YET
+		       : b.bad || !b.len ? HOLDER_REFUSED
+					 : HOLDER_DONE,
 		       buf_slice(&b));
+}
+
+static bool has_key(const struct tlskey *t, struct slice spki)
+{
+	uint8_t mem[2][640];
+	struct buf ec = BUF(mem[0]), rsa = BUF(mem[1]);
+
+	if (t->key.xlen)
+		selfsign_put_key(&t->key, &ec);
+	if (t->rsa.n)
+		dkimrsa_public(&t->rsa, &rsa);
+	return spki.n && (slice_eq(spki, buf_slice(&ec)) || slice_eq(spki, buf_slice(&rsa)));
 }
 
 /* Is it a chain for our key and all of our names? */
 static bool fits(const struct tlskey *t, struct slice chain)
 {
-	uint8_t mem[640];
-	struct buf key = BUF(mem);
 	struct slice names = t->names;
 	struct cur c = CUR(chain);
 	struct certinfo leaf = { 0 }, info;
 
-	if (t->rsa.n)
-		dkimrsa_public(&t->rsa, &key);
-	else
-		selfsign_put_key(&t->key, &key);
 	for (unsigned i = 0; !cur_end(&c) && i < HOLDER_CERTS; i++) {
 		c.bad |= !certinfo_parse(cur_take(&c, cur_be16(&c)), &info);
 		if (!i && !c.bad)
@@ -127,7 +158,7 @@ static bool fits(const struct tlskey *t, struct slice chain)
 	}
 	while (names.n)
 		c.bad |= !certinfo_names(&leaf, slice_word(&names));
-	return cur_done(&c) && slice_eq(leaf.key, buf_slice(&key));
+	return cur_done(&c) && has_key(t, leaf.key);
 }
 
 static void on_chain_set(void *ctx, struct call *c)
@@ -229,6 +260,14 @@ static bool load(struct tlskey *t, enum keyfile_state *state)
 	return *state == KEYFILE_WHOLE && !b.bad && b.len == TLSKEY_OCTETS;
 }
 
+void tlskey_make_rsa(struct tlskey *t)
+{
+	if (load_rsa(t) != KEYFILE_NEW)
+		return;
+	dkimrsa_make(&t->rsa, 2048);
+	keyfile_save(KEYFILE_TLS_RSA, dkimrsa_secret(&t->rsa));
+}
+
 void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool kept)
 {
 	struct buf chain = BUF(t->chain_mem);
@@ -236,6 +275,8 @@ void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool 
 
 	t->names = names;
 	t->not_before = not_before;
+	if (t->wants_rsa)
+		load_rsa(t);
 	if (!load(t, &state)) {
 		make(t);
 		if (state != KEYFILE_NEW ||

@@ -7,7 +7,8 @@
 #include "smtpd/lib/owner.h"
 
 enum {
-	SIGN_MS = ON(CONFIG_KEYS_TLS_FILE) ? 500 : 50, /* an RSA key on a slow processor */
+	/* an RSA key on a slow processor */
+	SIGN_MS = ON(CONFIG_KEYS_TLS_FILE) || ON(CONFIG_KEYS_TLS_RSA) ? 500 : 50,
 	CERT_MS = 5000,
 	AGAIN_MS = 100,
 	LOOK_MS = 5 * 1000, /* for a certificate that was renewed */
@@ -27,10 +28,10 @@ static const struct want want_sign = {
 	.tail_max = HOLDER_SIG_MAX,
 };
 
-static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+static bool sign(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig)
 {
 	struct tlsid *t = ctx;
-	struct holder_tls_sign m = { .hash = (uint16_t)hash };
+	struct holder_tls_sign m = { .algorithm = (uint16_t)algorithm };
 	struct holder_reply r;
 
 	if (tbs.n > HOLDER_TBS_MAX)

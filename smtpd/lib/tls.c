@@ -98,7 +98,7 @@ static size_t do_sign(const br_ssl_server_policy_class **ctx, unsigned algo_id,
 	uint8_t sig[4096 / 8]; /* RSA; of ECDSA at most 80 */
 	struct buf b = BUF(sig);
 
-	if (!id->sign(id->ctx, algo_id >> 8, (struct slice){ data, tbs_len }, &b) || b.bad ||
+	if (!id->sign(id->ctx, algo_id, (struct slice){ data, tbs_len }, &b) || b.bad ||
 	    b.len > len)
 		return 0;
 	memcpy(data, sig, b.len);

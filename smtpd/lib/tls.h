@@ -16,8 +16,8 @@
 enum { TLS_CHAIN_MAX = 6, TLS_ANCHORS_MAX = 96 };
 
 /* The server's private key is in another process. Signs the ServerKeyExchange preimage `tbs` with the key of the chain
- * and the given TLS hash number; returns false to end the handshake. */
-typedef bool (*tls_sign_fn)(void *ctx, unsigned hash, struct slice tbs, struct buf *sig);
+ * by this SignatureAndHashAlgorithm (RFC 5246 7.4.1.4.1; the hash is the upper octet); false ends the handshake. */
+typedef bool (*tls_sign_fn)(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig);
 
 /* Sessions that clients may resume by their id (RFC 5246 7.3): the key exchange and its signature are saved. */
 struct tls_cache {

@@ -45,12 +45,13 @@ struct holder_cert {
  * Product: the signature: of ECDSA in DER, of RSA (PKCS #1 v1.5) as long as the modulus. */
 struct holder_tls_sign {
 	struct msg h;
-	uint16_t hash; /* TLS HashAlgorithm: 4 SHA-256, 5 SHA-384, 6 SHA-512 */
+	uint16_t algorithm; /* HOLDER_SIGN_*, of the key of the certificate that is shown, below the TLS HashAlgorithm:
+			     * 4 SHA-256, 5 SHA-384, 6 SHA-512 (RFC 5246 7.4.1.4.1) */
 	uint16_t zero[3];
 };
 
-/* Product: a PKCS#10 request in DER (RFC 2986) for SMTPD_HOSTNAME and KEYS_TLS_NAMES under the key that signs for
- * HOLDER_TLS_SIGN. */
+/* Product: a PKCS#10 request in DER (RFC 2986) for SMTPD_HOSTNAME and KEYS_TLS_NAMES under the key that KEYS_TLS_RSA
+ * chooses. HOLDER_NOT_YET: keygen.tls has not made it. */
 struct holder_csr {
 	struct msg h;
 };
@@ -121,6 +122,8 @@ struct holder_dkim_record {
 	uint8_t ed25519; /* else RSA */
 	uint8_t zero[6];
 };
+
+enum { HOLDER_SIGN_RSA = 1, HOLDER_SIGN_ECDSA = 3 };
 
 enum {
 	HOLDER_CERT_TAIL = 8 * 1024,

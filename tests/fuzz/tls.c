@@ -11,9 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+static bool sign(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig)
 {
-	(void)ctx, (void)hash, (void)tbs;
+	(void)ctx, (void)algorithm, (void)tbs;
 	buf_put(sig, SLICE("not a signature"));
 	return true;
 }

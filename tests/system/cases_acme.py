@@ -82,12 +82,12 @@ def public(text):
     return re.search(r"pub:\s+([\s0-9a-f:]+)", text)[1]
 
 
-def in_use(length=1):
-    """Both ports present a chain of the authority with so many certificates above ours."""
+def in_use(length=1, kind="prime256v1"):
+    """Both ports present a chain of the authority for such a key, with so many certificates above ours."""
     for at in (AT25, AT465):
         certs = world.until("the certificate in use", 20, lambda: [x for x in [shown(at)] if "Pebble" in x[0]])[0]
         need(len(certs) == 1 + length, "%d certificates" % len(certs))
-        need("prime256v1" in certs[0], certs[0])
+        need(kind in certs[0], certs[0])
         for name in (peers.APPLIANCE, ALIAS):
             need(shown(at, "-servername", name) == certs, "another chain for " + name)
             need("DNS:" + name in certs[0], certs[0])
@@ -98,11 +98,12 @@ def closed(port=80):
 
 
 def by_port_443(w):
-    """The proof is a certificate (RFC 8737); port 443 is open for it and at no other time, and nobody asks for port 80."""
+    """The proof is a certificate (RFC 8737); port 443 is open for it and at no other time, and nobody asks for port 80.
+    The key is RSA (KEYS_TLS_RSA), made beside everything else."""
     with Pebble(httpPort=81), appliance(w, "keys-acme5", kind="alpn") as box:
         box.wait(r"acme: ev=door open=443", 30)
         box.wait(r"acme: ev=certificate issuer=.*Pebble", 30)
-        in_use()
+        in_use(kind="Public-Key: (2048 bit)")
         closed(443)
         closed()
 

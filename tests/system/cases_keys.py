@@ -17,7 +17,7 @@ from cases_tls import AT25, handshake
 from stage import expect, need
 
 SECRETS = {"tls/key", "srs/key", "dkim/" + peers.HOME}
-ALL = SECRETS | {"account/key", "ed25519/" + peers.HOME}
+ALL = SECRETS | {"account/key", "tlsrsa/key", "ed25519/" + peers.HOME}
 
 
 def secrets(folder, names=SECRETS):

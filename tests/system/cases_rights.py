@@ -31,9 +31,9 @@ def rows():
     with open(world.TOP + "/init/topology.def", encoding="ascii") as f:
         text = f.read()
     found = ROW.findall(text)
-    need(len(found) == len(re.findall(r"^PROC\(", text, re.M)) == 22, "%d rows could be read" % len(found))
+    need(len(found) == len(re.findall(r"^PROC\(", text, re.M)), "%d rows could be read" % len(found))
     uids = {row[0]: UID_BASE + i for i, row in enumerate(found)}
-    uids["KEYGEN"] = uids["HOLDER_DKIM"]
+    uids.update(KEYGEN=uids["HOLDER_DKIM"], KEYGEN_TLS=uids["HOLDER_TLS"])
     return {name: {"uid": uids[ident], "bin": "bin/" + program.lower(), "root": root, "as": number(memory) << 20,
                    "nofile": number(nofile), "nice": int(nice), "flags": flags}
             for ident, name, program, root, memory, nofile, nice, flags in found}
@@ -108,12 +108,12 @@ def every_process(w):
     table, pids = rows(), box.pids()
     pids.pop("init")
     pids.pop("keygen", None)
-    idle = {"keygen", "queue.mx"} | (set() if world.config.get("KEYS_ACME") == "y" else {"acme", "holder.acme"})
+    idle = {"keygen", "keygen.tls", "queue.mx"} | (set() if world.config.get("KEYS_ACME") == "y" else {"acme", "holder.acme"})
     need(set(pids) == set(table) - idle, "these run: %r" % sorted(pids))
     world.until("end of kept connections", 10, lambda: not w.names.kept(""))
     for name, pid in pids.items():
         one(name, table[name], pid, box)
-    uids = [row["uid"] for name, row in table.items() if name != "keygen"]
+    uids = [row["uid"] for name, row in table.items() if not name.startswith("keygen")]
     need(len(set(uids)) == len(uids), "two share a user")
 
 

@@ -34,10 +34,10 @@ VARIANTS = {
     "gate": {"CHECK_GATE": "y"},
     # a certificate for two names from the authority of cases_acme.py, which looks at port 80, or at 443
     "acme": ACME,
-    "alpn": dict(ACME, KEYS_ACME_HTTP01="n", KEYS_ACME_TLSALPN01="y"),
+    "alpn": dict(ACME, KEYS_ACME_HTTP01="n", KEYS_ACME_TLSALPN01="y", KEYS_TLS_P256="n", KEYS_TLS_RSA="y"),
     # keys are sealed to an operator's; every kind that there is
     "backup": dict(ACME, KEYS_BACKUP_PUBKEY='"%s"' % os.path.relpath(world.OUT + "/variant/backup/public", world.TOP),
-                   KEYS_DKIM_SECOND="y"),
+                   KEYS_DKIM_SECOND="y", KEYS_TLS_P256="n", KEYS_TLS_RSA="y"),
 }
 
 

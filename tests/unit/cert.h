@@ -16,8 +16,8 @@ struct cert {
 	uint8_t der[1024];
 	size_t n;
 	struct tls_identity id;
-	bool refuse;   /* the signer says no */
-	unsigned hash; /* what it was asked with */
+	bool refuse;	    /* the signer says no */
+	unsigned algorithm; /* what it was asked with */
 	size_t tbs_len;
 };
 
@@ -42,15 +42,15 @@ static void cert_hash(struct slice s, uint8_t out[32])
 	br_sha256_out(&h, out);
 }
 
-static bool cert_sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+static bool cert_sign(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig)
 {
 	struct cert *c = ctx;
 	uint8_t digest[32], out[80];
 	size_t n;
 
-	c->hash = hash;
+	c->algorithm = algorithm;
 	c->tbs_len = tbs.n;
-	if (c->refuse || hash != br_sha256_ID)
+	if (c->refuse || algorithm >> 8 != br_sha256_ID)
 		return false;
 	cert_hash(tbs, digest);
 	n = br_ecdsa_i31_sign_asn1(&br_ec_all_m31, &br_sha256_vtable, digest, &c->sk, out);
@@ -133,7 +133,7 @@ static inline void cert_make(struct cert *c, const char *host)
 	cert_tlv(&whole, 0x30, buf_slice(&tbs));
 	tbs.len = 1; /* the bit string: no unused bits */
 	tbs.p[0] = 0;
-	if (!cert_sign(c, br_sha256_ID, buf_slice(&whole), &tbs))
+	if (!cert_sign(c, br_sha256_ID << 8, buf_slice(&whole), &tbs))
 		abort();
 	buf_put(&whole, ecdsa_sha256);
 	cert_tlv(&whole, 0x03, buf_slice(&tbs));

@@ -134,7 +134,7 @@ static void tls_signs(void)
 
 	br_ec_compute_pub(&br_ec_p256_m31, &pub, mem, &tls.key);
 	for (unsigned hash = 0; hash < 9; hash++) {
-		struct holder_tls_sign m = { .hash = (uint16_t)hash };
+		struct holder_tls_sign m = { .algorithm = (uint16_t)(hash << 8 | 3) };
 		bool fine = hash >= 4 && hash <= 6;
 
 		CHECK_EQ(ask(HOLDER_TLS_SIGN, &m, sizeof m, whole),
@@ -151,7 +151,10 @@ static void tls_signs(void)
 							 : 64,
 					     &pub, seen.mem, seen.product.len));
 	}
-	CHECK_EQ(ask(HOLDER_TLS_SIGN, &(struct holder_tls_sign){ .hash = 4 },
+	CHECK_EQ(ask(HOLDER_TLS_SIGN, &(struct holder_tls_sign){ .algorithm = 0x401 },
+		     sizeof(struct holder_tls_sign), whole),
+		 HOLDER_REFUSED); /* RSA: there is no such key */
+	CHECK_EQ(ask(HOLDER_TLS_SIGN, &(struct holder_tls_sign){ .algorithm = 0x403 },
 		     sizeof(struct holder_tls_sign), slice_head(whole, 99)),
 		 HOLDER_REFUSED);
 }

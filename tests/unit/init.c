@@ -98,9 +98,10 @@ static void test_tables(void)
 		CHECK(proc_rows[i].name && program_paths[proc_rows[i].program]);
 		for (int k = 0; k < i; k++)
 			CHECK(tables_uid((enum proc_id)i) != tables_uid((enum proc_id)k) ||
-			      i == P_KEYGEN);
+			      i == P_KEYGEN || i == P_KEYGEN_TLS);
 	}
 	CHECK_EQ(tables_uid(P_KEYGEN), tables_uid(P_HOLDER_DKIM));
+	CHECK_EQ(tables_uid(P_KEYGEN_TLS), tables_uid(P_HOLDER_TLS));
 	/* Strangers and accounts share no process; only check.sub gets signatures of the DKIM key,
 	 * selfcheck the public one. */
 	for (int i = 0; i < CH_MAX; i++)

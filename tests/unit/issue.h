@@ -62,7 +62,7 @@ static inline struct issued *issue(struct issued *out, struct cert *by, const ch
 	nest(0xa3, &tbs, &a);
 	nest(0x30, &a, &tbs);
 	buf_u8(&tbs, 0); /* the bit string: no unused bits */
-	CHECK(cert_sign(by, br_sha256_ID, buf_slice(&a), &tbs));
+	CHECK(cert_sign(by, br_sha256_ID << 8, buf_slice(&a), &tbs));
 	buf_put(&a, (struct slice){ alg, sizeof alg });
 	cert_tlv(&a, 0x03, buf_slice(&tbs));
 	cert_tlv(&out->der, 0x30, buf_slice(&a));

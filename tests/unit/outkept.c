@@ -191,10 +191,10 @@ static void dead(void)
 static tls_sign_fn sign;
 static int signs;
 
-static bool count_sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+static bool count_sign(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig)
 {
 	signs++;
-	return sign(ctx, hash, tbs, sig);
+	return sign(ctx, algorithm, tbs, sig);
 }
 
 static void handshakes(const char *rcpt, int want)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* holder.tls with a key and a chain that came with the image, behind its channel, before OpenSSL as the client of a
- * handshake (KEYS_TLS_FILE). */
+/* holder.tls behind its channel, before OpenSSL as the client of a handshake: with a key and a chain that came with the
+ * image (KEYS_TLS_FILE), and with an authority's for the RSA key of keygen.tls (KEYS_TLS_RSA). */
 #define _GNU_SOURCE
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "init/topology.h"
@@ -51,10 +52,12 @@ static void put_key(EVP_PKEY *k, unsigned bits)
 	put_number(k, bits ? "n" : "priv", bits ? bits / 8 : 32);
 }
 
-static void put_cert(EVP_PKEY *k, const char *cn)
+static void put_cert(EVP_PKEY *k, EVP_PKEY *signer, const char *cn)
 {
 	X509 *x = X509_new();
 	X509_NAME *name = X509_get_subject_name(x);
+	X509_EXTENSION *san =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:mx.example.org");
 	uint8_t *der = NULL;
 	int n;
 
@@ -65,7 +68,9 @@ static void put_cert(EVP_PKEY *k, const char *cn)
 	X509_set_pubkey(x, k);
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)cn, -1, -1, 0);
 	X509_set_issuer_name(x, name);
-	CHECK(X509_sign(x, k, EVP_sha256()) > 0);
+	CHECK(san && X509_add_ext(x, san, -1));
+	X509_EXTENSION_free(san);
+	CHECK(X509_sign(x, signer, EVP_sha256()) > 0);
 	n = i2d_X509(x, &der);
 	buf_be16(&file.b, (uint16_t)n);
 	buf_put(&file.b, (struct slice){ der, (size_t)n });
@@ -83,8 +88,8 @@ static bool import(unsigned bits, size_t less)
 	file.pkey = bits ? EVP_RSA_gen(bits) : EVP_EC_gen("P-256");
 	file.b = BUF(file.mem);
 	put_key(file.pkey, bits);
-	put_cert(file.pkey, "mx.example.org");
-	put_cert(file.pkey, "above");
+	put_cert(file.pkey, file.pkey, "mx.example.org");
+	put_cert(file.pkey, file.pkey, "above");
 	CHECK(memfd_append(fd, 0,
 			   slice_head(buf_slice(&file.b),
 				      less < file.b.len ? file.b.len - less : 0)));
@@ -124,9 +129,9 @@ static unsigned ask(enum holder_type type, void *msg, size_t size, struct slice 
 	return reply.result;
 }
 
-static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
+static bool sign(void *ctx, unsigned algorithm, struct slice tbs, struct buf *sig)
 {
-	struct holder_tls_sign m = { .hash = (uint16_t)hash };
+	struct holder_tls_sign m = { .algorithm = (uint16_t)algorithm };
 
 	(void)ctx;
 	if (ask(HOLDER_TLS_SIGN, &m, sizeof m, tbs) != HOLDER_DONE)
@@ -137,7 +142,7 @@ static bool sign(void *ctx, unsigned hash, struct slice tbs, struct buf *sig)
 
 /* ---- a client ---- */
 
-/* A handshake with this suite and these signature algorithms; true when the client has both certificates. */
+/* A handshake with this suite and these signature algorithms; true when the client has all certificates. */
 static bool handshake(const char *suite, const char *sigalgs)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_method());
@@ -173,7 +178,7 @@ static bool handshake(const char *suite, const char *sigalgs)
 			tls_tx_done(&ours, tx.n);
 		}
 	}
-	done = done && sk_X509_num(SSL_get_peer_cert_chain(theirs)) == 2;
+	done = done && sk_X509_num(SSL_get_peer_cert_chain(theirs)) == (int)identity.n;
 	ERR_clear_error();
 	SSL_free(theirs);
 	SSL_CTX_free(context);
@@ -186,7 +191,7 @@ static void nothing_else(void)
 	struct holder_csr csr = { 0 };
 	struct holder_chain_set set = { 0 };
 	struct holder_alpn_cert alpn = { 0 };
-	struct holder_tls_sign m = { .hash = 4 };
+	struct holder_tls_sign m = { .algorithm = 0x403 };
 	uint8_t digest[SELFSIGN_DIGEST + 14] = { 0 };
 
 	memcpy(digest + SELFSIGN_DIGEST, "mx.example.org", 14);
@@ -197,7 +202,7 @@ static void nothing_else(void)
 		 HOLDER_REFUSED);
 	CHECK_EQ(ask(HOLDER_TLS_SIGN, &m, sizeof m, SLICE("a letter to be signed")),
 		 HOLDER_REFUSED);
-	m.hash = 2; /* SHA-1 */
+	m.algorithm = 0x203; /* SHA-1 */
 	digest[0] = 0;
 	CHECK_EQ(ask(HOLDER_TLS_SIGN, &m, sizeof m, (struct slice){ digest, 46 }),
 		 HOLDER_REFUSED);
@@ -233,6 +238,93 @@ static void kind(unsigned bits)
 	CHECK(!key.rsa.n && !key.secret[0] && !key.secret[31]);
 }
 
+/* ---- an authority's, for the key of keygen.tls ---- */
+
+/* The key that the request is for; NULL: it is no request. */
+static EVP_PKEY *requested(void)
+{
+	const uint8_t *p = reply.product.p;
+	X509_REQ *r = d2i_X509_REQ(NULL, &p, (long)reply.product.len);
+	EVP_PKEY *k = r ? X509_REQ_get_pubkey(r) : NULL;
+	STACK_OF(X509_EXTENSION) *e = r ? X509_REQ_get_extensions(r) : NULL;
+
+	CHECK(k && X509_REQ_verify(r, k) == 1);
+	CHECK(X509v3_get_ext_by_NID(e, NID_subject_alt_name, -1) >= 0);
+	sk_X509_EXTENSION_pop_free(e, X509_EXTENSION_free);
+	X509_REQ_free(r);
+	return k;
+}
+
+/* What is presented now, to a client that takes RSA and ECDSA. */
+static bool presents(bool rsa)
+{
+	static uint8_t chain[HOLDER_CERT_TAIL];
+	struct holder_cert m = { 0 };
+
+	CHECK_EQ(ask(HOLDER_CERT, &m, sizeof m, SLICE("")), HOLDER_DONE);
+	memcpy(chain, reply.mem, reply.product.len);
+	identity = (struct tls_identity){ .sign = sign };
+	return tls_identity_chain(&identity, (struct slice){ chain, reply.product.len }) &&
+	       identity.rsa == rsa && handshake("ALL", "RSA+SHA256:ECDSA+SHA256");
+}
+
+static void start(void)
+{
+	tlskey_wipe(&key);
+	memset(&key, 0, sizeof key);
+	key.wants_rsa = true;
+	tlskey_init(&key, SLICE("mx.example.org"), 1700000000, true);
+}
+
+static void ordered(void)
+{
+	struct holder_csr csr = { 0 };
+	struct holder_chain_set set = { 0 };
+	static struct tlskey gen;
+	struct holder_tls_sign m = { .algorithm = 0x403 };
+	uint8_t tbs[64 + 4 + 32] = { [64] = 3, [66] = 29, [67] = 32 };
+	EVP_PKEY *k, *ca = EVP_EC_gen("P-256");
+	uint8_t first[DKIMRSA_OCTETS_MAX];
+
+	CHECK(!mkdir("a", 0700) && !mkdir("a/tls", 0700) && !mkdir("a/tlsrsa", 0700));
+	start();
+	CHECK(presents(false));
+	CHECK_EQ(ask(HOLDER_CSR, &csr, sizeof csr, SLICE("")), HOLDER_NOT_YET);
+	tlskey_make_rsa(&gen);
+	memcpy(first, gen.rsa.secret, sizeof first);
+	CHECK_EQ(ask(HOLDER_CSR, &csr, sizeof csr, SLICE("")), HOLDER_DONE);
+	k = requested();
+	CHECK(k && EVP_PKEY_is_a(k, "RSA") && EVP_PKEY_get_bits(k) == 2048);
+	CHECK(presents(false));
+	file.b = BUF(file.mem);
+	put_cert(ca, ca, "mx.example.org");
+	CHECK_EQ(ask(HOLDER_CHAIN_SET, &set, sizeof set, buf_slice(&file.b)), HOLDER_REFUSED);
+	file.b = BUF(file.mem);
+	put_cert(k, ca, "mx.example.org");
+	CHECK_EQ(ask(HOLDER_CHAIN_SET, &set, sizeof set, buf_slice(&file.b)), HOLDER_DONE);
+	CHECK(presents(true));
+	/* A handshake that began before goes on with the key that it saw. */
+	CHECK_EQ(ask(HOLDER_TLS_SIGN, &m, sizeof m, (struct slice){ tbs, sizeof tbs }),
+		 HOLDER_DONE);
+	CHECK(reply.product.len < 80);
+	/* A restart of either: the same key, the same chain. */
+	start();
+	CHECK(presents(true));
+	memset(&gen, 0, sizeof gen);
+	tlskey_make_rsa(&gen);
+	CHECK(!memcmp(first, gen.rsa.secret, sizeof first));
+	/* Damage is not written over, and another choice takes the P-256 key. */
+	CHECK(!truncate("a/tlsrsa/key", 100));
+	memset(&gen, 0, sizeof gen);
+	tlskey_make_rsa(&gen);
+	CHECK(!gen.rsa.n);
+	start();
+	CHECK(presents(false));
+	CHECK_EQ(ask(HOLDER_CSR, &csr, sizeof csr, SLICE("")), HOLDER_NOT_YET);
+	EVP_PKEY_free(k);
+	EVP_PKEY_free(ca);
+}
+
 int main(void)
 {
 	int pair[2];
@@ -255,5 +347,6 @@ int main(void)
 	CHECK(!import(2048, 900) && !import(1024, 0) && !import(0, sizeof file.mem));
 	CHECK(!tlskey_import(&key, -1));
 	EVP_PKEY_free(file.pkey);
+	ordered();
 	TEST_END();
 }

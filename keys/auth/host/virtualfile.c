@@ -207,7 +207,8 @@ static bool logical(struct reader *r, struct slice line)
 				SHOW(from));
 	if (!from.n || !blank)
 		return complain(r->why, r->line, "not 'pattern address'");
-	if (ours(r->v, from)) /* "domain anything" of virtual(5) declares what the configuration knows */
+	if (ours(r->v,
+		 from)) /* "domain anything" of virtual(5) declares what the configuration knows */
 		return true;
 	c = CUR(rest);
 	word = cur_skip(&c, is_word);
