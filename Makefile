@@ -369,7 +369,7 @@ $(units:%=$(O)/unit/%): $(O)/unit/%: $(O)/asan/tests/unit/%.o $(O)/asan/modules.
 	$(call say,LINK,unit/$*)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(asan) -o $@ $^ $(host-archives) -lpthread $(unit-libs)
-$(O)/unit/tlspeer $(O)/unit/tlsfile: private unit-libs := -lssl -lcrypto
+$(O)/unit/tlspeer $(O)/unit/tlsfile $(O)/unit/tlschain: private unit-libs := -lssl -lcrypto
 $(fuzzers:%=$(O)/replay/%): $(O)/replay/%: $(O)/asan/tests/fuzz/%.o $(O)/asan/tests/check/replay.o $(O)/asan/modules.a
 	$(call say,LINK,fuzz/$*)
 	@mkdir -p $(@D)
