@@ -260,7 +260,10 @@ static void on_policy(struct ask *a, const void *reply, struct slice hosts)
 		rowcheck_say(&s->row, ROWCHECK_WRONG,
 			     SLICE("the policy does not name this host"));
 	else
-		rowcheck_say(&s->row, ROWCHECK_OK, SLICE("the policy names this host"));
+		rowcheck_say(&s->row, ROWCHECK_OK,
+			     r->mode == FETCH_ENFORCE
+				     ? SLICE("the policy names this host")
+				     : SLICE("the policy names this host, for testing alone"));
 	s->row.step = 1;
 	go(s);
 }

@@ -9,6 +9,7 @@
 
 #include "init/topology.h"
 #include "smtpd/msg/dns.h"
+#include "smtpd/msg/fetch.h"
 #include "smtpd/proto/host/zone.h"
 #include "tests/unit/test.h"
 
@@ -19,7 +20,8 @@
 static struct loop loop;
 static struct selfcheck s;
 static struct chan ask_dns, be_dns, ask_holder, be_holder, ask_self, be_self, ask_gate, be_gate;
-static uint8_t rx[8][MSG_MAX];
+static struct chan ask_fetch, be_fetch;
+static uint8_t rx[10][MSG_MAX];
 static struct watch far; /* port 25 of others */
 static bool lame;	 /* the A record is another's */
 static const char *caa;	 /* the value of the CAA record, NULL: there is none */
@@ -30,6 +32,7 @@ static const char zone[] = "10.2.0.192.in-addr.arpa PTR " HOST ".\n" HOST
 			   ".\n" HOME " TXT \"v=spf1 ip4:192.0.2.10 -all\"\n"
 			   "s1._domainkey." HOME " TXT \"" DKIM "\"\n"
 			   "_dmarc." HOME " TXT \"v=DMARC1; p=reject\"\n"
+			   "_mta-sts." HOME " TXT \"v=STSv1; id=1\"\n"
 			   "_smtp._tls." HOME " TXT \"v=TLSRPTv1; rua=mailto:x@y.example\"\n"
 			   "r.example MX 10 mx.r.example.\nmx.r.example A 127.0.0.1\n";
 
@@ -81,6 +84,24 @@ static void on_key(void *ctx, struct call *c)
 static const struct rule dns_rules[DNS_TYPES] = {
 	[DNS_QUERY] = { 1u << P_SELFCHECK, sizeof(struct dns_query), 253, 0, on_dns },
 };
+static struct {
+	uint8_t mode;
+	const char *hosts;
+} policy;
+
+static void on_sts(void *ctx, struct call *c)
+{
+	struct fetch_policy m = { .mode = policy.mode };
+
+	(void)ctx;
+	CHECK_SLICE(c->tail, HOME);
+	chan_answer(&c->token, &m, sizeof m, slice_of(policy.hosts));
+}
+
+static const struct rule fetch_rules[FETCH_TYPES] = {
+	[FETCH_STS] = { 1u << P_SELFCHECK, sizeof(struct fetch_sts), FETCH_NAME, 0, on_sts },
+};
+
 static const struct rule holder_rules[HOLDER_TYPES] = {
 	[HOLDER_DKIM_RECORD] = { 1u << P_SELFCHECK, sizeof(struct holder_dkim_record), 0, 0,
 				 on_key },
@@ -150,6 +171,38 @@ static void times(void)
 	due(1, 60 * 1000);
 	lame = false;
 	due(0, SELFCHECK_DAY_MS);
+}
+
+/* An MTA-STS policy that is announced can be had, and names this host; the line says how much it is worth. */
+static void policies(void)
+{
+	static const struct {
+		uint8_t mode;
+		const char *hosts, *seen;
+		unsigned wrong;
+	} rows[] = {
+		{ FETCH_NONE, "", "cannot be had", 1 },
+		{ FETCH_ENFORCE, "mx.b.example", "does not name this host", 1 },
+		{ FETCH_TESTING, "mx.b.example " HOST, "for testing alone", 0 },
+		{ FETCH_ENFORCE, "*.a.example", "the policy names this host", 0 },
+	};
+
+	s.fetch = &ask_fetch;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct slice seen;
+
+		policy.mode = rows[i].mode;
+		policy.hosts = rows[i].hosts;
+		s.timer.due = 0;
+		run();
+		CHECK_EQ(s.count[ROWCHECK_WRONG], rows[i].wrong);
+		seen = buf_slice(&s.row.seen);
+		CHECK_ROW(seen.n >= strlen(rows[i].seen) &&
+				  slice_eq(slice_from(seen, seen.n - strlen(rows[i].seen)),
+					   slice_of(rows[i].seen)),
+			  rows[i].seen);
+	}
+	s.fetch = NULL;
 }
 
 static bool noted;
@@ -254,7 +307,7 @@ int main(void)
 				     .ca = SLICE("ca.example") };
 
 	CHECK(ipaddr_parse(SLICE("192.0.2.10"), &site.v4));
-	loop_init(&loop, SELFCHECK_WATCHES + 10);
+	loop_init(&loop, SELFCHECK_WATCHES + 12);
 	far = (struct watch){ socket(AF_INET, SOCK_STREAM, 0), POLLIN, LOOP_NEVER, on_far, 0 };
 	CHECK(bind(far.fd, (struct sockaddr *)&a, n) == 0 && listen(far.fd, 5) == 0);
 	getsockname(far.fd, (struct sockaddr *)&a, &n);
@@ -263,6 +316,7 @@ int main(void)
 	wire(&ask_holder, &be_holder, 2, P_SELFCHECK, holder_rules, HOLDER_TYPES, NULL);
 	wire(&ask_self, &be_self, 4, P_ACME, selfcheck_rules, SELFCHECK_TYPES, &s);
 	wire(&ask_gate, &be_gate, 6, P_FRONT_MX, selfcheck_rules, SELFCHECK_TYPES, &s);
+	wire(&ask_fetch, &be_fetch, 8, P_SELFCHECK, fetch_rules, FETCH_TYPES, NULL);
 	s.dns = &ask_dns;
 	s.holder = &ask_holder;
 	selfcheck_init(&s, &loop, &site, SLICE("r.example"));
@@ -272,5 +326,6 @@ int main(void)
 	gates(&first);
 	times();
 	accounts();
+	policies();
 	TEST_END();
 }
