@@ -5,10 +5,12 @@ import itertools
 import os
 import random
 import re
+import subprocess
 import time
 
 import cases_acme
 import cases_admin
+import cases_keys
 import lan
 import machine
 import peers
@@ -86,6 +88,20 @@ def broken_devices(w):
                 need(f.read(len(octets)) == octets, os.path.basename(disk) + " was written")
 
 
+def restored_keys(w):
+    """A key disk made of the secrets of another machine, as restore-keys makes it: this machine is that one."""
+    w.end()
+    keys = machine.Box.store("qemu-keys")
+    with machine.Box(w.files, keys, None) as box:
+        cases_keys.complete(box)
+        was = cases_keys.identity(box)
+    with machine.Qemu(w.files, "microvm", start=False) as q:
+        subprocess.run([world.TOP + "/rootfs/disks", "keys", q.disks[0], keys], check=True, env=dict(os.environ, SOURCE_DATE_EPOCH="1"))
+        q.start().ready()
+        need(cases_keys.identity(q) == was, "another machine")
+        need(not re.search("ev=(newsecret|keyfile|ephemeral)", q.text()), "secrets were made, or mended")
+
+
 def address_and_time_from_the_network(w):
     """The same sources with DHCP and SNTP; the machine's clock battery says 2020. At the next start it says so again, and
     nobody tells the time: it is later than it was."""
@@ -158,5 +174,5 @@ def queue_commands(w):
         cases_admin.commands(w, q, again)
 
 
-CASES = [boot_time, certificate_time, end_to_end, queue_commands, pc_and_power_key, ctrl_alt_del, broken_devices,
+CASES = [boot_time, certificate_time, end_to_end, restored_keys, queue_commands, pc_and_power_key, ctrl_alt_del, broken_devices,
          address_and_time_from_the_network]
