@@ -118,7 +118,8 @@ static void round_once(struct boot *b)
 	}
 	if (p[AT_SIGNAL].revents)
 		on_signal(b);
-	power_ping(&b->power, supervise_now());
+	if (!power_ping(&b->power, supervise_now(), s->healthy) && b->machine)
+		stop(b, POWER_REBOOT, "health");
 	supervise_start_due(s);
 }
 
@@ -158,6 +159,7 @@ int boot_run(void)
 	if (!supervise_init(&b.supervise, b.machine, have))
 		say_errno("ev=supervise");
 	power_init(&b.power, b.machine);
+	b.supervise.healthy = supervise_now() + POWER_FIRST_MS - POWER_HEALTH_MS;
 	supervise_start_due(&b.supervise);
 	if (random && b.machine)
 		seed_boot();

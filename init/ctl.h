@@ -20,7 +20,8 @@ enum ctl_type {
 	CTL_STOP, /* init -> process: finish what is on disk, exit 0 within half of INIT_STOP_TIME */
 	CTL_READY,  /* process -> init: sandbox closed, serving */
 	CTL_WORKED, /* process -> init, once per life: a request was answered; resets back-off */
-	CTL_ACCUSE, /* process -> init: the peer on `chan` broke the message law */
+	CTL_ACCUSE,  /* process -> init: the peer on `chan` broke the message law */
+	CTL_HEALTHY, /* health -> init: everything passed just now */
 };
 
 enum {
@@ -51,7 +52,7 @@ struct ctl_chan {
 	uint32_t generation; /* grows with every wiring of this channel */
 };
 
-struct ctl_note { /* CTL_STOP, CTL_READY, CTL_WORKED, CTL_ACCUSE */
+struct ctl_note { /* CTL_STOP, CTL_READY, CTL_WORKED, CTL_ACCUSE, CTL_HEALTHY */
 	uint32_t type;
 	uint32_t chan; /* CTL_ACCUSE only */
 };

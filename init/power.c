@@ -11,7 +11,7 @@
 
 #include "init/say.h"
 
-enum { DEVICES = 16, WATCHDOG_S = 60, PING_MS = 10 * 1000 };
+enum { DEVICES = 16, WATCHDOG_S = 60, PING_MS = 5 * 1000 };
 
 static bool has_power_key(int fd)
 {
@@ -40,7 +40,7 @@ static void open_keys(struct power *p)
 	}
 }
 
-/* From here on a machine whose PID 1 hangs resets itself; also one that hangs while it shuts
+/* From here on a machine whose PID 1 hangs, or that does not serve, resets itself; also one that hangs while it shuts
  * down. */
 static void open_watchdog(struct power *p)
 {
@@ -51,7 +51,6 @@ static void open_watchdog(struct power *p)
 		return;
 	ioctl(p->watchdog, WDIOC_SETTIMEOUT, &seconds);
 	say("ev=watchdog timeout=%d", seconds);
-	p->ping = 0;
 }
 
 void power_init(struct power *p, bool machine)
@@ -59,7 +58,8 @@ void power_init(struct power *p, bool machine)
 	for (int i = 0; i < POWER_KEYS; i++)
 		p->key[i] = -1;
 	p->watchdog = -1;
-	p->ping = INT64_MAX;
+	p->ping = 0;
+	p->hungry = false;
 	if (!machine)
 		return;
 	reboot(RB_DISABLE_CAD); /* Ctrl-Alt-Del becomes SIGINT for us */
@@ -78,13 +78,19 @@ bool power_pressed(int key)
 	return pressed;
 }
 
-void power_ping(struct power *p, int64_t now)
+bool power_ping(struct power *p, int64_t now, int64_t healthy)
 {
+	bool hungry = now - healthy > POWER_HEALTH_MS;
+
 	if (now < p->ping)
-		return;
-	if (write(p->watchdog, "", 1) != 1)
-		say_errno("ev=watchdog");
+		return true;
 	p->ping = now + PING_MS;
+	if (hungry != p->hungry)
+		say("ev=unhealthy watchdog=%s", hungry ? "starves" : "fed");
+	p->hungry = hungry;
+	if (!hungry && p->watchdog >= 0 && write(p->watchdog, "", 1) != 1)
+		say_errno("ev=watchdog");
+	return !hungry || p->watchdog >= 0;
 }
 
 void power_end(enum power_end how)

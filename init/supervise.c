@@ -253,6 +253,8 @@ void supervise_control(struct supervise *s, enum proc_id id)
 		announce(s);
 	} else if (m.type == CTL_WORKED) {
 		c->failures = 0;
+	} else if (m.type == CTL_HEALTHY && id == P_HEALTH) {
+		s->healthy = supervise_now();
 	} else if (m.type == CTL_ACCUSE) {
 		accuse(s, id, m.chan);
 	}

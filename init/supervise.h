@@ -43,6 +43,7 @@ struct supervise {
 	bool announced; /* every process was ready once */
 	unsigned stage; /* of stopping; 0 = running */
 	int64_t stage_due;
+	int64_t healthy; /* monotonic ms: the last heartbeat, or as if there had been one */
 };
 
 int64_t supervise_now(void); /* monotonic ms */

@@ -28,6 +28,7 @@ const char *const program_paths[] = {
 	[PROG_FRONT] = "/bin/front",   [PROG_QUEUE] = "/bin/queue",
 	[PROG_FETCH] = "/bin/fetch",   [PROG_ADMIN] = "/bin/admin",
 	[PROG_ACME] = "/bin/acme",     [PROG_SELFCHECK] = "/bin/selfcheck",
+	[PROG_HEALTH] = "/bin/health",
 };
 
 _Static_assert(sizeof proc_rows / sizeof *proc_rows == P_MAX, "row missing");

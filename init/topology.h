@@ -27,6 +27,7 @@ enum program {
 	PROG_ADMIN,
 	PROG_ACME,
 	PROG_SELFCHECK,
+	PROG_HEALTH,
 	PROG_MAX
 };
 

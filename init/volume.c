@@ -210,7 +210,8 @@ static bool attach(enum volume v, const struct found *f)
 	if (v == DATA)
 		stretch(f->device);
 	if (mount(f->device, volumes[v].path, "ext4",
-		  MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, "errors=remount-ro") != 0) {
+		  MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_LAZYTIME,
+		  "errors=remount-ro") != 0) {
 		say_errno("ev=volume label=%s device=%s broken=yes", volumes[v].label,
 			  f->device);
 		return false;

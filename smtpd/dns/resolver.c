@@ -163,7 +163,7 @@ static void on_servers(void *ctx, struct call *c)
 const struct rule resolver_rules[DNS_TYPES] = {
 	[DNS_QUERY] = { .from = FROM(OUT_MX) | FROM(OUT_SUB) | FROM(CHECK_MX) | FROM(FETCH) |
 				FROM(ACME) | FROM(KEYGEN) | FROM(CLOCK) | FROM(NET) |
-				FROM(SELFCHECK),
+				FROM(SELFCHECK) | FROM(HEALTH),
 			.size = sizeof(struct dns_query),
 			.tail_max = DNSMSG_NAME,
 			.run = on_query },

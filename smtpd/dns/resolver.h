@@ -9,7 +9,7 @@
 
 /* The stub resolver: answers DNS_QUERY from the cache or from the name servers; equal questions are asked once. */
 enum { /* as many questions as all requesters together may have open */
-       RESOLVER_OPEN = 3 * CONFIG_FORWARD_MAX_HELD + CONFIG_SMTPD_QUEUE_ACTIVE + 9,
+       RESOLVER_OPEN = 3 * CONFIG_FORWARD_MAX_HELD + CONFIG_SMTPD_QUEUE_ACTIVE + 10,
 };
 
 struct resolver_query {

@@ -10,6 +10,7 @@
 #include "smtpd/front/verbs.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/msg/health.h"
 
 /*
  * NOTES
@@ -140,6 +141,14 @@ void session_greet(struct session *s)
 	session_reply(s, "220 " CONFIG_SMTPD_HOSTNAME " ESMTP tinpost");
 }
 
+/* Its dialogues come every minute, and nobody wants to read of them. */
+static bool by_health(const struct session *s)
+{
+	struct ipaddr health = ipaddr_of4(HEALTH_ADDRESS);
+
+	return ipaddr_eq(&s->peer, &health);
+}
+
 void session_start(struct session *s, struct front *f, int fd, uint16_t port, bool implicit,
 		   const struct ipaddr *peer)
 {
@@ -162,7 +171,8 @@ void session_start(struct session *s, struct front *f, int fd, uint16_t port, bo
 	session_log(s, &l, "connect");
 	log_bytes(&l, "peer", buf_slice(&b));
 	log_num(&l, "port", port);
-	log_send(&l);
+	if (!by_health(s))
+		log_send(&l);
 	s->until = session_now(s) + (f->sub ? LOGIN_MS : 2 * IDLE_MS);
 	pace(s, IDLE_MS);
 	if (implicit) {
@@ -196,7 +206,8 @@ static void drop(struct session *s)
 
 	session_log(s, &l, "disconnect");
 	log_text(&l, "why", s->why);
-	log_send(&l);
+	if (!by_health(s))
+		log_send(&l);
 	stream_close(&s->stream);
 	s->state = ST_END;
 	if (s->wait == WAIT_LETTER)

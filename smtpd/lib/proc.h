@@ -40,6 +40,7 @@ struct chan *proc_chan_to(struct proc *p, enum proc_id to);
 void proc_serve(struct proc *p, const struct rule *rules, size_t n, void *ctx);
 /* Closes the sandbox (seccomp list of topology.def, no new privileges), then tells init. */
 void proc_seal(struct proc *p);
+void proc_healthy(struct proc *p); /* health only: a heartbeat for init */
 const char *proc_name(enum proc_id id);
 
 #endif

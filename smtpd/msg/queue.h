@@ -4,8 +4,15 @@
 
 #include "smtpd/msg/answer.h"
 
-/* check.sub -> queue, check.mx -> queue.mx: QUEUE_LETTER; admin -> queue: the others */
-enum queue_type { QUEUE_LETTER = 1, QUEUE_LIST, QUEUE_SHOW, QUEUE_ACT, QUEUE_TYPES };
+/* check.sub -> queue, check.mx -> queue.mx: QUEUE_LETTER; health -> queue: QUEUE_PROBE; admin -> queue: the others */
+enum queue_type {
+	QUEUE_LETTER = 1,
+	QUEUE_LIST,
+	QUEUE_SHOW,
+	QUEUE_ACT,
+	QUEUE_PROBE,
+	QUEUE_TYPES
+};
 
 /* Take responsibility for a letter: descriptors `text` and `head` (envelope records and the complete, signed header; of
  * a stranger's letter what goes before its own, and skip is 0).
@@ -18,6 +25,30 @@ struct queue_letter {
 };
 
 _Static_assert(sizeof(struct queue_letter) == 24, "no padding on the wire");
+
+/* Do you serve? With `write`, after a flush of the journal: of a batch that is under way, or of a record that says
+ * nothing. Reply: struct queue_probed. */
+struct queue_probe {
+	struct msg h;
+	uint32_t write; /* 0 or not */
+	uint32_t zero;
+};
+
+enum queue_probe_result {
+	QUEUE_PROBE_SERVES, /* nothing was to be written, or there is no room for it */
+	QUEUE_PROBE_KEPT,   /* written and flushed */
+	QUEUE_PROBE_NONE,   /* there is no journal */
+	QUEUE_PROBE_BROKEN, /* the disk said no */
+};
+
+struct queue_probed {
+	struct msg h;
+	uint32_t result; /* enum queue_probe_result */
+	uint32_t zero;
+};
+
+_Static_assert(sizeof(struct queue_probe) == 16, "no padding on the wire");
+_Static_assert(sizeof(struct queue_probed) == 16, "no padding on the wire");
 
 /* ---- what the operator sees and does ---- */
 

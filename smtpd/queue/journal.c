@@ -464,6 +464,37 @@ static bool job_letters(struct journal *j, struct job *job)
 	return false;
 }
 
+void journal_probe(struct journal *j)
+{
+	j->probe = true;
+}
+
+static void probed(struct journal *j, enum taken how)
+{
+	if (j->probe)
+		j->probed(j->ctx, how);
+	j->probe = false;
+}
+
+static bool job_probe(struct journal *j, struct job *job)
+{
+	struct plan p;
+	bool full;
+
+	if (!j->probe)
+		return false;
+	if (j->current >= 0) {
+		plan_begin(&p, j, job, (unsigned)j->current);
+		if (plan_probe(&p))
+			return true;
+	}
+	/* Not where letters would have to move for it. */
+	if (job_advance(j, job, j->seg_size - JR_DATA, NULL, &full))
+		return true;
+	probed(j, TAKEN_FULL);
+	return false;
+}
+
 /* Marks are written where they belong, as long as there is one that has room there. */
 static bool job_marks(struct journal *j, struct job *job)
 {
@@ -511,7 +542,8 @@ bool journal_job(struct journal *j, struct job *job)
 	j->busy = job_report(j, job) || job_results(j, job) ||
 		  (j->cleaning >= 0 && job_clean(j, job)) ||
 		  (j->cleaning < 0 && job_letters(j, job)) || job_marks(j, job) ||
-		  job_attempts(j, job) || job_make(j, job);
+		  job_attempts(j, job) || (j->cleaning < 0 && job_probe(j, job)) ||
+		  job_make(j, job);
 	return j->busy;
 }
 
@@ -683,6 +715,7 @@ static void done_batch(struct journal *j, struct job *job)
 		else if (it->r.type == JR_REPORT)
 			done_report(j, job->ok);
 	}
+	probed(j, job->ok ? TAKEN_OK : TAKEN_BROKEN);
 	j->nwaiting -= took;
 	memmove(j->waiting, j->waiting + took, j->nwaiting * sizeof *j->waiting);
 }

@@ -101,10 +101,13 @@ struct journal {
 	unsigned ndirty;
 	int64_t dirty_since;
 	bool urgent; /* some of them are */
+	bool probe;  /* somebody waits for a flush */
 	/* The letter with this tag has an answer; its descriptors are the caller's again. */
 	void (*taken)(void *ctx, uint32_t tag, enum taken how, uint64_t id);
 	/* The result of this recipient is on disk; its rcpt entry may be gone. */
 	void (*kept)(void *ctx, uint64_t id, uint32_t no);
+	/* What became of journal_probe(). */
+	void (*probed)(void *ctx, enum taken how);
 	void *ctx;
 };
 
@@ -141,6 +144,9 @@ bool journal_note(struct journal *j, uint32_t rcpt, uint8_t scratch[JR_SMALL],
 void journal_late(struct journal *j, uint32_t letter);
 /* A letter turned out to be damaged on disk: it is not tried again, and its segment stays. */
 void journal_aside(struct journal *j, uint32_t letter);
+
+/* The next flush, or one for a record of no meaning, is told by probed(); TAKEN_FULL: there is no room for it. */
+void journal_probe(struct journal *j);
 
 bool journal_job(struct journal *j, struct job *job); /* false: nothing to do now */
 void journal_done(struct journal *j, struct job *job);

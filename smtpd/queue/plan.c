@@ -256,6 +256,18 @@ void plan_attempts(struct plan *p, bool force)
 	j->dirty_since = j->now;
 }
 
+/* A DROP of no letter: recovery passes it over. What is reserved, and the room for reports, stays. */
+bool plan_probe(struct plan *p)
+{
+	uint64_t left = p->reserved + journal_spare(p->s, &(struct jr_letter){ .about = 0 });
+	struct buf b = plan_buf(p);
+
+	if (p->at + JR_BLOCK + left > p->s->use.size)
+		return false;
+	plan_add(p, JR_DROP, 0, &b, 0, 0);
+	return plan_end(p);
+}
+
 bool plan_end(struct plan *p)
 {
 	if (p->job->n)

@@ -23,7 +23,8 @@ void plan_letters(struct plan *p); /* that wait for acceptance; counts journal.t
 void plan_moves(struct plan *p);   /* letters of the segment that is being cleaned */
 /* ATTEMPTs fill the block that is written anyway; `force` spends what was reserved for them. */
 void plan_attempts(struct plan *p, bool force);
-bool plan_end(struct plan *p);	/* false: there is nothing to write */
-void plan_undo(struct plan *p); /* it will not be written */
+bool plan_probe(struct plan *p); /* false: it has no room */
+bool plan_end(struct plan *p);	 /* false: there is nothing to write */
+void plan_undo(struct plan *p);	 /* it will not be written */
 
 #endif

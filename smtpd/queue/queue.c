@@ -213,6 +213,40 @@ static void on_act(void *ctx, struct call *c)
 	chan_answer(&c->token, &reply, sizeof reply, (struct slice){ NULL, 0 });
 }
 
+static void tell_probe(const struct token *t, enum queue_probe_result result)
+{
+	struct queue_probed m = { .result = result };
+
+	chan_answer(t, &m, sizeof m, (struct slice){ NULL, 0 });
+}
+
+static void on_probe(void *ctx, struct call *c)
+{
+	struct queue *q = ctx;
+	const struct queue_probe *m = c->msg;
+
+	if (!q->journal.disk) {
+		tell_probe(&c->token, QUEUE_PROBE_NONE);
+	} else if (!m->write) {
+		tell_probe(&c->token, QUEUE_PROBE_SERVES);
+	} else {
+		q->probe = c->token; /* an earlier one was of a requester that is gone */
+		journal_probe(&q->journal);
+		queue_pump(q);
+	}
+}
+
+static void on_probed(void *ctx, enum taken how)
+{
+	static const enum queue_probe_result results[] = {
+		[TAKEN_OK] = QUEUE_PROBE_KEPT,
+		[TAKEN_FULL] = QUEUE_PROBE_SERVES,
+		[TAKEN_BROKEN] = QUEUE_PROBE_BROKEN,
+	};
+
+	tell_probe(&((struct queue *)ctx)->probe, results[how]);
+}
+
 const struct rule queue_rules[QUEUE_TYPES] = {
 	[QUEUE_LETTER] = { .from = 1u << P_CHECK_SUB | 1u << P_CHECK_MX,
 			   .size = sizeof(struct queue_letter),
@@ -225,6 +259,9 @@ const struct rule queue_rules[QUEUE_TYPES] = {
 	[QUEUE_SHOW] = { .from = 1u << P_ADMIN,
 			 .size = sizeof(struct queue_show),
 			 .run = on_show },
+	[QUEUE_PROBE] = { .from = 1u << P_HEALTH,
+			  .size = sizeof(struct queue_probe),
+			  .run = on_probe },
 	[QUEUE_ACT] = { .from = 1u << P_ADMIN, .size = sizeof(struct queue_act), .run = on_act },
 };
 
@@ -339,6 +376,7 @@ void queue_init(struct queue *q, struct proc *p, const char *dir)
 	q->job.buf = arena_reserve(JOB_BUF);
 	q->journal.taken = on_taken;
 	q->journal.kept = on_kept;
+	q->journal.probed = on_probed;
 	q->journal.ctx = q;
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (!disk)

@@ -33,6 +33,7 @@ struct queue {
 	struct queue_entry entry[JOURNAL_WAITING];
 	struct watch timer;
 	bool stopping;
+	struct token probe;	  /* of who waits for a flush */
 	uint8_t *head;		  /* owned: ENV_HEAD_MAX octets of scratch */
 	uint8_t rows[QUEUE_PAGE]; /* scratch: an answer to the operator */
 };

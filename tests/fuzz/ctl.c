@@ -32,7 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			break;
 		p += size;
 		n -= size;
+		s.healthy = 0;
 		supervise_control(&s, who);
+		if (s.healthy && who != P_HEALTH)
+			abort();
 		if (s.child[who].control < 0)
 			break;
 	}

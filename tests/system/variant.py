@@ -30,6 +30,8 @@ VARIANTS = {
               "FORWARD_SENDER_LETTERS": "25", "FORWARD_RCPT_LETTERS": "28", "SMTPD_HOSTNAME": '"second.example.org"',
               "SMTPD_DOMAINS": '"%s loop.example"' % world.config.get("SMTPD_DOMAINS", "example.org").split()[0],
               "FORWARD_SRS_DOMAIN": '"loop.example"'},
+    # looks at itself as often as it can
+    "health": {"INIT_HEALTH_INTERVAL": "5"},
     # takes letters while nothing is wrong with its records
     "gate": {"CHECK_GATE": "y"},
     # a certificate for two names from the authority of cases_acme.py, which looks at port 80, or at 443

@@ -8,6 +8,7 @@
 
 #include "init/grants.h"
 #include "init/log/taps.h"
+#include "init/power.h"
 #include "init/supervise.h"
 #include "init/tables.h"
 #include "init/volume.h"
@@ -146,6 +147,15 @@ static void test_control(void)
 	CHECK_EQ(send(fd[1], &n, sizeof n, 0), sizeof n);
 	supervise_control(&s, P_DNS);
 	CHECK_EQ(s.child[P_DNS].failures, 0);
+	n.type = CTL_HEALTHY; /* from whom it does not count */
+	CHECK_EQ(send(fd[1], &n, sizeof n, 0), sizeof n);
+	supervise_control(&s, P_DNS);
+	CHECK_EQ(s.healthy, 0);
+	s.child[P_HEALTH].control = fd[0];
+	CHECK_EQ(send(fd[1], &n, sizeof n, 0), sizeof n);
+	supervise_control(&s, P_HEALTH);
+	CHECK(s.healthy > 0);
+	s.child[P_HEALTH].control = -1;
 	n.type = CTL_READY;
 	CHECK_EQ(send(fd[1], &n, sizeof n, 0), sizeof n);
 	supervise_control(&s, P_DNS);
@@ -156,6 +166,35 @@ static void test_control(void)
 	close(fd[1]);
 	supervise_control(&s, P_DNS);
 	CHECK_EQ(s.child[P_DNS].control, -1);
+}
+
+/* A watchdog is fed while a heartbeat is young, at intervals; without one its owner hears that it is time. */
+static void test_feed(void)
+{
+	const int64_t old = 10 * (int64_t)POWER_HEALTH_MS;
+	struct power p = { .watchdog = -1 };
+	uint8_t b[8];
+	int fd[2];
+
+	CHECK(power_ping(&p, old, old - POWER_HEALTH_MS));
+	p.ping = 0;
+	CHECK(!power_ping(&p, old, old - POWER_HEALTH_MS - 1));
+	CHECK(p.hungry && p.ping > old);
+	CHECK(power_ping(&p, old, 0)); /* not again before it is due */
+	CHECK(pipe2(fd, O_NONBLOCK) == 0);
+	p = (struct power){ .watchdog = fd[1] };
+	CHECK(power_ping(&p, old, old));
+	CHECK(power_ping(&p, old + 1, old));
+	CHECK_EQ(read(fd[0], b, sizeof b), 1);
+	p.ping = 0;
+	CHECK(power_ping(&p, old, old - POWER_HEALTH_MS - 1));
+	CHECK(read(fd[0], b, sizeof b) < 0); /* starves */
+	p.ping = 0;
+	CHECK(power_ping(&p, old, old - POWER_HEALTH_MS));
+	CHECK_EQ(read(fd[0], b, sizeof b), 1);
+	CHECK(!p.hungry);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* Exit status of a process that is told this by init when it starts; 0 = it goes on. */
@@ -238,5 +277,6 @@ int main(void)
 	test_tables();
 	test_taps();
 	test_control();
+	test_feed();
 	TEST_END();
 }

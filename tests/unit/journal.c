@@ -35,7 +35,7 @@ static struct world {
 	struct journal j;
 	struct job job;
 	struct model m[MODEL];
-	unsigned n, bad, taken[3];
+	unsigned n, bad, taken[3], probed[3];
 	bool reports;
 	const char *why;
 } w;
@@ -83,6 +83,12 @@ static void on_kept(void *ctx, uint64_t id, uint32_t no)
 		m->kept |= 1u << no;
 }
 
+static void on_probed(void *ctx, enum taken how)
+{
+	(void)ctx;
+	w.probed[how]++;
+}
+
 static void start(void)
 {
 	uint8_t *buf = w.job.buf;
@@ -95,6 +101,7 @@ static void start(void)
 	w.j.seg_size = SEG;
 	w.j.taken = on_taken;
 	w.j.kept = on_kept;
+	w.j.probed = on_probed;
 	w.j.reports = w.reports;
 	w.job.buf = buf ? buf : malloc(JOB_BUF);
 	FAKE_START(&w.fake);
@@ -115,6 +122,7 @@ static void begin(uint32_t random)
 	w.why = NULL;
 	memset(w.m, 0, sizeof w.m);
 	memset(w.taken, 0, sizeof w.taken);
+	memset(w.probed, 0, sizeof w.probed);
 	fake_init(&w.fake, random);
 	start();
 }
@@ -387,6 +395,8 @@ static void random_op(unsigned dice)
 
 		if (m)
 			report((unsigned)(m - w.m), false);
+	} else if (dice == 29) {
+		journal_probe(&w.j);
 	} else {
 		w.j.now += dice;
 	}

@@ -430,6 +430,73 @@ static void row_notes(void)
 	w.reports = false;
 }
 
+static void probe(void)
+{
+	journal_probe(&w.j);
+	settle_all();
+}
+
+/* Whether the disk takes a record: one block, one flush, none where a letter's serves; what is there stays as it is. */
+static void row_probe(void)
+{
+	unsigned flushes;
+
+	begin(19);
+	probe();
+	CHECK_EQ(w.probed[TAKEN_OK], 1);
+	CHECK_EQ(w.j.seg[w.j.current].end, JR_DATA + JR_BLOCK);
+	flushes = w.fake.flushes[FLUSH_BATCH];
+	CHECK_EQ(flushes, 1);
+	offer(1, 500);
+	probe();
+	CHECK_EQ(w.probed[TAKEN_OK], 2);
+	CHECK_EQ(w.fake.flushes[FLUSH_BATCH], flushes + 1);
+	probe();
+	CHECK_EQ(w.probed[TAKEN_OK], 3);
+	CHECK_EQ(w.fake.flushes[FLUSH_BATCH], flushes + 2);
+	restart(true);
+	CHECK_EQ(letters(), 1);
+	w.fake.fail_flush = 1;
+	probe();
+	CHECK_EQ(w.probed[TAKEN_BROKEN], 1);
+	probe(); /* in another segment */
+	CHECK_EQ(w.probed[TAKEN_OK], 4);
+	settle_all();
+	CHECK_EQ(w.probed[TAKEN_OK] + w.probed[TAKEN_BROKEN] + w.probed[TAKEN_FULL], 5);
+	CHECK_EQ(letters(), 1);
+	CHECK(!w.bad);
+}
+
+/* Letters everywhere: probes take no octet that those may need, and then say that there is no room. */
+static void row_probe_full(void)
+{
+	begin(20);
+	for (unsigned i = 0; i < 60; i++) {
+		offer(2, 9000);
+		settle_all();
+	}
+	w.fake.flushes[FLUSH_HEADER_A] = 0;
+	for (unsigned i = 0; i < 200; i++)
+		probe();
+	CHECK_EQ(w.fake.flushes[FLUSH_HEADER_A], 0); /* and nothing moves for them */
+	CHECK(w.probed[TAKEN_FULL] > 100);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(w.j.seg[i].state != SEG_LIVE ||
+		      w.j.seg[i].use.size - w.j.seg[i].end >= w.j.seg[i].reserved);
+	CHECK_EQ(w.probed[TAKEN_BROKEN], 0);
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0; i < 60; i++) {
+			if (w.m[i].accepted)
+				result(i, k);
+			settle_all();
+		}
+	CHECK_EQ(letters(), 0);
+	probe();
+	CHECK(w.probed[TAKEN_OK] > 0);
+	restart(true);
+	CHECK(!w.bad);
+}
+
 static void rows(void)
 {
 	row_new();
@@ -448,4 +515,6 @@ static void rows(void)
 	row_report();
 	row_warned();
 	row_notes();
+	row_probe();
+	row_probe_full();
 }

@@ -191,11 +191,11 @@ static const struct {
 	{ __NR_renameat, BIT(QUEUE) | BIT(HOLDER) | BIT(ACME) },
 	{ __NR_unlinkat, BIT(QUEUE) },
 	{ __NR_getdents64, 0 },
-	{ __NR_socket,
-	  BIT(OUT) | BIT(DNS) | BIT(CLOCK) | BIT(FETCH) | BIT(SELFCHECK) | BIT(ACME) },
-	{ __NR_connect,
-	  BIT(OUT) | BIT(DNS) | BIT(CLOCK) | BIT(FETCH) | BIT(SELFCHECK) | BIT(ACME) },
-	{ __NR_bind, BIT(DNS) | BIT(NET) },
+	{ __NR_socket, BIT(OUT) | BIT(DNS) | BIT(CLOCK) | BIT(FETCH) | BIT(SELFCHECK) |
+			       BIT(ACME) | BIT(HEALTH) },
+	{ __NR_connect, BIT(OUT) | BIT(DNS) | BIT(CLOCK) | BIT(FETCH) | BIT(SELFCHECK) |
+				BIT(ACME) | BIT(HEALTH) },
+	{ __NR_bind, BIT(DNS) | BIT(NET) | BIT(HEALTH) },
 	{ __NR_accept4, BIT(FRONT) | BIT(ACME) },
 	{ __NR_memfd_create, BIT(FRONT) | BIT(CHECK) | BIT(QUEUE) },
 	{ __NR_mmap, BIT(AUTH) },
