@@ -42,9 +42,23 @@ static uint64_t number(struct cur *c, const char *before, uint64_t max)
 	return v;
 }
 
-static bool is_text(uint8_t c)
+static bool is_base64(uint8_t c)
 {
-	return byte_alpha(c) || byte_digit(c) || c == '+' || c == '/' || c == '$';
+	return byte_alpha(c) || byte_digit(c) || c == '+' || c == '/';
+}
+
+/* A field of an argon2 string: `least` octets and more, without padding. */
+static void field(struct cur *c, size_t least)
+{
+	struct slice text;
+	uint8_t mem[PASSHASH_MAX];
+	size_t n = 0;
+
+	cur_lit(c, '$');
+	text = cur_span(c, is_base64, PASSHASH_MAX);
+	c->bad |= sodium_base642bin(mem, sizeof mem, (const char *)text.p, text.n, NULL, &n,
+				    NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0 ||
+		  n < least;
 }
 
 /* One lane, and no more memory and passes than this machine is built for. */
@@ -52,12 +66,12 @@ static bool chosen_ok(struct slice hash)
 {
 	struct cur c = CUR(hash);
 
-	number(&c, "$argon2id$v=", 19);
-	number(&c, "$m=", CONFIG_KEYS_ARGON2_MEMORY * 1024);
+	c.bad |= number(&c, "$argon2id$v=", 19) != 19;
+	c.bad |= number(&c, "$m=", CONFIG_KEYS_ARGON2_MEMORY * 1024) < 8;
 	number(&c, ",t=", PASSES_MAX);
 	number(&c, ",p=", 1);
-	cur_lit(&c, '$');
-	cur_span(&c, is_text, PASSHASH_MAX);
+	field(&c, 8); /* RFC 9106 3.1, and what libsodium takes */
+	field(&c, 16);
 	return cur_done(&c) && hash.n < crypto_pwhash_STRBYTES;
 }
 

@@ -19,7 +19,8 @@ enum passhash_kind {
 };
 
 enum {
-	PASSHASH_MAX = 144, /* octets of the text form */
+	PASSHASH_MAX = 144,	  /* octets of the text form */
+	PASSHASH_CHOSEN_MIN = 12, /* of a password that somebody chose */
 	PASSHASH_TOKEN_TEXT = 26,
 	PASSHASH_PASSES = 3, /* argon2id */
 };

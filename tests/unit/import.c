@@ -10,6 +10,7 @@
 
 #define B32 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define PG  "SCRAM-SHA-256$4096:AAAA$" B32 ":" B32
+#define B43 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define ARGON \
 	"$argon2id$v=19$m=8192,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -50,6 +51,19 @@ static void rows(void)
 		{ "ann:hunter2", NULL, 0, "", "", "unknown hash" },
 		{ "ann:{SHA512-CRYPT}$6$a$b", NULL, 0, "", "", "unknown hash {SHA512-CRYPT}" },
 		{ "ann:{SCRAM-SHA-256}4096,AAAA," B32, NULL, 0, "", "", "unknown hash" },
+		{ "ann:{PLAIN}", NULL, 0, "", "", "less than 12 octets" },
+		{ "ann:{PLAIN}open sesame:1", NULL, 0, "", "", "less than 12 octets" },
+		{ "ann:$argon2id$v=16$m=8192,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$" B43, NULL, 0, "",
+		  "", "unknown hash" },
+		{ "ann:$argon2id$v=19$m=7,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$" B43, NULL, 0, "", "",
+		  "unknown hash" },
+		{ "ann:$argon2id$v=19$m=8192,t=3,p=1$AAAAAAAAAA$" B43, NULL, 0, "", "",
+		  "unknown hash" },
+		{ "ann:$argon2id$v=19$m=8192,t=3,p=1$AAAAAAAAAAB$" B43, NULL, 0, "", "",
+		  "unknown hash" },
+		{ "ann:$argon2id$v=19$m=8192,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AA", NULL, 0, "",
+		  "", "unknown hash" },
+		{ "ann:$argon2id$v=19$m=8192,t=3,p=1$$$$", NULL, 0, "", "", "unknown hash" },
 		{ "ann:{", NULL, 0, "", "", "unknown hash" },
 		{ "ann:*:1", NULL, 0, "", "", "locked" },
 		{ "ann:!" ARGON, NULL, 0, "", "", "locked" },
@@ -121,7 +135,7 @@ static void lists(void)
 		CHECK_ROW(strstr(why.text, bad[i].why), why.text);
 	}
 	CHECK(list("# mine\na@a.org: userPassword\nb:" PG ":1:1::/:\n\n"
-		   "c\t{PLAIN}open sesame\tme@b.org\t2027-12-31\t7\n",
+		   "c\t{PLAIN}open sesame 1\tme@b.org\t2027-12-31\t7\n",
 		   "@a.org", false, &why));
 	why = (struct complaint){ 0 };
 	CHECK(usersfile_parse(buf_slice(&lines), SLICE("a.org b.org"), &all, &why));
@@ -137,9 +151,9 @@ static void lists(void)
 	e = entries_find(&all, SLICE("c"));
 	CHECK(e && strstr(e->value, " until=1830297600 quota=7 me@b.org"));
 	value = e ? slice_of(e->value) : SLICE("");
-	CHECK(passhash_check(slice_word(&value), SLICE("open sesame")));
+	CHECK(passhash_check(slice_word(&value), SLICE("open sesame 1")));
 	entries_free(&all);
-	CHECK(list("c:{PLAIN}open sesame\nd:x", "@a.org", true, &why));
+	CHECK(list("c:{PLAIN}open sesame 1\nd:x", "@a.org", true, &why));
 	CHECK(usersfile_parse(buf_slice(&lines), SLICE("a.org"), &all, &why));
 	for (size_t i = 1; i < all.n; i++) {
 		value = slice_of(all.e[i].value);

@@ -53,6 +53,9 @@ static bool secret_of(struct slice text, struct import_row *out, struct buf *roo
 			return complain(why, 0, "unknown hash {%.*s}",
 					(int)slice_head(scheme, 40).n, (const char *)scheme.p);
 	}
+	if (out->kind == IMPORT_PLAIN && out->secret.n < PASSHASH_CHOSEN_MIN)
+		return complain(why, 0, "a password with less than %d octets",
+				(int)PASSHASH_CHOSEN_MIN);
 	if (out->kind == IMPORT_HASH && passhash_kind(out->secret) == PASSHASH_BAD)
 		return complain(
 			why, 0,

@@ -19,8 +19,6 @@
 #include "keys/auth/passhash.h"
 #include "smtpd/msg/auth.h"
 
-enum { PASSWORD_MIN = 12 };
-
 struct options {
 	const char *file, *name, *senders;
 	const char *expires, *quota; /* NULL: not given */
@@ -132,9 +130,9 @@ static bool take_password(struct buf *out)
 {
 	if (!(isatty(STDIN_FILENO) ? type(out) : read_line(out)) && !out->bad)
 		return false;
-	if (!out->bad && out->len >= PASSWORD_MIN)
+	if (!out->bad && out->len >= PASSHASH_CHOSEN_MIN)
 		return true;
-	fprintf(stderr, "a chosen password has %d to %d octets\n", (int)PASSWORD_MIN,
+	fprintf(stderr, "a chosen password has %d to %d octets\n", (int)PASSHASH_CHOSEN_MIN,
 		(int)AUTH_PASSWORD_MAX);
 	return false;
 }
