@@ -4,81 +4,36 @@
  * tinpost-keys open [--partial] PRIVATE TEXT OUT: what the backup in TEXT holds, as the new folder of a key volume; all
  * of it or, but for --partial, nothing.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "keys/auth/host/sourcefile.h"
+#include "keys/holder/host/pairfile.h"
 #include "keys/holder/host/restore.h"
-#include "smtpd/proto/base64.h"
 
-enum { KEY = 32, LINE = 64, PATH_ROOM = 4096 };
+enum { PATH_ROOM = 4096 };
 
-static bool write_file(const char *path, int flags, mode_t mode, struct slice text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode);
-	bool ok = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* "public BASE64", "private BASE64" */
-static bool write_key(const char *path, struct slice word, mode_t mode, const uint8_t key[KEY])
-{
-	uint8_t mem[LINE];
-	struct buf b = BUF(mem);
-	bool ok;
-
-	buf_put(&b, word);
-	base64_put(&b, (struct slice){ key, KEY });
-	buf_u8(&b, '\n');
-	ok = write_file(path, O_EXCL, mode, buf_slice(&b));
-	sodium_memzero(mem, sizeof mem);
-	return ok;
-}
+static const struct pairfile pair = { "private ", "public ", "backup-key" };
 
 static int make(const char *private, const char *public)
 {
-	uint8_t pk[KEY], sk[KEY];
-	const char *failed = NULL;
+	uint8_t pk[PAIRFILE_KEY], sk[PAIRFILE_KEY];
+	bool ok;
 
 	crypto_box_keypair(pk, sk);
-	if (!write_key(public, SLICE("public "), 0644, pk)) {
-		failed = public;
-	} else if (!write_key(private, SLICE("private "), 0600, sk)) {
-		failed = private;
-		source_failed(private);
-		unlink(public);
-	}
+	ok = pairfile_make(&pair, private, public, sk, pk);
 	sodium_memzero(sk, sizeof sk);
-	return failed == public ? source_failed(public) : failed ? 1 : 0;
+	return !ok;
 }
 
 static bool read_key(const char *path, struct restore_key *k)
 {
-	struct slice text, line;
-	struct buf b = BUF(k->secret);
-	bool ok;
-
-	if (!source_read(path, &text)) {
-		source_failed(path);
-		return false;
-	}
-	line = slice_head(text, slice_find(text, '\n'));
-	ok = slice_iprefix(line, SLICE("private ")) && base64_get(slice_from(line, 8), &b) &&
-	     b.len == KEY && crypto_scalarmult_base(k->public, k->secret) == 0;
-	sodium_memzero((uint8_t *)text.p, text.n);
-	free((uint8_t *)text.p);
-	if (!ok)
-		fprintf(stderr, "%s: not the private key that `make backup-key` made\n", path);
-	return ok;
+	return pairfile_read(&pair, path, k->secret) &&
+	       crypto_scalarmult_base(k->public, k->secret) == 0;
 }
 
 /* The serial of the file that is there; 0: none is. */
@@ -111,7 +66,7 @@ static bool put(const char *out, const struct restored *r)
 			 r->name);
 		if (serial_at(path) > r->serial)
 			return true;
-		if (!write_file(path, O_TRUNC, 0600, r->file))
+		if (!pairfile_write(path, O_TRUNC, 0600, r->file))
 			return source_failed(path), false;
 	}
 	return true;
