@@ -344,14 +344,17 @@ $(O)/maps/users.cdb: $(O)/host/tinpost-users $(GEN)/auto.conf $(GEN)/users.is
 	$(Q)$< --domains $(CONFIG_SMTPD_DOMAINS) $(users) $@
 
 # Both ends of every channel compare BUILD_ID: one text for one state of our sources and configuration.
-# BUILD_TIME is the floor of the machine's clock. BACKUP_PUBKEY: what holder seals backups to.
-backup-pubkey := $(call unquote,$(CONFIG_KEYS_BACKUP_PUBKEY))
+# BUILD_TIME is the floor of the machine's clock, and BUILD_VERSION the same for people. Then the operator's public keys.
+build-version := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y.%m.%d-%H%M)
+pubkey = rootfs/pubkey $(1) $(2) '$(addprefix $(SITE_DIR)/,$(call unquote,$(CONFIG_$(1))))'
 own-sources := $(wildcard init/*.c init/*/*.c smtpd/*/*.c smtpd/*/*/*.c keys/*/*.c keys/*/*/*.c)
 own-files := $(own-sources) $(wildcard init/*.h init/*/*.h init/*.def smtpd/*/*.h smtpd/*/*/*.h keys/*/*.h keys/*/*/*.h)
-build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME|BACKUP_PUBKEY|wires\.h' $(own-sources) $(wildcard tests/*/*.c) /dev/null))
+build-users := $(patsubst %.c,%.o,$(shell grep -lwE 'BUILD_ID|BUILD_TIME|BUILD_VERSION|BACKUP_PUBKEY|UPDATE_PUBKEY|wires\.h' $(own-sources) $(wildcard tests/*/*.c) /dev/null))
 $(GEN)/build.h: $(GEN)/autoconf.h FORCE
 	@{ printf '#define BUILD_ID "%.16s"\n' "$$(cat $(own-files) $< | sha256sum)"; \
-		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; rootfs/backup-pubkey '$(if $(backup-pubkey),$(SITE_DIR)/$(backup-pubkey))'; } >$@.new
+		echo "#define BUILD_TIME $(SOURCE_DATE_EPOCH)"; echo '#define BUILD_VERSION "$(build-version)"'; \
+		$(call pubkey,KEYS_BACKUP_PUBKEY,backup-key); \
+		$(call pubkey,UPDATE_PUBKEY,update-key); $(call pubkey,UPDATE_PUBKEY_NEXT,update-key); } >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): $(GEN)/build.h
 $(foreach d,target asan host/obj,$(build-users:%=$(O)/$(d)/%)): private build-flags := -include $(GEN)/build.h
@@ -463,6 +466,15 @@ restore-keys: $(O)/host/tinpost-keys
 	@test -n '$(PRIVATE)' -a -n '$(FROM)' -a -n '$(OUT)' || { echo "PRIVATE= names the private key, FROM= keys.backup or a console's text, OUT= a new folder" >&2; exit 1; }
 	@test ! -e '$(OUT).img' || { echo "$(OUT).img: there already" >&2; exit 1; }
 	@$< open $(call switch,PARTIAL,--partial) '$(PRIVATE)' '$(FROM)' '$(OUT)' && umask 077 && rootfs/disks keys '$(OUT).img' '$(OUT)'
+# The pair of keys for updates; and an update.
+update-private := $(or $(PRIVATE),$(SITE_DIR)/update.key)
+update-key: $(O)/host/tinpost-update
+	@$< make '$(update-private)' '$(or $(PUBLIC),$(SITE_DIR)/update.pub)'
+update: $(O)/host/tinpost-update $(I)/$(kernel) $(I)/rootfs.cpio.zst
+	@test -n '$(HOST)' || { echo "HOST= names the machine" >&2; exit 1; }
+	@test -n '$(CONFIG_UPDATE_SERVICE)' || { echo "UPDATE_PUBKEY is not set: the new system would take no further update, nor be kept" >&2; exit 1; }
+	@rootfs/update '$(HOST)' $(CONFIG_UPDATE_PORT) '$(SITE_DIR)/update.known' $(CONFIG_UPDATE_TRIAL) $(abspath $<) sign '$(update-private)' $(BOARD) \
+		$(build-version) "$$(sed -n 's/^#define BUILD_ID "\(.*\)"/\1/p' $(GEN)/build.h)" $(CONFIG_UPDATE_EPOCH) $(I)/$(kernel) $(I)/rootfs.cpio.zst
 # A list is read as it is; a file of SQL is asked of PostgreSQL: psql takes PGHOST, PGSERVICE and so on from here.
 PSQL ?= psql
 users-import: $(O)/host/tinpost-user
@@ -518,7 +530,7 @@ help:
 	@sed -n 's/^#= //p' Makefile
 
 FORCE:
-.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run flash test-letter user users-import backup-key restore-keys dns-records addr2line \
+.PHONY: FORCE all oci sbom legal-info sizes graph-boot hardenconfig unit fuzz fuzz-replay check check-inputs check-fresh host-all host-link run flash test-letter user users-import backup-key restore-keys update-key update dns-records addr2line \
 	source rfc-index bench soak defconfig menuconfig olddefconfig listnewconfig savedefconfig list-defconfigs \
 	linux-menuconfig linux-savedefconfig clean distclean help test-system test-dialog
 
@@ -536,6 +548,8 @@ FORCE:
 #=   backup-key       PRIVATE= [PUBLIC=]: the pair of keys that KEYS_BACKUP_PUBKEY is one half of
 #=   restore-keys     PRIVATE= FROM= OUT= [PARTIAL=y]: keys of a lost machine from its backup: the folder OUT, and
 #=                    OUT.img, a key disk; all of them, or with PARTIAL=y what is left
+#=   update-key       the pair of keys for updates: update.key and update.pub of the site, or PRIVATE= PUBLIC=
+#=   update           HOST= [PRIVATE=]: build, sign, send to a machine that has UPDATE_PUBKEY, and wait until it is kept there
 #=   users-import     FILE= [SENDER=] [SCRAM=y]: accounts of sasldblistusers2, passwd or Dovecot, all or none; tokens
 #=                    are made where the list has no password, and printed. FILE=NAME.sql: rows of a query, by psql
 #=   flash            DEV=/dev/sdX: write the board's disk image to a disk or card; asks first

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -121,20 +122,22 @@ static void round_once(struct boot *b)
 	if (!power_ping(&b->power, supervise_now(), s->healthy) && b->machine)
 		stop(b, POWER_REBOOT, "health");
 	supervise_start_due(s);
+	if (s->restart <= supervise_now()) {
+		s->restart = INT64_MAX;
+		stop(b, POWER_REBOOT, "update");
+	}
 }
 
-/* Which slot of the disk was started, as the boot loader tells the kernel; '-': no such word. */
-static char slot(void)
+/* The value of a word that the boot loader tells the kernel; "-": there is none. */
+static void told(const char *word, char out[8])
 {
-	static const char word[] = "tinpost.slot=";
 	char line[1024];
 	const char *at;
 
 	mounts_read("/proc/cmdline", line, sizeof line);
 	at = strstr(line, word);
-	return at && (at[sizeof word - 1] == 'a' || at[sizeof word - 1] == 'b')
-		       ? at[sizeof word - 1]
-		       : '-';
+	snprintf(out, 8, "%.*s", at ? (int)strcspn(at + strlen(word), " \n") : 1,
+		 at ? at + strlen(word) : "-");
 }
 
 int boot_run(void)
@@ -142,14 +145,17 @@ int boot_run(void)
 	static struct boot b;
 	bool random;
 	unsigned have;
+	char slot[8], trial[8];
 
 	open_standard();
 	b.signals = take_signals();
 	b.machine = mounts_machine();
 	mounts_boot(b.machine);
 	say_open(b.machine);
-	say("ev=start build=%s slot=%c mode=%s", BUILD_ID, slot(),
-	    b.machine ? "machine" : "container");
+	told("tinpost.slot=", slot);
+	told("tinpost.trial=", trial);
+	say("ev=start version=%s build=%s slot=%s trial=%s mode=%s", BUILD_VERSION, BUILD_ID,
+	    slot, trial, b.machine ? "machine" : "container");
 	have = volume_mount(b.machine);
 	/* Every key, salt and random id comes from the kernel: nothing starts before it is ready. When it is, the seed
 	 * is for the next time, and nobody waits for that. */
@@ -158,6 +164,9 @@ int boot_run(void)
 		seed_boot();
 	if (!supervise_init(&b.supervise, b.machine, have))
 		say_errno("ev=supervise");
+	/* Whatever becomes of its processes: a system that is not said to be good ends, and the other one starts. */
+	if (trial[0] == 'y')
+		b.supervise.restart = supervise_now() + CONFIG_UPDATE_TRIAL * 1000;
 	power_init(&b.power, b.machine);
 	b.supervise.healthy = supervise_now() + POWER_FIRST_MS - POWER_HEALTH_MS;
 	supervise_start_due(&b.supervise);

@@ -22,6 +22,8 @@ enum ctl_type {
 	CTL_WORKED, /* process -> init, once per life: a request was answered; resets back-off */
 	CTL_ACCUSE,  /* process -> init: the peer on `chan` broke the message law */
 	CTL_HEALTHY, /* health -> init: everything passed just now */
+	CTL_REBOOT,  /* update -> init: start the machine again */
+	CTL_KEPT,    /* update -> init: the system that runs is no trial, or none any more */
 };
 
 enum {
@@ -52,7 +54,7 @@ struct ctl_chan {
 	uint32_t generation; /* grows with every wiring of this channel */
 };
 
-struct ctl_note { /* CTL_STOP, CTL_READY, CTL_WORKED, CTL_ACCUSE, CTL_HEALTHY */
+struct ctl_note { /* all others */
 	uint32_t type;
 	uint32_t chan; /* CTL_ACCUSE only */
 };

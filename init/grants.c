@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "init/say.h"
+#include "init/volume.h"
 
 enum { BACKLOG = 128, DHCP_CLIENT_PORT = 68 };
 
@@ -128,15 +129,21 @@ static int listener(struct grants *g, enum grant_kind kind)
 		const char *word;
 		uint16_t port;
 	} ports[GRANT_MAX] = {
-		[GRANT_LISTEN_25] = { "25", 25 },    [GRANT_LISTEN_465] = { "465", 465 },
-		[GRANT_LISTEN_587] = { "587", 587 }, [GRANT_LISTEN_INNER] = { "submit25", 25 },
-		[GRANT_LISTEN_80] = { "80", 80 },    [GRANT_LISTEN_443] = { "443", 443 },
+		[GRANT_LISTEN_25] = { "25", 25 },
+		[GRANT_LISTEN_465] = { "465", 465 },
+		[GRANT_LISTEN_587] = { "587", 587 },
+		[GRANT_LISTEN_INNER] = { "submit25", 25 },
+		[GRANT_LISTEN_80] = { "80", 80 },
+		[GRANT_LISTEN_443] = { "443", 443 },
+		[GRANT_LISTEN_UPDATE] = { "update", CONFIG_UPDATE_PORT },
 	};
 	bool acme = kind == GRANT_LISTEN_80 || kind == GRANT_LISTEN_443;
+	const char *words = acme			  ? ACME_LISTEN
+			    : kind == GRANT_LISTEN_UPDATE ? "update=" CONFIG_UPDATE_LISTEN
+							  : CONFIG_SMTPD_LISTEN;
 	char address[GRANTS_ADDRESS];
 
-	if (!grants_address(acme ? ACME_LISTEN : CONFIG_SMTPD_LISTEN, ports[kind].word,
-			    address))
+	if (!grants_address(words, ports[kind].word, address))
 		return -1;
 	if (g->listener[kind] < 0)
 		g->listener[kind] = listen_on(ports[kind].port, address, acme ? 0 : BACKLOG);
@@ -259,9 +266,13 @@ int grants_open(struct grants *g, enum grant_kind kind, bool *keep)
 	case GRANT_LISTEN_INNER:
 	case GRANT_LISTEN_80:
 	case GRANT_LISTEN_443:
+	case GRANT_LISTEN_UPDATE:
 		fd = listener(g, kind);
 		*keep = fd >= 0;
 		return fd >= 0 ? fd : silent_socket(g);
+	case GRANT_SLOTS:
+		fd = g->machine ? volume_slots() : -1;
+		return fd >= 0 ? fd : grants_null();
 	case GRANT_LOG_TAPS:
 	case GRANT_MAX:
 		break;

@@ -56,6 +56,7 @@ bool supervise_init(struct supervise *s, bool machine, unsigned flags)
 	s->place = (struct spawn_place){ .machine = machine,
 					 .flags = flags | (machine ? 0 : CTL_CONTAINER),
 					 .null = grants_null() };
+	s->restart = INT64_MAX;
 	grants_init(&s->grants, machine);
 	if (getrandom(s->grant_key, sizeof s->grant_key, 0) != sizeof s->grant_key)
 		return false;
@@ -189,7 +190,7 @@ void supervise_start_due(struct supervise *s)
 
 int64_t supervise_next(const struct supervise *s)
 {
-	int64_t next = s->stage ? s->stage_due : INT64_MAX;
+	int64_t next = s->stage ? s->stage_due : s->restart;
 
 	for (int i = 0; i < P_MAX && !s->stage; i++)
 		if (s->child[i].state == CHILD_WAITS && s->child[i].due < next)
@@ -255,6 +256,10 @@ void supervise_control(struct supervise *s, enum proc_id id)
 		c->failures = 0;
 	} else if (m.type == CTL_HEALTHY && id == P_HEALTH) {
 		s->healthy = supervise_now();
+	} else if (m.type == CTL_REBOOT && id == P_UPDATE) {
+		s->restart = 0;
+	} else if (m.type == CTL_KEPT && id == P_UPDATE) {
+		s->restart = INT64_MAX;
 	} else if (m.type == CTL_ACCUSE) {
 		accuse(s, id, m.chan);
 	}

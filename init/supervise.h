@@ -40,8 +40,9 @@ struct supervise {
 	struct grants grants;
 	struct spawn_place place;
 	uint8_t grant_key[CTL_GRANT_KEY];
-	bool announced; /* every process was ready once */
-	unsigned stage; /* of stopping; 0 = running */
+	bool announced;	 /* every process was ready once */
+	int64_t restart; /* when the machine is to be started again; INT64_MAX: not by itself */
+	unsigned stage;	 /* of stopping; 0 = running */
 	int64_t stage_due;
 	int64_t healthy; /* monotonic ms: the last heartbeat, or as if there had been one */
 };

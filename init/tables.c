@@ -28,7 +28,7 @@ const char *const program_paths[] = {
 	[PROG_FRONT] = "/bin/front",   [PROG_QUEUE] = "/bin/queue",
 	[PROG_FETCH] = "/bin/fetch",   [PROG_ADMIN] = "/bin/admin",
 	[PROG_ACME] = "/bin/acme",     [PROG_SELFCHECK] = "/bin/selfcheck",
-	[PROG_HEALTH] = "/bin/health",
+	[PROG_HEALTH] = "/bin/health", [PROG_UPDATE] = "/bin/update",
 };
 
 _Static_assert(sizeof proc_rows / sizeof *proc_rows == P_MAX, "row missing");
@@ -50,5 +50,7 @@ bool tables_built(enum proc_id id)
 		return ON(CONFIG_KEYS_TLS_RSA);
 	if (id == P_QUEUE_MX)
 		return ON(CONFIG_FORWARD_SPOOL);
+	if (id == P_UPDATE)
+		return ON(CONFIG_UPDATE_SERVICE);
 	return proc_rows[id].program != PROG_ADMIN || ON(CONFIG_ADMIN_CONSOLE);
 }

@@ -28,6 +28,7 @@ enum program {
 	PROG_ACME,
 	PROG_SELFCHECK,
 	PROG_HEALTH,
+	PROG_UPDATE,
 	PROG_MAX
 };
 
@@ -63,6 +64,8 @@ enum grant_kind {
 	GRANT_BINDING,	 /* of the account at the certificate authority */
 	GRANT_LISTEN_80, /* bound, but not listening: acme opens and closes them */
 	GRANT_LISTEN_443,
+	GRANT_LISTEN_UPDATE,
+	GRANT_SLOTS, /* the partition of the boot loader and the slots, to be written */
 	GRANT_SAVED_TIME,
 	GRANT_SEEN,   /* deliveries that a sender may not know of */
 	GRANT_BACKUP, /* keys, sealed to the operator's one, on the data volume */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#define _GNU_SOURCE
 #include "init/volume.h"
 
 #include <dirent.h>
@@ -24,6 +25,11 @@
 #define RESIZE_FS _IOW('f', 16, uint64_t) /* EXT4_IOC_RESIZE_FS */
 
 enum volume { KEYS_A, KEYS_B, DATA, VOLUMES };
+
+enum {
+#define PLACE(id, start, size) id##_SECTOR = (start)*2, id##_SECTORS = (size)*2,
+#include "init/layout.def"
+};
 
 static const struct {
 	const char *label, *path;
@@ -304,6 +310,20 @@ unsigned volume_mount(bool machine)
 	if (!(flags & CTL_HAVE_DATA))
 		say("ev=data have=no effect=\"submission answers 451\"");
 	return flags;
+}
+
+int volume_slots(void)
+{
+	struct found found[VOLUMES] = { 0 };
+	char *device = found[KEYS_A].device, *name = device + sizeof "/dev/" - 1;
+
+	find_devices(found);
+	if (!device[0] || fact(name, "partition") != 2)
+		return -1;
+	device[strlen(device) - 1] = '1';
+	if (fact(name, "start") != FAT_SECTOR || fact(name, "size") != FAT_SECTORS)
+		return -1;
+	return open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
 }
 
 void volume_unmount(void)

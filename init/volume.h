@@ -15,6 +15,8 @@
  */
 unsigned volume_mount(bool machine); /* enum ctl_flag */
 void volume_unmount(void);
+/* The partition of the boot loader and the slots, beside the one of the keys, for O_DIRECT; -1: this disk has none. */
+int volume_slots(void);
 
 /* What one ext4 super block (the 1024 octets at offset 1024 of the device) says. False: not
  * ext4. */

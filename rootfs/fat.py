@@ -74,18 +74,22 @@ class Fat:
     def rows(self, folder):
         out = b""
         for n, (name, (cluster, what)) in enumerate(folder.items()):
-            alias = ("%.5s~%d" % (name.split(".")[0].upper(), n + 1)).ljust(8).encode() + name.split(".")[-1][:3].upper().ljust(3).encode()
+            alias = ("%.5s~%d" % (name.split(".")[0].split("+")[0].upper(), n + 1)).ljust(8).encode() + name.split(".")[-1][:3].upper().ljust(3).encode()
             out += entry(name, isinstance(what, dict), cluster, 0 if isinstance(what, dict) else what, alias)
         return out
+
+    def listing(self, folder, own, parent):
+        """What the clusters of a folder hold."""
+        dots = b"".join(struct.pack("<11sBBBHHHHHHHI", d.ljust(11), 0x10, 0, 0, 0, 0x21, 0x21, 0, 0, 0x21, c, 0)
+                        for d, c in ((b".", own), (b"..", parent)))
+        return dots + self.rows(folder)
 
     def write_folders(self, folder, own, parent):
         for name, (cluster, what) in folder.items():
             if isinstance(what, dict):
                 self.write_folders(what, cluster, own)
         if own:
-            dots = b"".join(struct.pack("<11sBBBHHHHHHHI", d.ljust(11), 0x10, 0, 0, 0, 0x21, 0x21, 0, 0, 0x21, c, 0)
-                            for d, c in ((b".", own), (b"..", parent)))
-            rows = dots + self.rows(folder)
+            rows = self.listing(folder, own, parent)
             at = DATA + (own - 2) * CLUSTER
             self.disk[at:at + len(rows)] = rows
 

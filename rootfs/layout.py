@@ -4,8 +4,17 @@ import os
 import re
 
 
+def found(pattern):
+    with open(os.path.dirname(os.path.abspath(__file__)) + "/../init/layout.def", encoding="ascii") as f:
+        return re.findall(pattern, f.read(), re.M)
+
+
+def loaders():
+    """Their words, in the order of STARTS."""
+    return found(r'^LOADER\("([\w-]+)",')
+
+
 def places():
     """{id: (start, size)} in octets; of what lies in a slot, from its beginning."""
-    with open(os.path.dirname(os.path.abspath(__file__)) + "/../init/layout.def", encoding="ascii") as f:
-        rows = re.findall(r"^(?:PLACE|SLOT)\((\w+), *(\d+), *(\d+)\)", f.read(), re.M)
+    rows = found(r"^(?:PLACE|SLOT)\((\w+), *(\d+), *(\d+)\)")
     return {name: (int(start) << 10, int(size) << 10) for name, start, size in rows}

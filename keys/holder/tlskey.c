@@ -217,7 +217,7 @@ static void on_alpn_cert(void *ctx, struct call *c)
 		       buf_slice(&b));
 }
 
-#define FRONTS (1u << P_FRONT_MX | 1u << P_FRONT_SUB)
+#define FRONTS (1u << P_FRONT_MX | 1u << P_FRONT_SUB | 1u << P_UPDATE)
 #define ACME   (1u << P_ACME)
 
 const struct rule tlskey_rules[HOLDER_TYPES] = {

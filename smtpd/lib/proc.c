@@ -57,6 +57,11 @@ void proc_healthy(struct proc *p)
 		note(CTL_HEALTHY, 0);
 }
 
+void proc_note(enum ctl_type type)
+{
+	note(type, 0);
+}
+
 static void on_accuse(struct chan *c)
 {
 	struct proc *p = c->owner;
@@ -70,7 +75,7 @@ static void on_worked(struct chan *c)
 	struct proc *p = c->owner;
 
 	if (!p->worked)
-		note(CTL_WORKED, 0);
+		proc_note(CTL_WORKED);
 	p->worked = true;
 }
 
@@ -235,5 +240,5 @@ void proc_seal(struct proc *p)
 	};
 	loop_add(&p->loop, &p->control);
 	sandbox_close(procs[p->me].program);
-	note(CTL_READY, 0);
+	proc_note(CTL_READY);
 }

@@ -33,8 +33,8 @@ class Vm(machine.Qemu):
     MACHINE = ["qemu-system-x86_64", "-M", "q35", "-vga", "std"]
     FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 
-    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", uefi=False, mib=512, memory=128, **more):
-        super().__init__(files, "q35", disks=False, memory=memory, images=images(self.BOARD), **more)
+    def __init__(self, files=None, controller="virtio-blk", card="virtio-net-pci", uefi=False, mib=512, memory=128, home=None, **more):
+        super().__init__(files, "q35", disks=False, memory=memory, images=home or images(self.BOARD), **more)
         self.controller, self.card, self.uefi = controller, card, uefi
         self.disk = self.dir + "/disk"
         world.sh("cp", "--sparse=always", "%s/tinpost-%s.img" % (self.images, self.BOARD), self.disk)

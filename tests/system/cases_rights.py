@@ -108,7 +108,7 @@ def every_process(w):
     table, pids = rows(), box.pids()
     pids.pop("init")
     pids.pop("keygen", None)
-    idle = {"keygen", "keygen.tls", "queue.mx"} | (set() if world.config.get("KEYS_ACME") == "y" else {"acme", "holder.acme"})
+    idle = {"keygen", "keygen.tls", "queue.mx", "update"} | (set() if world.config.get("KEYS_ACME") == "y" else {"acme", "holder.acme"})
     need(set(pids) == set(table) - idle, "these run: %r" % sorted(pids))
     world.until("end of kept connections", 10, lambda: not w.names.kept(""))
     for name, pid in pids.items():

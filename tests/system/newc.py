@@ -47,10 +47,11 @@ def unpack(data, into):
 
 
 def pack(files):
-    """An archive of regular files {name: octets}, readable for all, bin/* for execution; put behind another it wins."""
+    """An archive of regular files {name: octets}, readable for all, programs executable; put behind another it wins."""
     out = b""
     for i, (name, octets) in enumerate(list(files.items()) + [("TRAILER!!!", b"")]):
-        field = [i + 1, (0o100555 if name.startswith("bin/") else 0o100444) if octets else 0, 0, 0, 1, 0, len(octets), 0, 0, 0, 0, len(name) + 1, 0]
+        mode = 0o100555 if name == "init" or name.startswith("bin/") else 0o100444
+        field = [i + 1, mode if octets else 0, 0, 0, 1, 0, len(octets), 0, 0, 0, 0, len(name) + 1, 0]
         out += b"070701" + b"".join(b"%08x" % x for x in field) + name.encode() + b"\0"
         out += b"\0" * pad(len(out))
         out += octets

@@ -40,7 +40,14 @@ VARIANTS = {
     # keys are sealed to an operator's; every kind that there is
     "backup": dict(ACME, KEYS_BACKUP_PUBKEY='"%s"' % os.path.relpath(world.OUT + "/variant/backup/public", world.TOP),
                    KEYS_DKIM_SECOND="y", KEYS_TLS_P256="n", KEYS_TLS_RSA="y"),
+    # a disk that takes updates; a trial is short
+    "update": {"BOARD_QEMU_X86_64": "n", "BOARD_VM_X86_64": "y", "INIT_DISK_WAIT": "5", "UPDATE_EPOCH": "2", "UPDATE_TRIAL": "40",
+               "UPDATE_PUBKEY": '"%s"' % os.path.relpath(world.OUT + "/variant/update/public", world.TOP)},
 }
+# What it takes beside a root file system.
+MORE = {"update": ["images/tinpost-vm-x86_64.img", "host/tinpost-update"]}
+# The host's program that makes its pair of keys.
+PAIRS = {"backup": "tinpost-keys", "update": "tinpost-update"}
 
 
 def folder(name):
@@ -74,14 +81,14 @@ def build(name):
         lines = [x for x in f if not re.match(r"(# )?CONFIG_(%s)\b" % "|".join(changes), x)]
     lines += ["CONFIG_%s=%s\n" % x if x[1] != "n" else "# CONFIG_%s is not set\n" % x[0] for x in changes.items()]
     os.makedirs(where, exist_ok=True)
-    if "KEYS_BACKUP_PUBKEY" in changes and not os.path.exists(where + "/public"):
-        subprocess.run([world.OUT + "/host/tinpost-keys", "make", where + "/private", where + "/public"], check=True)
+    if name in PAIRS and not os.path.exists(where + "/public"):
+        subprocess.run([world.OUT + "/host/" + PAIRS[name], "make", where + "/private", where + "/public"], check=True)
     text = "".join(lines)
     if not os.path.exists(where + "/.config") or open(where + "/.config", encoding="ascii").read() != text:
         with open(where + "/.config", "w", encoding="ascii") as f:
             f.write(text)
     problem = make("O=" + where, "KCONFIG_CONFIG=%s/.config" % where, rootfs(name),
-                   *[where + "/host/tinpost-" + x for x in ("user", "users")])
+                   *[where + "/" + x for x in ["host/tinpost-user", "host/tinpost-users"] + MORE.get(name, [])])
     if problem and os.path.exists(rootfs(name)):
         os.unlink(rootfs(name))      # an old one must not pass for this one
     return problem
