@@ -102,8 +102,8 @@ def slots_under_uefi(w):
         q.write(boards.PLACES["SLOT_B"][0], q.read("SLOT_A"))
         q.write(boards.PLACES["SLOT_A"][0], bytes(boards.PLACES["SLOT_A"][1]))
         menu = q.read("LOADER_CONF")
-        need(menu.startswith(b"default a.conf\n"), "loader.conf begins with %r" % menu[:20])
-        q.write(boards.PLACES["LOADER_CONF"][0], menu[:512].replace(b"default a.", b"default b."))
+        need(menu.startswith(b"default [at]*.conf\n"), "loader.conf begins with %r" % menu[:20])
+        q.write(boards.PLACES["LOADER_CONF"][0], menu[:512].replace(b"[at]", b"[bt]"))
         q.start().ready()
         q.wait(r"init: ev=start .* slot=b ", 5)
 
