@@ -420,7 +420,7 @@ check-env-link = $(foreach p,$(PROGS),'DENY_$(p)=$($(p)-deny)')
 deny-% :
 	@echo '$($*-deny)'
 
-suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system power) tests/power/mutants
+suites := $(checks:%=tests/check/%) tests/check/unit tests/check/fuzz tests/check/constant-time $(patsubst %,tests/%/run,probe journal dialog system power) tests/power/mutants tests/power/update
 check: check-inputs
 	@env $(check-env) $(check-env-link) $(power-env) tests/check/runner $(suites)
 check-inputs: host-all $(IMAGES) host-link $(TESTPROGS:%=$(O)/host/%) $(units:%=$(O)/unit/%) $(fuzzers:%=$(O)/replay/%) $(O)/power/cuts $(filedisk-y:%=$(O)/host/obj/%) $(GEN)/build.h
@@ -430,7 +430,7 @@ test-system test-dialog: test-%: $(IMAGES) $(host-programs) host-all
 	@tests/check/runner tests/$*/run
 # Longer than `check`: 10,000 images of the disk.
 check-power: check-inputs
-	@env $(power-env) tests/check/runner tests/power/mutants tests/power/long
+	@env $(power-env) tests/check/runner tests/power/mutants tests/power/long tests/power/update
 check-fresh: ; @tests/fresh/run
 check-reproducible: ; @tests/fresh/reproducible
 

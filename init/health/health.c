@@ -10,7 +10,6 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/msg/dns.h"
-#include "smtpd/msg/health.h"
 #include "smtpd/msg/queue.h"
 
 enum { START_MS = 1000, TALK_MS = 20 * 1000, DNS_MS = 5 * 1000, QUEUE_MS = 45 * 1000 };
@@ -223,9 +222,34 @@ static void tell(const struct health *h, unsigned part)
 	log_send(&l);
 }
 
+static void tell_update(struct health *h)
+{
+	struct health_well m = { 0 };
+
+	if (h->waits.chan)
+		chan_answer(&h->waits, &m, sizeof m, none);
+	h->waits.chan = NULL;
+}
+
+static void on_well(void *ctx, struct call *c)
+{
+	struct health *h = ctx;
+
+	h->waits = c->token;
+	if (h->timer.due != LOOP_NEVER) /* between two rounds */
+		h->timer.due = 0;
+}
+
+const struct rule health_rules[HEALTH_TYPES] = {
+	[HEALTH_WELL] = { .from = 1u << P_UPDATE,
+			  .size = sizeof(struct health_well),
+			  .run = on_well },
+};
+
 static void round_over(struct health *h)
 {
 	struct logline l;
+	int64_t pause;
 	bool well = true;
 
 	for (unsigned i = 0; i < HEALTH_PARTS; i++) {
@@ -240,11 +264,14 @@ static void round_over(struct health *h)
 		log_text(&l, "journal", h->journal ? "kept" : "none");
 		log_send(&l);
 	}
-	if (well)
+	if (well) {
 		proc_healthy(h->proc);
+		tell_update(h);
+	}
+	pause = well ? HEALTH_ROUND_MS : h->waits.chan ? START_MS : HEALTH_ROUND_MS / 4;
 	h->well = well;
 	h->rounds++;
-	h->timer.due = loop_clock() + (well ? HEALTH_ROUND_MS : HEALTH_ROUND_MS / 4);
+	h->timer.due = loop_clock() + pause;
 }
 
 static void go(struct health *h)

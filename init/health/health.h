@@ -3,6 +3,7 @@
 #define INIT_HEALTH_HEALTH_H
 
 #include "smtpd/lib/proc.h"
+#include "smtpd/msg/health.h"
 #include "smtpd/proto/ipaddr.h"
 #include "smtpd/proto/reply.h"
 
@@ -38,6 +39,7 @@ struct health {
 	unsigned part, step; /* enum health_part; of its dialogue */
 	struct buf in;
 	struct reply reply;
+	struct token waits; /* for a round that passes; no channel: nobody does */
 	unsigned rounds;
 	bool well;			/* the last round passed */
 	bool kept;			/* the journal was written since the start */
@@ -46,6 +48,8 @@ struct health {
 	const char *told[HEALTH_PARTS]; /* what the log says of it */
 	uint8_t line[REPLY_LINE];
 };
+
+extern const struct rule health_rules[HEALTH_TYPES]; /* ctx: struct health */
 
 /* listen: as SMTPD_LISTEN has it. The first round is a second later. */
 void health_init(struct health *h, struct proc *p, struct slice listen);

@@ -8,6 +8,7 @@ int main(void)
 
 	proc_start(&proc, PROG_HEALTH, HEALTH_WATCHES);
 	health_init(&health, &proc, slice_of(CONFIG_SMTPD_LISTEN));
+	proc_serve(&proc, health_rules, HEALTH_TYPES, &health);
 	proc_seal(&proc);
 	loop_run(&proc.loop);
 }

@@ -229,14 +229,28 @@ static void on_wired(struct chan *c)
 	tlsid_wired(&((struct update *)(void *)c->owner)->tlsid);
 }
 
-static void on_well(struct well *w)
+/* When health says nothing good, or the disk takes nothing, init ends the trial. */
+static void on_well(struct ask *a, const void *reply, struct slice tail)
 {
-	struct update *u = OWNER(struct update, well, w);
+	struct update *u = OWNER(struct update, well, a);
 
-	if (!slots_keep(&u->slots))
-		return; /* init ends the trial */
+	(void)tail;
+	if (!reply || !slots_keep(&u->slots))
+		return;
 	log_slot("kept", u->slots.runs);
 	proc_note(CTL_KEPT);
+}
+
+static void on_health_wired(struct chan *c)
+{
+	static const struct want want = { HEALTH_WELL, sizeof(struct health_well), 0 };
+	struct update *u = (struct update *)(void *)c->owner;
+	struct health_well m = { 0 };
+
+	u->well.done = on_well;
+	if (u->slots.trial)
+		chan_ask(c, &u->well, &m, sizeof m, SLICE(""), NULL, 0, &want,
+			 CONFIG_UPDATE_TRIAL * 1000);
 }
 
 static bool find_slots(struct update *u)
@@ -265,14 +279,13 @@ void update_init(struct update *u)
 	loop_add(&u->proc.loop, &u->work);
 	tlsid_init(&u->tlsid, holder, on_certificate, u);
 	holder->wired = on_wired;
+	proc_chan(&u->proc, PROG_HEALTH)->wired = on_health_wired;
 	u->usable = find_slots(u);
 	if (!u->usable) {
 		log_event("off", "why", "this disk has no slots that could be chosen");
 		return;
 	}
 	log_slot(u->slots.trial ? "trial" : "usual", u->slots.runs);
-	if (u->slots.trial)
-		well_start(&u->well, &u->proc.loop, on_well);
-	else if (slots_keep(&u->slots))
+	if (!u->slots.trial && slots_keep(&u->slots))
 		proc_note(CTL_KEPT);
 }

@@ -3,10 +3,10 @@
 #define INIT_UPDATE_UPDATE_H
 
 #include "init/update/receive.h"
-#include "init/update/well.h"
 #include "smtpd/front/tlsid.h"
 #include "smtpd/lib/proc.h"
 #include "smtpd/lib/stream.h"
+#include "smtpd/msg/health.h"
 
 /*
  * The process. On its own port it tells, over TLS, one line
@@ -37,14 +37,14 @@ struct update {
 	bool going;  /* the other slot starts next: nothing more is taken */
 	struct receive receive;
 	struct tlsid tlsid;
-	struct well well;
+	struct ask well; /* while on trial */
 	struct watch listen, work;
 	struct update_client client[UPDATE_CLIENTS];
 	struct update_client *writer; /* whose manifest was good; NULL: nobody's */
 	uint64_t admitted;
 };
 
-enum { UPDATE_WATCHES = UPDATE_CLIENTS + 4 + WELL_WATCHES };
+enum { UPDATE_WATCHES = UPDATE_CLIENTS + 4 };
 
 void update_init(struct update *u); /* after proc_start() */
 

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 
 import boards
 import machine
@@ -63,6 +64,7 @@ def send(q, rootfs):
 
 def said(process, code):
     out = process.communicate(timeout=240)[0]
+    print("# " + out.strip().rsplit("\n", 1)[-1], file=sys.stderr, flush=True)
     need(process.returncode == code, "exit status %d: %s" % (process.returncode, out))
     return out
 

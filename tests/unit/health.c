@@ -226,6 +226,29 @@ static void test_ports(void)
 	CHECK_EQ(round_of(), 1);
 }
 
+/* Who asks whether all is well hears of the next round in which it is, and of no other; that round comes at once. */
+static void test_well(void)
+{
+	struct health_well m = { .h = { .type = HEALTH_WELL, .id = 7 } }, got = { 0 };
+	enum chan_id to = CH_UPDATE_HEALTH;
+
+	wires_put(to, &m, sizeof m, SLICE(""), -1, -1);
+	CHECK(h.timer.due > loop_clock() + 3000);
+	loop_round(&p.loop);
+	CHECK_EQ(h.timer.due, 0);
+	end[0].how = STOPS;
+	end[1].how = RUDE;
+	CHECK_EQ(round_of(), 0);
+	CHECK_EQ(recv(wires_far[to], &got, sizeof got, MSG_DONTWAIT), -1);
+	CHECK(h.timer.due < loop_clock() + 2000);
+	end[0].how = end[1].how = FINE;
+	CHECK_EQ(round_of(), 1);
+	CHECK_EQ(recv(wires_far[to], &got, sizeof got, MSG_DONTWAIT), sizeof got);
+	CHECK_EQ(got.h.id, 7);
+	CHECK_EQ(round_of(), 1);
+	CHECK_EQ(recv(wires_far[to], &got, sizeof got, MSG_DONTWAIT), -1);
+}
+
 static void test_dns(void)
 {
 	dns_says = -1;
@@ -280,6 +303,7 @@ int main(void)
 	wires_start(P_HEALTH, 0, NULL, NULL, 0);
 	proc_start(&p, PROG_HEALTH, HEALTH_WATCHES + 6);
 	health_init(&h, &p, SLICE("25=* 587=*"));
+	proc_serve(&p, health_rules, HEALTH_TYPES, &h);
 	wires_connect(&p);
 	open_end(0);
 	open_end(1);
@@ -289,6 +313,7 @@ int main(void)
 	CHECK_EQ(round_of(), 1);
 	end[0].calls = end[1].calls = 0;
 	test_fronts();
+	test_well();
 	test_dns();
 	test_ports();
 	TEST_END();
