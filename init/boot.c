@@ -164,6 +164,8 @@ int boot_run(void)
 		seed_boot();
 	if (!supervise_init(&b.supervise, b.machine, have))
 		say_errno("ev=supervise");
+	if (ON(CONFIG_INIT_SYSLOG))
+		say_also(b.supervise.child[P_LOG].log[1]);
 	/* Whatever becomes of its processes: a system that is not said to be good ends, and the other one starts. */
 	if (trial[0] == 'y')
 		b.supervise.restart = supervise_now() + CONFIG_UPDATE_TRIAL * 1000;

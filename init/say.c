@@ -12,7 +12,7 @@
 
 #include "init/mounts.h"
 
-enum { LINE = 512, PATIENCE_MS = 200 };
+enum { LINE = 512, PATIENCE_MS = 200, TAP = 1000 /* a number that nothing else gets */ };
 
 #define OWN "/proc/self/fd/2"
 
@@ -45,6 +45,11 @@ void say_open(bool machine)
 		open_as(STDOUT_FILENO, screen);
 	/* A description of our own: O_NONBLOCK on the inherited one would bind others too. */
 	open_as(STDERR_FILENO, machine ? CONFIG_INIT_CONSOLE : OWN);
+}
+
+void say_also(int tap)
+{
+	dup3(tap, TAP, O_CLOEXEC);
 }
 
 int say_console(void)
@@ -104,6 +109,8 @@ static void line(const char *reason, const char *format, va_list ap)
 	at = at + (size_t)n < sizeof text - 1 ? at + (size_t)n : sizeof text - 2;
 	if (reason && (n = snprintf(text + at, sizeof text - at, " reason=\"%s\"", reason)) > 0)
 		at = at + (size_t)n < sizeof text - 1 ? at + (size_t)n : sizeof text - 2;
+	/* For the remote log; it is not printed again. What finds no room is lost. */
+	(void)!write(TAP, text, at);
 	text[at++] = '\n';
 	put(STDERR_FILENO, text, at);
 	put(STDOUT_FILENO, text, at);

@@ -13,6 +13,8 @@ void say_open(bool machine); /* machine: CONFIG_INIT_CONSOLE; else descriptor 2 
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line that ends in the reason of the last failed system call. */
 void say_errno(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* From now on every line goes there, too (the writing end of a tap, non-blocking). */
+void say_also(int tap);
 /* A new descriptor of the console for the log process; -1 = there is none. */
 int say_console(void);
 int say_screen(void); /* the same of the second console */

@@ -6,7 +6,13 @@
 
 #include "smtpd/lib/owner.h"
 
-enum { DRAIN_MAX = 256, TAPS_LINES = 64, TAPS_TEXT = 4096, TAPS_PAUSE_MS = 5 };
+enum {
+	DRAIN_MAX = 256,
+	TAPS_LINES = 64,
+	TAPS_TEXT = 4096,
+	TAPS_PAUSE_MS = 5,
+	TAPS_LOST_MS = 1000
+};
 
 void taps_format(struct slice name, struct slice line, struct buf *out)
 {
@@ -36,17 +42,65 @@ static void print(struct taps *t, struct buf *out)
 	out->len = 0;
 }
 
-/* One line into out. False: there is none now. */
+static void pass(struct taps *t, struct slice name, struct slice line, struct buf *out)
+{
+	taps_format(name, line, out);
+	if (t->also)
+		t->also(t->ctx, name, line);
+}
+
+/* Whether the process may write a line now. */
+static bool allowed(struct tap *tap)
+{
+	int64_t now = tap->taps->proc->loop.now;
+
+	tap->credit += (now - tap->since) * TAPS_RATE;
+	if (tap->credit > TAPS_BURST * 1000ll)
+		tap->credit = TAPS_BURST * 1000ll;
+	tap->since = now;
+	if (tap->credit < 1000)
+		return false;
+	tap->credit -= 1000;
+	return true;
+}
+
+static void tell_lost(struct tap *tap, struct buf *out)
+{
+	struct logline l;
+
+	log_begin(&l, "dropped");
+	log_text(&l, "proc", proc_name((enum proc_id)(tap - tap->taps->tap)));
+	log_num(&l, "lines", (int64_t)tap->lost);
+	pass(tap->taps, SLICE("log"), buf_slice(&l.b), out);
+	tap->lost = 0;
+}
+
+/* One line into out, and what was lost before it. False: there is none now. */
 static bool take(struct taps *t, enum proc_id id, struct buf *out)
 {
+	static const char init[] = "init: ";
+	struct tap *tap = &t->tap[id];
 	uint8_t line[LOG_LINE];
 	struct iovec v = { line, sizeof line };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-	ssize_t n = recvmsg(t->tap[id].watch.fd, &m, MSG_DONTWAIT);
+	ssize_t n = recvmsg(tap->watch.fd, &m, MSG_DONTWAIT);
+	struct slice s = { line, n > 0 ? (size_t)n : 0 };
 
-	if (n > 0)
-		taps_format(slice_of(proc_name(id)), (struct slice){ line, (size_t)n }, out);
-	return n > 0;
+	if (!s.n)
+		return false;
+	if (id == P_LOG && slice_iprefix(s, slice_of(init))) { /* what init has printed */
+		if (t->also)
+			t->also(t->ctx, SLICE("init"), slice_from(s, sizeof init - 1));
+		return true;
+	}
+	if (!allowed(tap)) {
+		tap->lost++;
+		return true;
+	}
+	if (tap->lost)
+		tell_lost(tap, out);
+	pass(t, slice_of(proc_name(id)), s, out);
+	return true;
 }
 
 /* What a tap holds, many lines in one write. How many there were. */
@@ -58,9 +112,11 @@ static int take_all(struct taps *t, enum proc_id id)
 
 	while (n < TAPS_LINES && take(t, id, &out)) {
 		n++;
-		if (buf_room(&out) < TAPS_LINE)
+		if (buf_room(&out) < 2 * TAPS_LINE)
 			print(t, &out);
 	}
+	if (!n && t->tap[id].lost && allowed(&t->tap[id]))
+		tell_lost(&t->tap[id], &out);
 	print(t, &out);
 	return n;
 }
@@ -77,7 +133,7 @@ static void on_line(struct watch *w, short got)
 		w->due = t->proc->loop.now + TAPS_PAUSE_MS;
 	} else {
 		w->want = POLLIN;
-		w->due = LOOP_NEVER;
+		w->due = tap->lost ? t->proc->loop.now + TAPS_LOST_MS : LOOP_NEVER;
 	}
 }
 
@@ -103,6 +159,8 @@ void taps_init(struct taps *t, struct proc *p)
 				   .due = LOOP_NEVER,
 				   .ready = on_line },
 			.taps = t,
+			.since = p->loop.now,
+			.credit = TAPS_BURST * 1000ll,
 		};
 		loop_add(&p->loop, &t->tap[i].watch);
 	}

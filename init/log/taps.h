@@ -12,11 +12,21 @@
 struct tap {
 	struct watch watch;
 	struct taps *taps; /* borrowed */
+	int64_t since;	   /* monotonic ms: when `credit` was counted */
+	int64_t credit;	   /* lines that it may write now, in thousandths */
+	uint64_t lost;	   /* lines over that, not told yet */
 };
+
+/* Lines of one process: so many a second, and five times as many at once. The others are counted, and the count is a
+ * line, too: `log: ev=dropped proc=NAME lines=N`. */
+enum { TAPS_RATE = CONFIG_INIT_LOG_RATE, TAPS_BURST = 5 * TAPS_RATE };
 
 struct taps {
 	struct proc *proc; /* borrowed */
 	int console, screen;
+	/* Every line that is printed, and those that init printed itself. NULL: nobody wants them. */
+	void (*also)(void *ctx, struct slice name, struct slice line);
+	void *ctx;
 	struct tap tap[P_MAX];
 };
 

@@ -11,35 +11,12 @@
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
-#include "smtpd/proto/base64.h"
 
 /* ---- the configuration ---- */
 
-static bool read_pin(struct slice text, struct tls_pins *out)
+static bool read_server(struct slice word, struct endpoint *s)
 {
-	struct tls_pin *p = &out->pin[0];
-	struct buf sum = { .p = p->sum, .cap = br_sha256_SIZE };
-
-	*p = (struct tls_pin){ .use = TLS_PIN_EE, .key = true };
-	out->n = base64_get(text, &sum) && sum.len == br_sha256_SIZE;
-	return out->n;
-}
-
-static bool read_server(struct slice word, struct dotserver *s)
-{
-	size_t hash = slice_find(word, '#');
-	struct slice where = slice_head(word, hash), who = slice_from(word, hash + 1);
-	size_t sign = slice_find(where, '@');
-	uint64_t port = DOTLINK_PORT;
-
-	*s = (struct dotserver){ .port = 0 };
-	if (!ipaddr_parse(slice_head(where, sign), &s->addr) ||
-	    (sign < where.n && !slice_u64(slice_from(where, sign + 1), UINT16_MAX, &port)))
-		return false;
-	s->port = (uint16_t)port;
-	if (slice_iprefix(who, SLICE("pin-sha256:")))
-		return read_pin(slice_from(who, 11), &s->pins);
-	return who.n && slice_cstr(who, s->name, sizeof s->name);
+	return endpoint_parse(word, DOTLINK_PORT, s) && (s->name[0] || s->pins.n);
 }
 
 void dotlink_init(struct dotlink *l, struct loop *loop, struct slice servers)
@@ -131,7 +108,7 @@ static void on_event(struct stream *s, enum stream_event e)
 		close_link(l, "the server is silent");
 }
 
-static int connected(const struct dotserver *s)
+static int connected(const struct endpoint *s)
 {
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(s->port) };
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(s->port) };
@@ -153,7 +130,7 @@ static int connected(const struct dotserver *s)
 
 static bool open_link(struct dotlink *l)
 {
-	const struct dotserver *s = &l->server[l->at];
+	const struct endpoint *s = &l->server[l->at];
 	int fd = connected(s);
 
 	if (fd < 0) {

@@ -4,7 +4,7 @@
 
 #include "smtpd/lib/stream.h"
 #include "smtpd/msg/dns.h"
-#include "smtpd/proto/ipaddr.h"
+#include "smtpd/proto/endpoint.h"
 
 /*
  * DNS over TLS (RFC 7858): one connection to one of the servers of the configuration, verified by name or by the digest
@@ -12,23 +12,15 @@
  */
 enum {
 	DOTLINK_PORT = 853,
-	DOTLINK_NAME = 253,
 	DOTLINK_MSG = 16 * 1024 - 2, /* the longest answer taken */
 	DOTLINK_IDLE_MS = 20 * 1000, /* unused: closed */
 	DOTLINK_WAIT_MS = 5 * 1000,  /* nothing comes though something was asked: broken */
 };
 
-struct dotserver {
-	struct ipaddr addr;
-	uint16_t port;
-	char name[DOTLINK_NAME + 1]; /* empty: the pin says who it is */
-	struct tls_pins pins;
-};
-
 struct dotlink {
 	struct loop *loop;
 	const struct tls_anchors *anchors;
-	struct dotserver server[SERVERS_MAX];
+	struct endpoint server[SERVERS_MAX];
 	unsigned n, at;
 	unsigned open; /* asked on this connection, not answered */
 	struct stream stream;

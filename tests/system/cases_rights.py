@@ -11,7 +11,7 @@ UID_BASE, NET_ADMIN = 100, 12
 ROW = re.compile(r'^PROC\((\w+)\s*,\s*"([\w.]+)",\s*(\w+),\s*(\w+),\s*([^,]+),\s*([^,]+),\s*(\d+),\s*(\w+)\)', re.M)
 FILES = {"auth": {"users.cdb", "route", "ipv6_route"}, "check.mx": {"virtual.cdb", "seen"}, "check.sub": {"virtual.cdb"},
          "out.mx": {"anchors.pem", "public.pem"}, "out.sub": {"anchors.pem", "public.pem"}, "fetch": {"public.pem", "sts.cache"}, "dns": {"public.pem"},
-         "clock": {"clock"}, "log": {"pipe"}, "admin": {"pipe"}, "queue": {"data", "eventfd"}}
+         "clock": {"clock"}, "log": {"pipe", "public.pem"}, "admin": {"pipe"}, "queue": {"data", "eventfd"}}
 
 
 def number(text):

@@ -25,15 +25,16 @@ VARIANTS = {
                   "SMTPD_QUEUE_RETRY_MAX": "1", "SMTPD_QUEUE_WARN": "2", "DNS_0X20": "y", "FORWARD_AUTHRES": "y",
                   "FORWARD_DNSBL": '"list.example"', "AUTH_LEGACY_CRAM_MD5": "y"},
     # strangers' letters that cannot be forwarded at once are kept, and tried again at once; few of them in an hour. Another
-    # name and a further domain, to forward to the usual one
+    # name and a further domain, to forward to the usual one. Logs by TLS
     "spool": {"FORWARD_SPOOL": "y", "SMTPD_QUEUE_RETRY": "1", "SMTPD_QUEUE_RETRY_MAX": "1",
               "FORWARD_SENDER_LETTERS": "25", "FORWARD_RCPT_LETTERS": "28", "SMTPD_HOSTNAME": '"second.example.org"',
               "SMTPD_DOMAINS": '"%s loop.example"' % world.config.get("SMTPD_DOMAINS", "example.org").split()[0],
-              "FORWARD_SRS_DOMAIN": '"loop.example"'},
-    # looks at itself as often as it can
-    "health": {"INIT_HEALTH_INTERVAL": "5"},
-    # takes letters while nothing is wrong with its records
-    "gate": {"CHECK_GATE": "y"},
+              "FORWARD_SRS_DOMAIN": '"loop.example"', "INIT_SYSLOG": "y",
+              "INIT_SYSLOG_SERVER": '"tls:%s#log.example"' % world.FAKE},
+    # looks at itself as often as it can. Logs to a syslog server by UDP
+    "health": {"INIT_HEALTH_INTERVAL": "5", "INIT_SYSLOG": "y", "INIT_SYSLOG_SERVER": '"udp:%s"' % world.FAKE},
+    # takes letters while nothing is wrong with its records. Logs by TCP
+    "gate": {"CHECK_GATE": "y", "INIT_SYSLOG": "y", "INIT_SYSLOG_SERVER": '"tcp:%s"' % world.FAKE},
     # a certificate for two names from the authority of cases_acme.py, which looks at port 80, or at 443
     "acme": ACME,
     "alpn": dict(ACME, KEYS_ACME_HTTP01="n", KEYS_ACME_TLSALPN01="y", KEYS_TLS_P256="n", KEYS_TLS_RSA="y"),
