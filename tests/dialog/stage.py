@@ -190,7 +190,7 @@ class Stage:
             product = struct.pack(">H", len(self.der)) + self.der
             result = 0 if self.certificate else 1
         else:
-            product, result = self.signer.sign(struct.unpack("H", data[8:10])[0], data[16:]), 0
+            product, result = self.signer.sign(data[9], data[16:]), 0
         s.send(struct.pack("HHIB7x", type, 0, id, result) + (b"" if result else product))
 
     def on_auth(self, s, data, fds):

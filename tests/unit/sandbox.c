@@ -196,7 +196,7 @@ static const struct {
 	{ __NR_connect, BIT(OUT) | BIT(DNS) | BIT(CLOCK) | BIT(FETCH) | BIT(SELFCHECK) |
 				BIT(ACME) | BIT(HEALTH) },
 	{ __NR_bind, BIT(DNS) | BIT(NET) | BIT(HEALTH) },
-	{ __NR_accept4, BIT(FRONT) | BIT(ACME) },
+	{ __NR_accept4, BIT(FRONT) | BIT(ACME) | BIT(UPDATE) },
 	{ __NR_memfd_create, BIT(FRONT) | BIT(CHECK) | BIT(QUEUE) },
 	{ __NR_mmap, BIT(AUTH) },
 	{ __NR_mprotect, BIT(AUTH) },
