@@ -16,10 +16,10 @@ struct health_well { /* and its reply */
 
 /* Where the health check's own connections to the front ends come from: an address that reaches nobody and that
  * nobody on a network can have. */
-#define HEALTH_ADDRESS       \
-	(const uint8_t[])    \
-	{                    \
-		127, 0, 0, 2 \
+#define HEALTH_ADDRESS         \
+	(const uint8_t[])      \
+	{                      \
+		127, 0, 0, 254 \
 	}
 
 #endif
