@@ -36,12 +36,18 @@ static int64_t renew_at(const struct acme *a)
 {
 	int64_t at = acme_renewal(a->not_before, a->not_after), least = a->not_before + DAY;
 
-	if (!a->issued)
+	if (!a->issued || a->other)
 		return 0;
 	if (a->file.renew_at && a->file.renew_at < a->not_after)
 		at = a->file.renew_at > least ? a->file.renew_at : least;
-	/* An authority whose certificates are due when they come gets one order a day. */
-	return at > a->least ? at : a->least;
+	return at;
+}
+
+/* Not before: what a failure or the authority says; after a success a day, so that one whose certificates are due when
+ * they come gets one order a day, however often we start; but where what is wanted has changed since, nothing. */
+static int64_t rest(const struct acme *a)
+{
+	return !a->file.failures && (!a->issued || a->other) ? 0 : a->file.next_try;
 }
 
 /* ---- what holder presents ---- */
@@ -70,6 +76,9 @@ static void on_cert(struct ask *ask, const void *reply, struct slice tail)
 		return;
 	a->known = true;
 	a->issued = !slice_eq(info.issuer, info.subject);
+	a->other = info.rsa != a->talk.what.rsa;
+	for (struct slice names = slice_trim(slice_of(a->talk.what.names)); names.n;)
+		a->other |= !certinfo_names(&info, slice_word(&names));
 	a->not_before = info.not_before;
 	a->not_after = info.not_after;
 	a->talk.certid[0] = 0;
@@ -122,6 +131,7 @@ static void failed(struct acme *a, enum talk_end end, int64_t now)
 		a->retry_at = now + (wait < UNREACHED_MAX ? wait : UNREACHED_MAX);
 	} else if (end == TALK_LATER) {
 		a->file.next_try = now + t->wait;
+		a->file.failures += !a->file.failures;
 		orderfile_save(&a->file);
 	} else {
 		orderfile_failed(&a->file, now, t->counted);
@@ -178,11 +188,11 @@ static void on_done(struct talk *t, enum talk_end end)
 	}
 	a->file.order[0] = 0;
 	a->file.failures = 0;
-	a->file.next_try = a->file.renew_at = 0;
+	a->file.next_try = now + DAY;
+	a->file.renew_at = 0;
 	a->file.window = (struct acmedoc_window){ 0, 0 };
 	orderfile_save(&a->file);
 	a->unreached = 0;
-	a->least = now + DAY;
 	a->retry_at = a->window_at = a->alarmed = 0;
 	a->known = false; /* look at what was got */
 }
@@ -235,7 +245,7 @@ static void on_wired(struct chan *c)
 
 int64_t acme_turn(struct acme *a, int64_t now)
 {
-	int64_t due = renew_at(a), wait = believed(a->file.next_try, now);
+	int64_t due = renew_at(a), wait = believed(rest(a), now);
 
 	a->now = now;
 	a->retry_at = believed(a->retry_at, now);
@@ -255,7 +265,8 @@ int64_t acme_turn(struct acme *a, int64_t now)
 		start(a, false);
 		return 0;
 	}
-	if (a->issued && a->talk.certid[0] && now >= a->window_at && now >= wait) {
+	if (a->issued && a->talk.certid[0] && now >= a->window_at &&
+	    now >= (a->file.failures ? wait : a->retry_at)) {
 		start(a, true);
 		return 0;
 	}

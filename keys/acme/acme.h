@@ -18,11 +18,11 @@ struct acme {
 	struct chan *selfcheck; /* who is told our account's URL; NULL: nobody */
 	struct ask tell;
 	acmedoc_url told;
-	bool known;		       /* what holder presents */
-	bool issued;		       /* it is an authority's */
+	bool known;  /* what holder presents */
+	bool issued; /* it is an authority's */
+	bool other;  /* for other names, or another kind of key, than wanted */
 	int64_t not_before, not_after; /* unix s, of what holder presents */
 	int64_t now;		       /* unix s: of the last turn, a second ago at most */
-	int64_t least;		       /* unix s: no renewal before, since the last one */
 	int64_t retry_at;	       /* unix s: after the authority was not reached */
 	unsigned unreached;
 	int64_t window_at;	      /* unix s: ask for the window again */

@@ -17,6 +17,7 @@ int main(void)
 	acme.talk.account_holder = proc_chan_to(&proc, P_HOLDER_ACME);
 	acme.selfcheck = proc_chan(&proc, PROG_SELFCHECK);
 	acme.talk.what = (struct talk_order){
+		.rsa = ON(CONFIG_KEYS_TLS_RSA),
 		.names = CONFIG_SMTPD_HOSTNAME " " CONFIG_KEYS_TLS_NAMES,
 		.profile = CONFIG_KEYS_ACME_PROFILE,
 		.root = CONFIG_KEYS_ACME_CHAIN,

@@ -121,7 +121,7 @@ static bool product(struct talk *t, const struct holder_reply *r, bool good)
 		return true;
 	ended(t, r && r->result == HOLDER_REFUSED ? TALK_REFUSED : TALK_UNREACHED,
 	      !r			    ? "holder did not answer"
-	      : r->result == HOLDER_NOT_YET ? "there is no key disk, or it cannot be written"
+	      : r->result == HOLDER_NOT_YET ? "there is no key yet, or no key disk to write to"
 					    : "holder refused");
 	return false;
 }
@@ -264,12 +264,24 @@ static void ask_csr(struct talk *t)
 			   (struct slice){ NULL, 0 }, on_csr);
 }
 
+/* Nothing is ordered before there is a key to order for. */
+static void on_key(struct ask *a, const void *reply, struct slice csr)
+{
+	struct talk *t = OWNER(struct talk, ask, a);
+
+	if (product(t, reply, csr.n))
+		begin(t, DIRECTORY);
+}
+
 static void on_print(struct ask *a, const void *reply, struct slice text)
 {
 	struct talk *t = OWNER(struct talk, ask, a);
 
+	struct holder_csr m = { 0 };
+
 	if (product(t, reply, slice_cstr(text, t->print, sizeof t->print)))
-		begin(t, DIRECTORY);
+		ask_holder(t, t->tls_holder, HOLDER_CSR, &m, sizeof m,
+			   (struct slice){ NULL, 0 }, on_key);
 }
 
 static void ask_print(struct talk *t)
@@ -369,7 +381,10 @@ static void follow(struct talk *t)
 			poll_later(t, ORDER); /* all are valid, and it still is */
 		return;
 	case ACMEDOC_READY:
-		begin(t, FINALIZE);
+		if (t->stage == FINALIZE)
+			poll_later(t, ORDER); /* not taken note of yet */
+		else
+			begin(t, FINALIZE);
 		return;
 	case ACMEDOC_PROCESSING:
 		poll_later(t, ORDER);
@@ -561,14 +576,25 @@ static void on_taken(struct ask *a, const void *reply, struct slice nothing)
 	struct talk *t = OWNER(struct talk, ask, a);
 
 	(void)nothing;
-	if (product(t, reply, true))
+	const struct holder_reply *r = reply;
+
+	if (r && r->result == HOLDER_REFUSED)
+		refused(t, "the certificate is not for our key and names");
+	else if (product(t, reply, true))
 		ended(t, TALK_DONE, NULL);
 }
 
 static void install(struct talk *t)
 {
 	struct holder_chain_set m = { 0 };
+	struct cur c = CUR(((struct slice){ t->chain, t->chain_n }));
+	struct certinfo leaf;
 
+	if (!certinfo_parse(cur_take(&c, cur_be16(&c)), &leaf) ||
+	    slice_eq(leaf.issuer, leaf.subject) || leaf.not_after <= time(NULL)) {
+		refused(t, "the certificate is over, or issued by nobody");
+		return;
+	}
 	ask_holder(t, t->tls_holder, HOLDER_CHAIN_SET, &m, sizeof m,
 		   (struct slice){ t->chain, t->chain_n }, on_taken);
 }

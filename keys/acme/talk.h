@@ -23,6 +23,7 @@ enum {
 enum talk_proof { TALK_HTTP01, TALK_TLSALPN01, TALK_DNSPERSIST01 };
 
 struct talk_order {		    /* static texts */
+	bool rsa;		    /* the key that the certificate is for */
 	const char *names;	    /* with one space between */
 	const char *profile, *root; /* empty: whatever the authority gives */
 	enum talk_proof proof;

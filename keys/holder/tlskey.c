@@ -132,22 +132,21 @@ static void on_csr(void *ctx, struct call *c)
 		       buf_slice(&b));
 }
 
-static bool has_key(const struct tlskey *t, struct slice spki)
+static bool has_key(const struct tlskey *t, struct slice spki, bool wanted)
 {
 	uint8_t mem[2][640];
 	struct buf ec = BUF(mem[0]), rsa = BUF(mem[1]);
 
-	if (t->key.xlen)
+	if (t->key.xlen && !(wanted && t->wants_rsa))
 		selfsign_put_key(&t->key, &ec);
-	if (t->rsa.n)
+	if (t->rsa.n && (!wanted || t->wants_rsa))
 		dkimrsa_public(&t->rsa, &rsa);
 	return spki.n && (slice_eq(spki, buf_slice(&ec)) || slice_eq(spki, buf_slice(&rsa)));
 }
 
-/* Is it a chain for our key and all of our names? */
-static bool fits(const struct tlskey *t, struct slice chain)
+/* Is it a chain for a key of ours? wanted: for the one that requests are for, and all of our names. */
+static bool fits(const struct tlskey *t, struct slice chain, bool wanted)
 {
-	struct slice names = t->names;
 	struct cur c = CUR(chain);
 	struct certinfo leaf = { 0 }, info;
 
@@ -156,16 +155,16 @@ static bool fits(const struct tlskey *t, struct slice chain)
 		if (!i && !c.bad)
 			leaf = info;
 	}
-	while (names.n)
+	for (struct slice names = t->names; wanted && names.n;)
 		c.bad |= !certinfo_names(&leaf, slice_word(&names));
-	return cur_done(&c) && has_key(t, leaf.key);
+	return cur_done(&c) && has_key(t, leaf.key, wanted);
 }
 
 static void on_chain_set(void *ctx, struct call *c)
 {
 	struct tlskey *t = ctx;
 	bool good = !t->imported && c->tail.n && c->tail.n <= sizeof t->chain_mem &&
-		    fits(t, c->tail),
+		    fits(t, c->tail, true),
 	     kept = good && keyfile_save(KEYFILE_CHAIN, c->tail);
 
 	if (kept) {
@@ -275,7 +274,7 @@ void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool 
 
 	t->names = names;
 	t->not_before = not_before;
-	if (t->wants_rsa)
+	if (kept)
 		load_rsa(t);
 	if (!load(t, &state)) {
 		make(t);
@@ -283,8 +282,9 @@ void tlskey_init(struct tlskey *t, struct slice names, int64_t not_before, bool 
 		    !keyfile_save(KEYFILE_TLS, (struct slice){ t->secret, TLSKEY_OCTETS }))
 			log_event("ephemeral", "secret", "tls");
 	}
+	/* One for other names serves until acme has another. */
 	if (!kept || keyfile_load(KEYFILE_CHAIN, true, &chain) != KEYFILE_WHOLE || chain.bad ||
-	    !fits(t, buf_slice(&chain))) {
+	    !fits(t, buf_slice(&chain), false)) {
 		chain = BUF(t->chain_mem);
 		put_own(t, names, (struct slice){ NULL, 0 }, &chain);
 	}
@@ -310,7 +310,7 @@ static bool take(struct tlskey *t, struct slice file)
 	}
 	memcpy(t->chain_mem, chain.p, chain.n);
 	t->chain = (struct slice){ t->chain_mem, chain.n };
-	return fits(t, t->chain); /* its names were looked at when the image was built */
+	return fits(t, t->chain, false); /* its names were looked at when the image was built */
 }
 
 bool tlskey_import(struct tlskey *t, int fd)

@@ -88,6 +88,17 @@ static void extension(struct cur *c, struct certinfo *out)
 	c->bad |= !cur_done(&e);
 }
 
+/* RFC 3279 2.3.1 */
+static bool is_rsa(struct slice spki)
+{
+	struct cur c = CUR(spki), key = inside(&c, DER_SEQUENCE),
+		   algorithm = inside(&key, DER_SEQUENCE);
+
+	return slice_eq(der_get(&algorithm, DER_OID),
+			SLICE("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")) &&
+	       !algorithm.bad;
+}
+
 static void certified(struct cur *t, struct certinfo *out)
 {
 	struct cur validity;
@@ -103,6 +114,7 @@ static void certified(struct cur *t, struct certinfo *out)
 	t->bad |= !cur_done(&validity);
 	out->subject = whole(t, DER_SEQUENCE);
 	out->key = whole(t, DER_SEQUENCE);
+	out->rsa = is_rsa(out->key);
 	if (cur_at(t, EXTENSIONS)) {
 		struct cur x = inside(t, EXTENSIONS), list = inside(&x, DER_SEQUENCE);
 

@@ -8,6 +8,7 @@
 struct certinfo {
 	struct slice serial;		   /* the content octets, a leading zero included */
 	struct slice issuer, subject, key; /* whole elements: two names, SubjectPublicKeyInfo */
+	bool rsa;			   /* the key; else of another algorithm */
 	int64_t not_before, not_after;	   /* unix s */
 	struct slice names;	/* content of GeneralNames of subjectAltName; empty: none */
 	struct slice authority; /* keyIdentifier of authorityKeyIdentifier; empty: none */

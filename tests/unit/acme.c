@@ -43,7 +43,7 @@ static void first(void)
 	CHECK(!strcmp(ca.last_order,
 		      "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"mail.example.org\"},"
 		      "{\"type\":\"dns\",\"value\":\"www.example.org\"}]}"));
-	CHECK(!port_open() && !acme->file.failures && !acme->file.next_try);
+	CHECK(!port_open() && !acme->file.failures && acme->file.next_try == now + DAY);
 	/* then nothing, until two thirds of its life are over */
 	CHECK_EQ(acme_turn(acme, now), ca.from + 60 * DAY);
 	die();
@@ -264,9 +264,14 @@ static void failures(void)
 	ca.to = now + 10 * DAY;
 	run(now, ALL);
 	CHECK(acme->issued && !acme->alarmed);
-	CHECK_EQ(acme_turn(acme, now), now + DAY); /* due, but not again on the same day */
-	die();
-	born();
+	for (int i = 0; i < 3;
+	     i++) { /* due, but not again on the same day, however often we start */
+		run(now, ALL);
+		CHECK(acme_turn(acme, now) == now + DAY && ca.orders == 1);
+		die();
+		born();
+	}
+	t = now + DAY;
 	ca.odd = "/authz/1";
 	ca.raw = HEAD "Content-Length: 2\r\n\r\n{}";
 	for (size_t i = 0; i < sizeof wait / sizeof *wait; i++) {
@@ -308,6 +313,49 @@ static void failures(void)
 	die();
 }
 
+/* Other names, or another kind of key: a new order at once, and what is there serves until it is good. */
+static void another_wish(void)
+{
+	struct slice before;
+
+	fresh();
+	run(now, ALL);
+	before = tls.chain;
+	die();
+	wish.names = "mx.example.org new.example.net";
+	tlskey_init(&tls, slice_of(wish.names), 1700000000, true);
+	born();
+	ca.odd = "/order";
+	ca.odd_times = 1;
+	ca.raw = "HTTP/1.1 403 X\r\nContent-Length: 2\r\n\r\n{}";
+	run(now, ALL);
+	CHECK(acme->other && acme->file.failures == 1 && acme->talk.certid[0]);
+	CHECK(slice_eq(before, tls.chain) && acme->issued);
+	ca.names = wish.names;
+	run(now + 60, ALL);
+	CHECK(!acme->other && ca.orders == 2 && strstr(ca.last_order, "new.example.net"));
+	CHECK_EQ(acme->file.next_try, now + 60 + DAY);
+	die();
+}
+
+/* Nothing is ordered before keygen.tls has made the key. */
+static void no_key(void)
+{
+	struct slice before;
+
+	fresh();
+	run(now, ALL);
+	before = tls.chain;
+	die();
+	tls.wants_rsa = wish.rsa = true;
+	born();
+	run(now, ALL);
+	CHECK(acme->other && acme->unreached && !ca.requests && !acme->file.failures);
+	CHECK(slice_eq(before, tls.chain));
+	tls.wants_rsa = false;
+	die();
+}
+
 int main(void)
 {
 	world();
@@ -318,5 +366,7 @@ int main(void)
 	nonsense();
 	silence();
 	failures();
+	another_wish();
+	no_key();
 	TEST_END();
 }

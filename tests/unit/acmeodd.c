@@ -117,6 +117,7 @@ static void wrong_clock(void)
 	die();
 	fresh(); /* a wait that an authority could ask for is kept */
 	acme->file.next_try = now + 7 * DAY;
+	acme->file.failures = 1;
 	CHECK(acme_turn(acme, now) == 0);
 	run(now, ALL);
 	CHECK(ca.requests == 0 && acme_turn(acme, now) == now + 7 * DAY);
@@ -148,6 +149,35 @@ static void records_that_stay(void)
 	die();
 }
 
+/* What is over, or issued by nobody, takes no good certificate's place; an order that stays ready is asked for again, but
+ * not without a pause, and not for ever. */
+static void bad_gifts(void)
+{
+	struct slice before;
+
+	fresh();
+	run(now, ALL);
+	before = tls.chain;
+	ca.from = now - 90 * DAY;
+	ca.to = now - 1;
+	run(acme_turn(acme, now), ALL);
+	CHECK(ca.orders == 2 && acme->file.failures == 1 && !acme->file.order[0]);
+	ca.to = now + 90 * DAY;
+	ca.subject = "Below";
+	run(acme->file.next_try, ALL);
+	CHECK(ca.orders == 3 && acme->file.failures == 2 && slice_eq(before, tls.chain));
+	ca.subject = "x";
+	ca.names = "elsewhere.example";
+	run(acme->file.next_try, ALL);
+	CHECK(ca.orders == 4 && acme->file.failures == 3 && !acme->file.order[0]);
+	die();
+	fresh();
+	ca.ready = 5;
+	run(now, ALL);
+	CHECK(acme->issued && ca.orders == 1 && !ca.ready);
+	die();
+}
+
 int main(void)
 {
 	world();
@@ -156,5 +186,6 @@ int main(void)
 	refused_orders();
 	wrong_clock();
 	records_that_stay();
+	bad_gifts();
 	TEST_END();
 }
