@@ -128,14 +128,11 @@ static void round_once(struct boot *b)
 	}
 }
 
-/* The value of a word that the boot loader tells the kernel; "-": there is none. */
-static void told(const char *word, char out[8])
+/* The value of a word of the kernel's command line, which the boot loader wrote; "-": there is none. */
+static void told(const char *line, const char *word, char out[8])
 {
-	char line[1024];
-	const char *at;
+	const char *at = strstr(line, word);
 
-	mounts_read("/proc/cmdline", line, sizeof line);
-	at = strstr(line, word);
 	snprintf(out, 8, "%.*s", at ? (int)strcspn(at + strlen(word), " \n") : 1,
 		 at ? at + strlen(word) : "-");
 }
@@ -145,15 +142,16 @@ int boot_run(void)
 	static struct boot b;
 	bool random;
 	unsigned have;
-	char slot[8], trial[8];
+	char line[1024], slot[8], trial[8];
 
 	open_standard();
 	b.signals = take_signals();
 	b.machine = mounts_machine();
 	mounts_boot(b.machine);
 	say_open(b.machine);
-	told("tinpost.slot=", slot);
-	told("tinpost.trial=", trial);
+	mounts_read("/proc/cmdline", line, sizeof line);
+	told(line, "tinpost.slot=", slot);
+	told(line, "tinpost.trial=", trial);
 	say("ev=start version=%s build=%s slot=%s trial=%s mode=%s", BUILD_VERSION, BUILD_ID,
 	    slot, trial, b.machine ? "machine" : "container");
 	have = volume_mount(b.machine);

@@ -2,13 +2,13 @@
 #include "init/health/health.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/msg/queue.h"
 
@@ -97,26 +97,14 @@ static void on_socket(struct watch *w, short got)
 /* A connection that cannot leave this machine. -1: there is no way to that address now. */
 static int open_to(const struct health_port *to)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in four;
-		struct sockaddr_in6 six;
-	} from = { .any.sa_family = ipaddr_v4(&to->address) ? AF_INET : AF_INET6 }, a = from;
-	bool v4 = ipaddr_v4(&to->address);
-	socklen_t n = v4 ? sizeof a.four : sizeof a.six;
-	int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct ipaddr own = ipaddr_v4(&to->address) ? ipaddr_of4(HEALTH_ADDRESS) : to->address;
+	union sock_address from, a;
+	socklen_t n = sock_address(&from, own.b, 0);
+	int fd = socket(from.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		bug("no socket");
-	if (v4) {
-		a.four.sin_port = htons(to->port);
-		memcpy(&a.four.sin_addr, to->address.b + 12, 4);
-		memcpy(&from.four.sin_addr, HEALTH_ADDRESS, 4);
-	} else {
-		memcpy(&from.six.sin6_addr, to->address.b, sizeof to->address.b);
-		a = from;
-		a.six.sin6_port = htons(to->port);
-	}
+	sock_address(&a, to->address.b, to->port);
 	if (bind(fd, &from.any, n) == 0 &&
 	    (connect(fd, &a.any, n) == 0 || errno == EINPROGRESS))
 		return fd;
@@ -265,7 +253,7 @@ static void round_over(struct health *h)
 		log_send(&l);
 	}
 	if (well) {
-		proc_healthy(h->proc);
+		proc_note(CTL_HEALTHY);
 		tell_update(h);
 	}
 	pause = well ? HEALTH_ROUND_MS : h->waits.chan ? START_MS : HEALTH_ROUND_MS / 4;

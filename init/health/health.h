@@ -10,7 +10,7 @@
 /*
  * Whether the machine serves: every INIT_HEALTH_INTERVAL seconds each front end holds an SMTP dialogue (greeting,
  * EHLO, QUIT), dns answers, and queue answers, each tenth time after a record was written and flushed. Init gets a
- * heartbeat (proc_healthy()) for each round in which all of them passed, and feeds the watchdog while it is young.
+ * heartbeat (CTL_HEALTHY) for each round in which all of them passed, and feeds the watchdog while it is young.
  *
  * Only what this machine does is judged: no question needs a network, an address that the machine does not have now
  * is passed over, and a journal that could not be written since the start counts as one that is not there, so that a

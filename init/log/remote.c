@@ -2,7 +2,6 @@
 #include "init/log/remote.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -10,6 +9,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 
 /*
  * NOTES
@@ -69,31 +69,12 @@ static void down(struct remote *r, const char *why)
 	say_state(r, REMOTE_DOWN, why);
 }
 
-static int open_to(const struct endpoint *to, int type)
-{
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(to->port) };
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(to->port) };
-	bool v4 = ipaddr_v4(&to->addr);
-	int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), n;
-
-	if (fd < 0)
-		return -1;
-	memcpy(&four.sin_addr, to->addr.b + 12, 4);
-	memcpy(&six.sin6_addr, to->addr.b, 16);
-	n = v4 ? connect(fd, (struct sockaddr *)&four, sizeof four)
-	       : connect(fd, (struct sockaddr *)&six, sizeof six);
-	if (n == 0 || errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* ---- UDP ---- */
 
 /* A socket for each turn: its source is the address that the machine has now. */
 static void send_datagrams(struct remote *r)
 {
-	int fd = open_to(&r->to, SOCK_DGRAM);
+	int fd = sock_connect(r->to.addr.b, r->to.port, SOCK_DGRAM);
 	uint8_t mem[SYSLOGMSG_MAX];
 	struct buf b = BUF(mem);
 	uint64_t next = r->at;
@@ -166,7 +147,7 @@ static void on_event(struct stream *s, enum stream_event e)
 
 static bool open_stream(struct remote *r)
 {
-	int fd = open_to(&r->to, SOCK_STREAM);
+	int fd = sock_connect(r->to.addr.b, r->to.port, SOCK_STREAM);
 
 	if (fd < 0)
 		return false;

@@ -10,6 +10,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 
 /*
  * NOTES
@@ -18,12 +19,6 @@
  * (first + tries) % n is asked next.
  */
 enum { UDP_MAX = 4096, BINDS = 8, FIRST_PORT = 1024 };
-
-union sockaddr_any {
-	struct sockaddr sa;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
 
 static uint16_t random16(void)
 {
@@ -34,35 +29,20 @@ static uint16_t random16(void)
 	return v;
 }
 
-static socklen_t address(union sockaddr_any *to, const struct ipaddr *a, uint16_t port)
-{
-	memset(to, 0, sizeof *to);
-	if (ipaddr_v4(a)) {
-		to->v4.sin_family = AF_INET;
-		to->v4.sin_port = htons(port);
-		memcpy(&to->v4.sin_addr, a->b + 12, 4);
-		return sizeof to->v4;
-	}
-	to->v6.sin6_family = AF_INET6;
-	to->v6.sin6_port = htons(port);
-	memcpy(&to->v6.sin6_addr, a->b, 16);
-	return sizeof to->v6;
-}
-
 /* A random source port; where it is taken, another; at last the kernel's choice. */
 static void bind_random(int fd, int family)
 {
-	union sockaddr_any any;
+	union sock_address any;
 	socklen_t n;
 
 	for (int i = 0; i < BINDS; i++) {
 		uint16_t port = random16();
 
 		memset(&any, 0, sizeof any);
-		any.sa.sa_family = (sa_family_t)family;
-		any.v4.sin_port = htons(port < FIRST_PORT ? port + FIRST_PORT : port);
-		n = family == AF_INET ? sizeof any.v4 : sizeof any.v6;
-		if (bind(fd, &any.sa, n) == 0)
+		any.any.sa_family = (sa_family_t)family;
+		any.four.sin_port = htons(port < FIRST_PORT ? port + FIRST_PORT : port);
+		n = family == AF_INET ? sizeof any.four : sizeof any.six;
+		if (bind(fd, &any.any, n) == 0)
 			return;
 	}
 }
@@ -82,16 +62,16 @@ static bool is_local(const struct ipaddr *s)
 
 static int open_socket(struct dnsask *a, int type)
 {
-	union sockaddr_any to;
-	socklen_t n = address(&to, server(a), a->servers->port);
-	int fd = socket(to.sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	union sock_address to;
+	socklen_t n = sock_address(&to, server(a)->b, a->servers->port);
+	int fd = socket(to.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	a->local = is_local(server(a));
 	if (fd < 0)
 		return -1;
 	if (type == SOCK_DGRAM)
-		bind_random(fd, to.sa.sa_family);
-	if (connect(fd, &to.sa, n) == 0 || errno == EINPROGRESS)
+		bind_random(fd, to.any.sa_family);
+	if (connect(fd, &to.any, n) == 0 || errno == EINPROGRESS)
 		return fd;
 	close(fd);
 	return -1;

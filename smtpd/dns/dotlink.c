@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/dns/dotlink.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +8,7 @@
 #include "smtpd/lib/arena.h"
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 
 /* ---- the configuration ---- */
 
@@ -108,30 +106,10 @@ static void on_event(struct stream *s, enum stream_event e)
 		close_link(l, "the server is silent");
 }
 
-static int connected(const struct endpoint *s)
-{
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(s->port) };
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(s->port) };
-	bool v4 = ipaddr_v4(&s->addr);
-	int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int n;
-
-	memcpy(&four.sin_addr, s->addr.b + 12, 4);
-	memcpy(&six.sin6_addr, s->addr.b, 16);
-	if (fd < 0)
-		return -1;
-	n = v4 ? connect(fd, (struct sockaddr *)&four, sizeof four)
-	       : connect(fd, (struct sockaddr *)&six, sizeof six);
-	if (n == 0 || errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 static bool open_link(struct dotlink *l)
 {
 	const struct endpoint *s = &l->server[l->at];
-	int fd = connected(s);
+	int fd = sock_connect(s->addr.b, s->port, SOCK_STREAM);
 
 	if (fd < 0) {
 		log_broken(l, "cannot connect");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/http/httpcall.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "smtpd/http/url.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/proto/dnsmsg.h"
 
@@ -75,19 +75,17 @@ static void on_event(struct stream *s, enum stream_event e)
 
 static void try_address(struct httpcall *h)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(h->port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	uint8_t to[SOCK_OCTETS] = { [10] = 0xff, [11] = 0xff };
+	int fd;
 
-	/* Or the request would wait for the peer's delayed acknowledgement of the handshake. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	memcpy(&to.sin_addr, h->addr[h->at++], 4);
-	if (fd < 0 ||
-	    (connect(fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS)) {
-		if (fd >= 0)
-			close(fd);
+	memcpy(to + 12, h->addr[h->at++], 4);
+	fd = sock_connect(to, h->port, SOCK_STREAM);
+	if (fd < 0) {
 		end(h, "cannot connect");
 		return;
 	}
+	/* Or the request would wait for the peer's delayed acknowledgement of the handshake. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	httpreply_start(&h->reply, h->body, slice_iprefix(h->request, SLICE("HEAD ")),
 			h->field);
 	stream_open(&h->stream, h->env->loop, fd, BUF(h->in), h->out, on_event);

@@ -51,12 +51,6 @@ static void note(uint32_t type, uint32_t chan)
 		_exit(0); /* init is gone, and we with it */
 }
 
-void proc_healthy(struct proc *p)
-{
-	if (p->me == P_HEALTH)
-		note(CTL_HEALTHY, 0);
-}
-
 void proc_note(enum ctl_type type)
 {
 	note(type, 0);

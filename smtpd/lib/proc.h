@@ -40,7 +40,6 @@ struct chan *proc_chan_to(struct proc *p, enum proc_id to);
 void proc_serve(struct proc *p, const struct rule *rules, size_t n, void *ctx);
 /* Closes the sandbox (seccomp list of topology.def, no new privileges), then tells init. */
 void proc_seal(struct proc *p);
-void proc_healthy(struct proc *p); /* health only: a heartbeat for init */
 /* Tells init something that has no channel. */
 void proc_note(enum ctl_type type);
 const char *proc_name(enum proc_id id);

@@ -11,6 +11,7 @@
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/out/turns.h"
 #include "smtpd/proto/dnsmsg.h"
@@ -410,31 +411,10 @@ void delivery_loop(struct delivery *d)
 	delivery_next(d);
 }
 
-static int connected_socket(const struct ipaddr *a, uint16_t port)
-{
-	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	bool four = ipaddr_v4(a);
-	const struct sockaddr *to = four ? (struct sockaddr *)&to4 : (struct sockaddr *)&to6;
-	int fd = socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-			0),
-	    one = 1;
-
-	memcpy(&to4.sin_addr, a->b + 12, 4);
-	memcpy(&to6.sin6_addr, a->b, 16);
-	/* The handshake is several small writes in a row: they must not wait for delayed ACKs. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (fd < 0 || connect(fd, to, four ? sizeof to4 : sizeof to6) == 0 ||
-	    errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 static void connect_to(struct delivery *d, const struct ipaddr *addr)
 {
 	struct outbound *o = d->owner;
-	int fd = connected_socket(addr, d->smart ? o->smartport : o->port);
+	int fd = sock_connect(addr->b, d->smart ? o->smartport : o->port, SOCK_STREAM), one = 1;
 
 	d->last_addr = *addr;
 	memcpy(d->last_host, d->mx.host[d->host].name, sizeof d->last_host);
@@ -445,6 +425,8 @@ static void connect_to(struct delivery *d, const struct ipaddr *addr)
 		connect_failed(d, "cannot connect");
 		return;
 	}
+	/* The handshake is several small writes in a row: they must not wait for delayed ACKs. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	d->next.fd = fd;
 	d->next.want = POLLOUT;
 	d->next.due = d->owner->loop->now + DELIVERY_CONNECT_MS;
@@ -462,7 +444,7 @@ static void on_connected(struct delivery *d, short got)
 	loop_drop(d->owner->loop, &d->next);
 	if (got && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && !error) {
 		d->next.fd = -1;
-		if (!d->owner->self_ok && !d->pinned && !d->smart && ownaddr_of(fd, &own) &&
+		if (!d->owner->self_ok && !d->pinned && !d->smart && sock_own(fd, own.b) &&
 		    ipaddr_eq(&own, &d->last_addr)) {
 			close(fd);
 			delivery_loop(d);

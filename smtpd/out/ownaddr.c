@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/out/ownaddr.h"
 
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
+#include "smtpd/lib/sock.h"
 #include "smtpd/msg/dns.h"
 
 enum { ASK_MS = 45 * 1000, AGAIN_MS = 60 * 1000, GOOD_MS = 600 * 1000, DISCARD = 9 };
@@ -19,34 +19,12 @@ void ownaddr_init(struct ownaddr *w, struct chan *dns)
 	*w = (struct ownaddr){ .dns = dns };
 }
 
-bool ownaddr_of(int fd, struct ipaddr *out)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in four;
-		struct sockaddr_in6 six;
-	} a;
-	socklen_t n = sizeof a;
-
-	if (getsockname(fd, &a.any, &n) != 0)
-		return false;
-	if (a.any.sa_family == AF_INET)
-		*out = ipaddr_of4((const uint8_t *)&a.four.sin_addr);
-	else
-		memcpy(out->b, &a.six.sin6_addr, sizeof out->b);
-	return true;
-}
-
 /* Without sending anything. */
 static bool find(const struct ipaddr *to, struct ipaddr *out)
 {
-	struct sockaddr_in6 sa = { .sin6_family = AF_INET6, .sin6_port = htons(DISCARD) };
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool ok;
+	int fd = sock_connect(to->b, DISCARD, SOCK_DGRAM);
+	bool ok = fd >= 0 && sock_own(fd, out->b);
 
-	memcpy(&sa.sin6_addr, to->b, sizeof to->b);
-	ok = fd >= 0 && connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0 &&
-	     ownaddr_of(fd, out);
 	if (fd >= 0)
 		close(fd);
 	return ok;

@@ -28,7 +28,5 @@ struct ownaddr { /* one for the process */
 void ownaddr_init(struct ownaddr *w, struct chan *dns);
 /* to: where we want to connect to. */
 enum own ownaddr_judge(struct ownaddr *w, const struct ipaddr *to);
-/* The address that the kernel would use, or uses on a connected socket. */
-bool ownaddr_of(int fd, struct ipaddr *out);
 
 #endif

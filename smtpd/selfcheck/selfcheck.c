@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/selfcheck/selfcheck.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include "smtpd/lib/log.h"
 #include "smtpd/lib/owner.h"
 #include "smtpd/lib/proc.h"
+#include "smtpd/lib/sock.h"
 #include "smtpd/msg/dns.h"
 #include "smtpd/msg/fetch.h"
 #include "smtpd/proto/mxname.h"
@@ -29,52 +28,18 @@ static void go(struct selfcheck *s);
 
 /* ---- sockets ---- */
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in four;
-	struct sockaddr_in6 six;
-};
-
-static int open_to(const struct ipaddr *to, int type, uint16_t port)
-{
-	union address a = { .any.sa_family = ipaddr_v4(to) ? AF_INET : AF_INET6 };
-	int fd = socket(a.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (ipaddr_v4(to)) {
-		a.four.sin_port = htons(port);
-		memcpy(&a.four.sin_addr, to->b + 12, 4);
-	} else {
-		a.six.sin6_port = htons(port);
-		memcpy(&a.six.sin6_addr, to->b, sizeof to->b);
-	}
-	if (fd < 0)
-		return -1;
-	if (connect(fd, &a.any, ipaddr_v4(to) ? sizeof a.four : sizeof a.six) == 0 ||
-	    errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* The address that the kernel uses towards this one, if others can see it; nothing is sent. */
 static void find_own(const struct ipaddr *to, struct ipaddr *own)
 {
-	union address a;
-	socklen_t n = sizeof a;
 	struct ipaddr found;
-	int fd = publish_known(to) && !publish_known(own) ? open_to(to, SOCK_DGRAM, DISCARD)
-							  : -1;
+	int fd = publish_known(to) && !publish_known(own)
+			 ? sock_connect(to->b, DISCARD, SOCK_DGRAM)
+			 : -1;
 
 	if (fd < 0)
 		return;
-	if (getsockname(fd, &a.any, &n) == 0) {
-		if (a.any.sa_family == AF_INET)
-			found = ipaddr_of4((const uint8_t *)&a.four.sin_addr);
-		else
-			memcpy(found.b, &a.six.sin6_addr, sizeof found.b);
-		if (ipaddr_public(&found))
-			*own = found;
-	}
+	if (sock_own(fd, found.b) && ipaddr_public(&found))
+		*own = found;
 	close(fd);
 }
 
@@ -117,7 +82,7 @@ static bool try_port(struct selfcheck *s)
 	find_own(&s->row.v6, &s->site.v6);
 	if (ON(CONFIG_OUT_IPV6) || !publish_known(to))
 		to = &s->row.v6;
-	s->socket.fd = publish_known(to) ? open_to(to, SOCK_STREAM, s->port) : -1;
+	s->socket.fd = publish_known(to) ? sock_connect(to->b, s->port, SOCK_STREAM) : -1;
 	if (s->socket.fd < 0) {
 		rowcheck_say(&s->row, ROWCHECK_UNKNOWN, SLICE("there is no way to it"));
 		return false;

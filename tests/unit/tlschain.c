@@ -3,84 +3,15 @@
  * engine takes or refuses by its nature. SECURITY.md says which of these are weaker than one would wish. */
 #define _GNU_SOURCE
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "smtpd/lib/tls.h"
-#include "tests/unit/test.h"
-
-enum { DAY = 86400, TOP = 6 };
+#include "tests/unit/x509.h"
 
 static struct tls client;
 static struct tls_anchors anchors;
 
-struct made { /* a certificate and its key */
-	X509 *x;
-	EVP_PKEY *key;
-};
-
-struct ask { /* what it is to be; zero: as usual */
-	const char *name, *san, *constraints, *usage;
-	EVP_PKEY *key;	/* of its own otherwise; owned by the caller */
-	const char *of; /* kind of a key of its own: curve, or RSA bits */
-	const EVP_MD *hash;
-	int from, to; /* days from now; 0, 0: from yesterday to tomorrow */
-	bool ca, pss;
-	const char *basic; /* other than what ca says */
-};
-
-static EVP_PKEY *new_key(const char *of)
-{
-	return of[0] == 'P' ? EVP_EC_gen(of) : EVP_RSA_gen((unsigned)atoi(of));
-}
-
-static void extend(X509 *x, int nid, const char *value)
-{
-	X509_EXTENSION *e = value ? X509V3_EXT_conf_nid(NULL, NULL, nid, value) : NULL;
-
-	CHECK_ROW(!value || (e && X509_add_ext(x, e, -1)), value);
-	X509_EXTENSION_free(e);
-}
-
-static void sign(X509 *x, EVP_PKEY *key, const EVP_MD *hash, bool pss)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *how;
-
-	CHECK(EVP_DigestSignInit(c, &how, hash ? hash : EVP_sha256(), NULL, key) == 1);
-	CHECK(!pss || EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1);
-	CHECK(X509_sign_ctx(x, c) > 0);
-	EVP_MD_CTX_free(c);
-}
-
-/* by: NULL for one that signs itself. */
-static struct made make(const struct made *by, struct ask a)
-{
-	struct made m = { X509_new(), a.key ? a.key : new_key(a.of ? a.of : "P-256") };
-	X509_NAME *name = X509_get_subject_name(m.x);
-	static long serial;
-
-	X509_set_version(m.x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(m.x), ++serial);
-	X509_gmtime_adj(X509_getm_notBefore(m.x), DAY * (long)(a.from || a.to ? a.from : -1));
-	X509_gmtime_adj(X509_getm_notAfter(m.x), DAY * (long)(a.from || a.to ? a.to : 1));
-	X509_set_pubkey(m.x, m.key);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)a.name, -1, -1,
-				   0);
-	X509_set_issuer_name(m.x, by ? X509_get_subject_name(by->x) : name);
-	extend(m.x, NID_basic_constraints,
-	       a.basic ? a.basic
-	       : a.ca  ? "critical,CA:TRUE"
-		       : "critical,CA:FALSE");
-	extend(m.x, NID_subject_alt_name, a.san);
-	extend(m.x, NID_name_constraints, a.constraints);
-	extend(m.x, NID_ext_key_usage, a.usage);
-	sign(m.x, by ? by->key : m.key, a.hash, a.pss);
-	return m;
-}
-
-static void trust(const struct made *m)
+static void trust(const struct x509_made *m)
 {
 	BIO *b = BIO_new(BIO_s_mem());
 	uint8_t *pem;
@@ -94,7 +25,7 @@ static void trust(const struct made *m)
 }
 
 /* The engine's verdict on these certificates for this host. */
-static unsigned judge(const char *host, const struct made *const *chain)
+static unsigned judge(const char *host, const struct x509_made *const *chain)
 {
 	const br_x509_class **x = &client.u.client.x509.minimal.vtable;
 
@@ -112,21 +43,15 @@ static unsigned judge(const char *host, const struct made *const *chain)
 	return (*x)->end_chain(x);
 }
 
-#define CHAIN(...) ((const struct made *const[]){ __VA_ARGS__, NULL })
-
-static void drop(struct made *m)
-{
-	X509_free(m->x);
-	EVP_PKEY_free(m->key);
-}
+#define CHAIN(...) ((const struct x509_made *const[]){ __VA_ARGS__, NULL })
 
 /* ---- what stands in the one certificate below the anchor ---- */
 
-static struct made root;
+static struct x509_made root;
 
 static const struct {
 	const char *host;
-	struct ask a;
+	struct x509_wish a;
 	unsigned verdict;
 } leaves[] = {
 	{ "mx.example.org", { .san = "DNS:mx.example.org" }, 0 },
@@ -171,14 +96,14 @@ static const struct {
 static void below_the_anchor(void)
 {
 	for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
-		struct ask a = leaves[i].a;
-		struct made leaf;
+		struct x509_wish a = leaves[i].a;
+		struct x509_made leaf;
 
 		a.name = "somebody";
-		leaf = make(&root, a);
+		leaf = x509_make(&root, a);
 		CHECK_ROW(judge(leaves[i].host, CHAIN(&leaf)) == leaves[i].verdict,
 			  a.san ? a.san : a.name);
-		drop(&leaf);
+		x509_drop(&leaf);
 	}
 }
 
@@ -205,17 +130,19 @@ static void signatures(void)
 				     : by[i].bits == 256 ? EVP_sha256()
 				     : by[i].bits == 384 ? EVP_sha384()
 							 : EVP_sha512();
-		struct made ca = make(NULL,
-				      (struct ask){ .name = "ca", .of = by[i].of, .ca = true }),
-			    leaf = make(&ca, (struct ask){ .name = "x",
-							   .san = "DNS:mx.example.org",
-							   .hash = hash,
-							   .pss = by[i].pss });
+		struct x509_made ca = x509_make(NULL, (struct x509_wish){ .name = "ca",
+									  .of = by[i].of,
+									  .ca = true }),
+				 leaf = x509_make(
+					 &ca, (struct x509_wish){ .name = "x",
+								  .san = "DNS:mx.example.org",
+								  .hash = hash,
+								  .pss = by[i].pss });
 
 		trust(&ca);
 		CHECK_ROW(judge("mx.example.org", CHAIN(&leaf)) == by[i].verdict, by[i].of);
-		drop(&leaf);
-		drop(&ca);
+		x509_drop(&leaf);
+		x509_drop(&ca);
 	}
 }
 
@@ -223,24 +150,28 @@ static void signatures(void)
 
 static void roots_below_roots(void)
 {
-	struct made x1 = make(NULL, (struct ask){ .name = "X1", .of = "4096", .ca = true }),
-		    x2 = make(NULL, (struct ask){ .name = "X2", .of = "P-384", .ca = true }),
-		    x2_by_x1 =
-			    make(&x1, (struct ask){ .name = "X2", .key = x2.key, .ca = true }),
-		    ye = make(NULL,
-			      (struct ask){ .name = "Root YE", .of = "P-384", .ca = true }),
-		    ye_by_x2 = make(&x2, (struct ask){ .name = "Root YE",
-						       .key = ye.key,
-						       .ca = true,
-						       .hash = EVP_sha384() }),
-		    ye1 = make(&ye, (struct ask){ .name = "YE1",
-						  .of = "P-384",
-						  .basic = "critical,CA:TRUE,pathlen:0",
-						  .hash = EVP_sha384() }),
-		    mx = make(&ye1, (struct ask){ .name = "mx",
-						  .san = "DNS:mx.example.org",
-						  .hash = EVP_sha384() });
-	const struct made *const anchor[] = { &x1, &x2, &ye };
+	struct x509_made
+		x1 = x509_make(NULL,
+			       (struct x509_wish){ .name = "X1", .of = "4096", .ca = true }),
+		x2 = x509_make(NULL,
+			       (struct x509_wish){ .name = "X2", .of = "P-384", .ca = true }),
+		x2_by_x1 = x509_make(
+			&x1, (struct x509_wish){ .name = "X2", .key = x2.key, .ca = true }),
+		ye = x509_make(NULL, (struct x509_wish){ .name = "Root YE",
+							 .of = "P-384",
+							 .ca = true }),
+		ye_by_x2 = x509_make(&x2, (struct x509_wish){ .name = "Root YE",
+							      .key = ye.key,
+							      .ca = true,
+							      .hash = EVP_sha384() }),
+		ye1 = x509_make(&ye, (struct x509_wish){ .name = "YE1",
+							 .of = "P-384",
+							 .basic = "critical,CA:TRUE,pathlen:0",
+							 .hash = EVP_sha384() }),
+		mx = x509_make(&ye1, (struct x509_wish){ .name = "mx",
+							 .san = "DNS:mx.example.org",
+							 .hash = EVP_sha384() });
+	const struct x509_made *const anchor[] = { &x1, &x2, &ye };
 
 	EVP_PKEY_up_ref(x2.key);
 	EVP_PKEY_up_ref(ye.key);
@@ -257,8 +188,8 @@ static void roots_below_roots(void)
 	/* Their order is the chain's. */
 	CHECK_EQ(judge("mx.example.org", CHAIN(&mx, &ye_by_x2, &ye1, &x2_by_x1)),
 		 BR_ERR_X509_DN_MISMATCH);
-	drop(&x1), drop(&x2), drop(&x2_by_x1), drop(&ye), drop(&ye_by_x2), drop(&ye1),
-		drop(&mx);
+	x509_drop(&x1), x509_drop(&x2), x509_drop(&x2_by_x1), x509_drop(&ye),
+		x509_drop(&ye_by_x2), x509_drop(&ye1), x509_drop(&mx);
 }
 
 /* ---- certificates between the anchor and ours ---- */
@@ -266,7 +197,7 @@ static void roots_below_roots(void)
 static void between(void)
 {
 	static const struct {
-		struct ask a;
+		struct x509_wish a;
 		unsigned verdict;
 	} inters[] = {
 		{ { .ca = true }, 0 },
@@ -281,45 +212,54 @@ static void between(void)
 	};
 
 	for (size_t i = 0; i < sizeof inters / sizeof *inters; i++) {
-		struct ask a = inters[i].a;
-		struct made inter, leaf;
+		struct x509_wish a = inters[i].a;
+		struct x509_made inter, leaf;
 
 		a.name = "inter";
-		inter = make(&root, a);
-		leaf = make(&inter, (struct ask){ .name = "x", .san = "DNS:mx.example.org" });
+		inter = x509_make(&root, a);
+		leaf = x509_make(&inter, (struct x509_wish){ .name = "x",
+							     .san = "DNS:mx.example.org" });
 		CHECK_EQ(judge("mx.example.org", CHAIN(&leaf, &inter)), inters[i].verdict);
-		drop(&leaf);
-		drop(&inter);
+		x509_drop(&leaf);
+		x509_drop(&inter);
 	}
 }
 
 /* pathlen:0 has one certificate below it. */
 static void too_deep(void)
 {
-	struct made a = make(&root, (struct ask){ .name = "a",
-						  .basic = "critical,CA:TRUE,pathlen:0" }),
-		    b = make(&a, (struct ask){ .name = "b", .ca = true }),
-		    leaf = make(&b, (struct ask){ .name = "x", .san = "DNS:mx.example.org" });
+	struct x509_made a = x509_make(
+				 &root,
+				 (struct x509_wish){ .name = "a",
+						     .basic = "critical,CA:TRUE,pathlen:0" }),
+			 b = x509_make(&a, (struct x509_wish){ .name = "b", .ca = true }),
+			 leaf = x509_make(&b,
+					  (struct x509_wish){ .name = "x",
+							      .san = "DNS:mx.example.org" });
 
 	CHECK_EQ(judge("mx.example.org", CHAIN(&leaf, &b, &a)), BR_ERR_X509_NOT_CA);
-	drop(&a), drop(&b), drop(&leaf);
+	x509_drop(&a), x509_drop(&b), x509_drop(&leaf);
 }
 
 /* An anchor is a name and a key: its own dates do not count. */
 static void old_anchor(void)
 {
-	struct made ca = make(NULL,
-			      (struct ask){ .name = "old", .ca = true, .from = -9, .to = -1 }),
-		    leaf = make(&ca, (struct ask){ .name = "x", .san = "DNS:mx.example.org" });
+	struct x509_made ca = x509_make(NULL, (struct x509_wish){ .name = "old",
+								  .ca = true,
+								  .from = -9,
+								  .to = -1 }),
+			 leaf = x509_make(&ca,
+					  (struct x509_wish){ .name = "x",
+							      .san = "DNS:mx.example.org" });
 
 	trust(&ca);
 	CHECK_EQ(judge("mx.example.org", CHAIN(&leaf)), 0);
-	drop(&ca), drop(&leaf);
+	x509_drop(&ca), x509_drop(&leaf);
 }
 
 int main(void)
 {
-	root = make(NULL, (struct ask){ .name = "root", .ca = true });
+	root = x509_make(NULL, (struct x509_wish){ .name = "root", .ca = true });
 	trust(&root);
 	below_the_anchor();
 	between();
@@ -327,6 +267,6 @@ int main(void)
 	old_anchor();
 	signatures();
 	roots_below_roots();
-	drop(&root);
+	x509_drop(&root);
 	TEST_END();
 }

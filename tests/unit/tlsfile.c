@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +13,7 @@
 #include "keys/holder/tlskey.h"
 #include "smtpd/lib/memfd.h"
 #include "smtpd/lib/tls.h"
-#include "tests/unit/test.h"
+#include "tests/unit/x509.h"
 
 static struct loop loop;
 static struct chan asker, holder;
@@ -54,28 +53,19 @@ static void put_key(EVP_PKEY *k, unsigned bits)
 
 static void put_cert(EVP_PKEY *k, EVP_PKEY *signer, const char *cn)
 {
-	X509 *x = X509_new();
-	X509_NAME *name = X509_get_subject_name(x);
-	X509_EXTENSION *san =
-		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:mx.example.org");
+	struct x509_made by = x509_make(NULL,
+					(struct x509_wish){ .name = "by", .key = signer }),
+			 m = x509_make(&by, (struct x509_wish){ .name = cn,
+								.key = k,
+								.san = "DNS:mx.example.org" });
 	uint8_t *der = NULL;
-	int n;
+	int n = i2d_X509(m.x, &der);
 
-	X509_set_version(x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), 0);
-	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
-	X509_set_pubkey(x, k);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)cn, -1, -1, 0);
-	X509_set_issuer_name(x, name);
-	CHECK(san && X509_add_ext(x, san, -1));
-	X509_EXTENSION_free(san);
-	CHECK(X509_sign(x, signer, EVP_sha256()) > 0);
-	n = i2d_X509(x, &der);
 	buf_be16(&file.b, (uint16_t)n);
 	buf_put(&file.b, (struct slice){ der, (size_t)n });
 	OPENSSL_free(der);
-	X509_free(x);
+	X509_free(by.x);
+	X509_free(m.x);
 }
 
 /* bits: of RSA; 0: P-256. The file has this many octets less than the whole. */
