@@ -192,6 +192,8 @@ static void refused(void)
 	*last ^= 1;
 	CHECK(!begin());
 	CHECK_EQ(feed(STREAM - MANIFEST_SIZE, 4096), RECEIVE_REFUSED);
+	CHECK(untouched(AT(SLOT_B) + (MANIFEST_CHUNKS - 1) * MANIFEST_CHUNK, MANIFEST_CHUNK,
+			'b'));
 	*last ^= 1;
 	CHECK(!begin());
 	CHECK_EQ(feed(STREAM - MANIFEST_SIZE + 1, 4096), RECEIVE_REFUSED);
